@@ -5,7 +5,10 @@
 //! `telemetry`; shards are to it a [`mailbox`] each and never more. It never touches a request.
 
 pub mod endpoints;
+pub mod listeners;
 pub mod mailbox;
+pub mod port_holder;
+pub mod socket_activation;
 
 /// Until `snapshot` and `telemetry` have them.
 mod stand_in {
