@@ -4,7 +4,9 @@
 //! Ordinary async crates live here, on a tokio runtime of one thread. It knows `model`, `snapshot` and
 //! `telemetry`; shards are to it a [`mailbox`] each and never more. It never touches a request.
 
+pub mod dns;
 pub mod endpoints;
+pub mod health;
 pub mod listeners;
 pub mod mailbox;
 pub mod port_holder;
@@ -12,8 +14,6 @@ pub mod socket_activation;
 
 /// Until `snapshot` and `telemetry` have them.
 mod stand_in {
-    #[derive(Debug)]
-    pub struct Snapshot;
     #[derive(Debug)]
     pub struct Batch;
     #[derive(Debug)]
