@@ -35,3 +35,13 @@ pub enum TlsFault {
     #[error("the TLS connection is not open")]
     NotOpen,
 }
+
+impl From<rustls::Error> for TlsFault {
+    fn from(error: rustls::Error) -> Self {
+        match error {
+            rustls::Error::AlertReceived(alert) => Self::Alert(alert),
+            rustls::Error::InvalidCertificate(error) => Self::Certificate(error),
+            error => Self::Protocol(error),
+        }
+    }
+}

@@ -19,13 +19,24 @@
 //! by stateless tickets only; a client cache belongs to one shard. The keys of the tickets are behind
 //! a reader-writer lock that is shared between shards and touched once per handshake.
 
-mod fault;
 mod session;
+mod handshake;
+mod traffic;
+mod record;
+mod open;
+mod seal;
+mod fault;
 mod certificates;
+mod validity;
 mod server;
 mod client;
+mod insecure;
+#[cfg(test)]
+mod tests;
 
-pub use certificates::{CertificateFiles, CertificateProblem, CertificateWarning, Certificates};
+pub use certificates::{
+    CertificateFiles, CertificateProblem, CertificateWarning, Certificates, EXPIRY_NOTICE,
+};
 pub use client::{Roots, Trust, client_config};
 pub use fault::TlsFault;
 pub use rustls::pki_types::ServerName;
