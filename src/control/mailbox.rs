@@ -8,9 +8,9 @@
 //! Nothing here knows what a shard does with a message.
 
 use super::endpoints::Endpoints;
-use super::stand_in as telemetry;
 use crate::ring::Socket;
 use crate::snapshot::Snapshot;
+use crate::telemetry;
 use rustix::event::{EventfdFlags, eventfd};
 use std::collections::VecDeque;
 use std::io;
