@@ -97,21 +97,13 @@ pub async fn serve(listener: TcpListener, router: Router) {
 async fn metrics(State(status): State<SharedStatus>) -> Response<Body> {
     let mut text = String::new();
     status.lock().metrics.render(&mut text);
-    answer(
-        StatusCode::OK,
-        "text/plain; version=0.0.4; charset=utf-8",
-        text,
-    )
+    answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
 }
 
 /// 200 while this thread answers and all shards give signs of life; else 503 with what ails them.
 async fn healthz(State(status): State<SharedStatus>) -> Response<Body> {
     let ailments = status.lock().ailments(Instant::now());
-    let code = if ailments.is_empty() {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let code = if ailments.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = serde_json::json!({ "healthy": ailments.is_empty(), "reasons": ailments });
     json(code, body.to_string())
 }
@@ -119,11 +111,7 @@ async fn healthz(State(status): State<SharedStatus>) -> Response<Body> {
 /// 200 while requests should be sent here, else 503; the reasons are told either way.
 async fn readyz(State(status): State<SharedStatus>) -> Response<Body> {
     let readiness = status.lock().readiness(Instant::now());
-    let code = if readiness.ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let code = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     match serde_json::to_string(&readiness) {
         Ok(body) => json(code, body),
         Err(error) => message(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
@@ -211,21 +199,16 @@ mod tests {
         status.lock().died(0, "no memory".to_owned());
         assert_eq!(
             get(address, "/healthz").await,
-            (
-                503,
-                r#"{"healthy":false,"reasons":["shard 0 died: no memory"]}"#.to_owned()
-            )
+            (503, r#"{"healthy":false,"reasons":["shard 0 died: no memory"]}"#.to_owned())
         );
     }
 
     #[tokio::test]
     async fn metrics_are_text_for_prometheus() {
         let (_status, address) = start().await;
-        let reply = exchange(
-            address,
-            "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-        )
-        .await;
+        let reply =
+            exchange(address, "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                .await;
         assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
         assert!(reply.contains("\r\ncontent-type: text/plain; version=0.0.4"));
     }
@@ -234,16 +217,11 @@ mod tests {
     async fn anything_else_is_not_found_in_amazons_shape() {
         let (_status, address) = start().await;
         for path in ["/", "/restapis", "/metrics/"] {
-            assert_eq!(
-                get(address, path).await,
-                (404, r#"{"message":"Not Found"}"#.to_owned())
-            );
+            assert_eq!(get(address, path).await, (404, r#"{"message":"Not Found"}"#.to_owned()));
         }
-        let reply = exchange(
-            address,
-            "DELETE /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-        )
-        .await;
+        let reply =
+            exchange(address, "DELETE /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                .await;
         assert!(reply.starts_with("HTTP/1.1 404 "), "{reply}");
     }
 

@@ -5,6 +5,7 @@
 //! `telemetry`; shards are to it a [`mailbox`] each and never more. It never touches a request.
 
 pub mod dns;
+pub mod doctor;
 pub mod endpoints;
 pub mod health;
 pub mod listeners;

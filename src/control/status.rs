@@ -80,17 +80,8 @@ pub struct Readiness {
 impl Status {
     /// The status of a process that starts now.
     pub fn new(metrics: Metrics, shards: usize, now: Instant) -> Self {
-        let shard = Shard {
-            last_sign: now,
-            version: 0,
-            died: None,
-        };
-        Self {
-            phase: Phase::Starting,
-            last_reload: None,
-            metrics,
-            shards: vec![shard; shards],
-        }
+        let shard = Shard { last_sign: now, version: 0, died: None };
+        Self { phase: Phase::Starting, last_reload: None, metrics, shards: vec![shard; shards] }
     }
 
     /// A shard gave a sign of life.
@@ -136,10 +127,9 @@ impl Status {
             match &shard.died {
                 Some(error) => Some(format!("shard {index} died: {error}")),
                 // While draining shards end one after the other.
-                None if self.phase != Phase::Draining && silence > SILENCE_MAX => Some(format!(
-                    "shard {index} has been silent for {} s",
-                    silence.as_secs()
-                )),
+                None if self.phase != Phase::Draining && silence > SILENCE_MAX => {
+                    Some(format!("shard {index} has been silent for {} s", silence.as_secs()))
+                }
                 None => None,
             }
         };
@@ -216,9 +206,7 @@ mod tests {
         status.phase = Phase::Serving;
         status.serves(0, 3);
         status.serves(1, 2);
-        status.last_reload = Some(LastReload::Failure {
-            problems: vec!["line 3".to_owned()],
-        });
+        status.last_reload = Some(LastReload::Failure { problems: vec!["line 3".to_owned()] });
         let readiness = status.readiness(now);
         assert!(readiness.ready);
         assert_eq!(readiness.version, 2, "the slowest shard's");

@@ -114,9 +114,7 @@ impl Targets {
         self.unresolved.retain(|name, _| names.contains(&**name));
         for name in &names {
             if !self.addresses.contains_key(*name) {
-                self.unresolved
-                    .entry((*name).into())
-                    .or_insert(Unresolved::NotAnsweredYet);
+                self.unresolved.entry((*name).into()).or_insert(Unresolved::NotAnsweredYet);
             }
         }
         self.names.follow(names);
@@ -228,11 +226,7 @@ impl Targets {
             return;
         };
         check.healthy = result.is_ok();
-        let CheckId {
-            upstream,
-            target,
-            address,
-        } = &id;
+        let CheckId { upstream, target, address } = &id;
         match result {
             Ok(()) => tracing::info!(upstream, target, %address, "target passes its health check"),
             Err(error) => {
@@ -265,10 +259,7 @@ impl Targets {
             }
             if let Some(plan) = self.plan(&id) {
                 let checking = keep_checking(id.clone(), plan, self.verdict_sender.clone());
-                let check = Check {
-                    _task: Task(tokio::spawn(checking)),
-                    healthy: true,
-                };
+                let check = Check { _task: Task(tokio::spawn(checking)), healthy: true };
                 self.checks.insert(id, check);
             }
         }
@@ -276,15 +267,9 @@ impl Targets {
 
     fn plan(&self, id: &CheckId) -> Option<CheckPlan> {
         let Followed { upstream, tls } = self.upstreams.get(&id.upstream)?;
-        let target = upstream
-            .targets
-            .iter()
-            .find(|target| target.address == id.target)?;
+        let target = upstream.targets.iter().find(|target| target.address == id.target)?;
         let tls = tls.clone().map(|config| {
-            let declared = upstream
-                .tls
-                .as_ref()
-                .and_then(|tls| tls.server_name.as_deref());
+            let declared = upstream.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
             let name = declared.unwrap_or(&target.host).to_owned();
             let name = ServerName::try_from(name)
                 .map_err(|error| format!("server name for TLS: {error}"))?;
@@ -333,22 +318,13 @@ impl Targets {
                     health,
                 }
             });
-            UpstreamEndpoints {
-                upstream: key.clone(),
-                targets: targets.collect(),
-            }
+            UpstreamEndpoints { upstream: key.clone(), targets: targets.collect() }
         });
-        Endpoints {
-            upstreams: upstreams.collect(),
-        }
+        Endpoints { upstreams: upstreams.collect() }
     }
 
     fn is_healthy(&self, upstream: &str, target: &str, address: SocketAddr) -> bool {
-        let id = CheckId {
-            upstream: upstream.into(),
-            target: target.into(),
-            address,
-        };
+        let id = CheckId { upstream: upstream.into(), target: target.into(), address };
         self.checks.get(&id).is_none_or(|check| check.healthy)
     }
 }
@@ -368,9 +344,7 @@ mod tests {
     }
 
     async fn changed(targets: &mut Targets) -> Endpoints {
-        tokio::time::timeout(PATIENCE, targets.changed())
-            .await
-            .expect("news in time")
+        tokio::time::timeout(PATIENCE, targets.changed()).await.expect("news in time")
     }
 
     #[tokio::test]
@@ -409,9 +383,7 @@ mod tests {
 
         dns.zone.lock().unwrap().clear();
         while targets.unresolved.is_empty() {
-            tokio::time::timeout(PATIENCE, targets.take_news())
-                .await
-                .unwrap();
+            tokio::time::timeout(PATIENCE, targets.take_news()).await.unwrap();
         }
         assert_eq!(targets.endpoints(), before);
     }
@@ -448,9 +420,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             healthy_after: 1,
             unhealthy_after: 2,
-            expect: StatusSet {
-                ranges: vec![(200, 200)],
-            },
+            expect: StatusSet { ranges: vec![(200, 200)] },
         });
         let mut targets = Targets::new(Ok(dns.resolver.clone()), no_tls);
         targets.follow(&[&snapshot(1, vec![checked])]);

@@ -39,34 +39,20 @@ pub(super) fn model() -> Model {
         },
         ring: Ring {
             entries: 512,
-            client_buffers: Buffers {
-                count: 256,
-                buffer_bytes: 4096,
-            },
-            upstream_buffers: Buffers {
-                count: 128,
-                buffer_bytes: 32768,
-            },
+            client_buffers: Buffers { count: 256, buffer_bytes: 4096 },
+            upstream_buffers: Buffers { count: 128, buffer_bytes: 32768 },
             linger: Duration::ZERO,
         },
-        log: Log {
-            level: "info".to_owned(),
-            format: LogFormat::Text,
-        },
+        log: Log { level: "info".to_owned(), format: LogFormat::Text },
         certificates: Vec::new(),
-        management: Management {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            credentials: Vec::new(),
-        },
+        management: Management { listen: "127.0.0.1:0".parse().unwrap(), credentials: Vec::new() },
         aws: Aws {
             account_id: "000000000000".to_owned(),
             region: "us-east-1".to_owned(),
             domain_suffixes: vec!["localhost".to_owned()],
             endpoints: Default::default(),
         },
-        store: Store {
-            url: "memory".to_owned(),
-        },
+        store: Store { url: "memory".to_owned() },
         upstreams: Vec::new(),
         apis: Vec::new(),
     }
@@ -74,10 +60,7 @@ pub(super) fn model() -> Model {
 
 /// A snapshot with these upstreams and nothing else.
 pub(super) fn snapshot(version: u64, upstreams: Vec<Upstream>) -> Snapshot {
-    Snapshot {
-        upstreams,
-        ..compile(&model(), version, 0)
-    }
+    Snapshot { upstreams, ..compile(&model(), version, 0) }
 }
 
 /// A plain upstream; `key` is `name#fingerprint`, `targets` are `host:port`.
@@ -101,21 +84,10 @@ pub(super) fn upstream(key: &str, targets: &[&str]) -> Upstream {
             .collect(),
         balance: Balance::RoundRobin,
         tls: None,
-        timeouts: UpstreamTimeouts {
-            connect: second,
-            body_idle: second,
-            idle: second,
-        },
-        limits: UpstreamLimits {
-            connections_max: 10,
-            pending_max: 10,
-        },
+        timeouts: UpstreamTimeouts { connect: second, body_idle: second, idle: second },
+        limits: UpstreamLimits { connections_max: 10, pending_max: 10 },
         health: None,
         eject: None,
-        retry: Retry {
-            attempts: 1,
-            budget: 0.0,
-            on: RetryOn::default(),
-        },
+        retry: Retry { attempts: 1, budget: 0.0, on: RetryOn::default() },
     }
 }
