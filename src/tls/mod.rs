@@ -16,8 +16,8 @@
 //!           Outgoing                                             Outgoing
 //! ```
 //!
-//! Deliberately absent: sockets, clocks, HTTP, APIs, early data (0-RTT requests can be replayed), and
-//! locks per request. rustls's session caches are behind a mutex, so servers keep none: resumption is
+//! Deliberately absent: sockets, clocks (rustls asks the system for the time of day in a handshake),
+//! HTTP, APIs, early data (0-RTT requests can be replayed), and locks per request. rustls's session caches are behind a mutex, so servers keep none: resumption is
 //! by stateless tickets only; a client cache belongs to one shard. The keys of the tickets are behind
 //! a reader-writer lock that is shared between shards and touched once per handshake.
 
