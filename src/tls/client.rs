@@ -1,6 +1,6 @@
 //! How HTTPS back ends are called: whom to trust, what to offer.
 
-use super::certificates::read_certificates;
+use super::certificate_files::read_certificates;
 use super::insecure::AcceptAnyCertificate;
 use super::server::PROTOCOLS;
 use super::{CertificateProblem, TlsFault};

@@ -7,8 +7,9 @@
 
 use super::TlsFault;
 use super::certificates;
+use super::keys::Keys;
 use super::record::{HEADER_BYTES, Header, payload_bytes_max};
-use super::traffic::{Keys, Traffic};
+use super::traffic::Traffic;
 use crate::ring::{Lease, Outgoing};
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;

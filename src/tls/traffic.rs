@@ -12,17 +12,16 @@
 //! that is not complete. What it can make us do without sending data is bounded by a count.
 
 use super::TlsFault;
+use super::fault::Broken;
+use super::keys::Keys;
 use super::open::Opener;
 use super::record::{HEADER_BYTES, Header, HeaderFault, PLAINTEXT_BYTES_MAX};
-use super::seal::Sealer;
+use super::seal::{RecordStart, Sealer};
 use super::session::Plaintext;
 use crate::ring::{Lease, Outgoing};
-use rustls::client::ClientConnectionData;
-use rustls::kernel::KernelConnection;
-use rustls::server::ServerConnectionData;
 use rustls::{
-    AlertDescription, CertificateError, ConnectionTrafficSecrets, ContentType, Error,
-    ExtractedSecrets, HandshakeType, PeerMisbehaved, ProtocolVersion, SupportedCipherSuite,
+    AlertDescription, ContentType, Error, ExtractedSecrets, HandshakeType, PeerMisbehaved,
+    ProtocolVersion, SupportedCipherSuite,
 };
 use std::mem;
 use std::ops::Range;
@@ -58,14 +57,6 @@ pub(super) struct Traffic {
     writing: Writing,
 }
 
-/// rustls's half of an open connection: it derives the next keys and keeps tickets.
-pub(super) enum Keys {
-    /// We are the server.
-    Server(KernelConnection<ServerConnectionData>),
-    /// We are the client.
-    Client(KernelConnection<ClientConnectionData>),
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reading {
     Open,
@@ -78,70 +69,6 @@ enum Writing {
     Open,
     /// We have sent `close_notify`, or an alert that ends the connection.
     Closed,
-}
-
-/// A fault, and the alert that tells the peer.
-struct Broken {
-    fault: TlsFault,
-    alert: Option<AlertDescription>,
-}
-
-impl Broken {
-    fn new(fault: TlsFault, alert: AlertDescription) -> Self {
-        Self {
-            fault,
-            alert: Some(alert),
-        }
-    }
-
-    fn misbehaved(why: PeerMisbehaved) -> Self {
-        Self::new(
-            TlsFault::Protocol(Error::PeerMisbehaved(why)),
-            AlertDescription::UnexpectedMessage,
-        )
-    }
-
-    fn unexpected(content: ContentType) -> Self {
-        Self::new(
-            TlsFault::Protocol(Error::InappropriateMessage {
-                expect_types: vec![ContentType::ApplicationData],
-                got_type: content,
-            }),
-            AlertDescription::UnexpectedMessage,
-        )
-    }
-}
-
-impl From<Error> for Broken {
-    fn from(error: Error) -> Self {
-        // As rustls itself answers these (RFC 8446, 6.2).
-        let alert = match &error {
-            Error::DecryptError => AlertDescription::BadRecordMac,
-            Error::PeerSentOversizedRecord => AlertDescription::RecordOverflow,
-            Error::InvalidMessage(_) => AlertDescription::DecodeError,
-            Error::PeerMisbehaved(_) => AlertDescription::UnexpectedMessage,
-            Error::InvalidCertificate(CertificateError::BadEncoding) => {
-                AlertDescription::DecodeError
-            }
-            _ => AlertDescription::InternalError,
-        };
-        Self::new(TlsFault::Protocol(error), alert)
-    }
-}
-
-impl From<HeaderFault> for Broken {
-    fn from(fault: HeaderFault) -> Self {
-        match fault {
-            HeaderFault::Foreign => Error::from(rustls::InvalidMessage::InvalidContentType).into(),
-            HeaderFault::TooLong => Error::PeerSentOversizedRecord.into(),
-        }
-    }
-}
-
-impl From<TlsFault> for Broken {
-    fn from(fault: TlsFault) -> Self {
-        Self::new(fault, AlertDescription::InternalError)
-    }
 }
 
 impl Traffic {
@@ -218,15 +145,15 @@ impl Traffic {
             if self.reading == Reading::Closed {
                 break Ok(());
             }
-            let record = match self.next_record(&bytes[next..]) {
-                Ok(Some(header)) => (header, &mut bytes[next..next + header.record_bytes()]),
+            let header = match self.next_record(&bytes[next..]) {
+                Ok(Some(header)) => header,
                 Ok(None) => {
-                    self.cut.extend_from_slice(&bytes[next..]);
-                    break self.reserve_cut();
+                    self.keep(&bytes[next..]);
+                    break Ok(());
                 }
                 Err(fault) => break Err(fault.into()),
             };
-            let (header, record) = record;
+            let record = &mut bytes[next..next + header.record_bytes()];
             match self.open(header, record, out) {
                 Ok(found) => {
                     let found = next + found.start..next + found.end;
@@ -269,11 +196,10 @@ impl Traffic {
             let lacking_bytes = wanted_bytes - self.cut.len();
             let Some(header) = header.filter(|_| lacking_bytes == 0) else {
                 if input.is_empty() {
-                    return self.reserve_cut();
+                    return Ok(());
                 }
                 let taken_bytes = lacking_bytes.min(input.len());
-                self.cut.reserve_exact(lacking_bytes);
-                self.cut.extend_from_slice(&input[..taken_bytes]);
+                self.keep(&input[..taken_bytes]);
                 input.advance(taken_bytes);
                 continue;
             };
@@ -289,13 +215,25 @@ impl Traffic {
         }
     }
 
-    /// Gives the cut record's buffer the size of the record, no more, once its header is known.
-    fn reserve_cut(&mut self) -> Result<(), Broken> {
-        if let Some(header) = Header::read(&self.cut, self.opener.payload_bytes_max())? {
-            self.cut
-                .reserve_exact(header.record_bytes() - self.cut.len());
+    /// Appends to the cut record. Its memory doubles as bytes arrive, up to the record's size: a peer
+    /// that announces much and sends little holds little, and many small pieces are not copied over
+    /// and over.
+    fn keep(&mut self, bytes: &[u8]) {
+        let held_bytes = self.cut.len() + bytes.len();
+        if held_bytes > self.cut.capacity() {
+            let front = if self.cut.is_empty() {
+                bytes
+            } else {
+                &self.cut
+            };
+            let record_bytes = match Header::read(front, self.opener.payload_bytes_max()) {
+                Ok(Some(header)) => header.record_bytes(),
+                Ok(None) | Err(_) => HEADER_BYTES,
+            };
+            let wanted_bytes = (2 * held_bytes).min(record_bytes).max(held_bytes);
+            self.cut.reserve_exact(wanted_bytes - self.cut.len());
         }
-        Ok(())
+        self.cut.extend_from_slice(bytes);
     }
 
     /// Opens the one record that `record` is. Returns where in it application data lies.
@@ -394,6 +332,8 @@ impl Traffic {
             self.message(HandshakeType::from(kind), body, behind.is_empty(), out)?;
         }
         if !rest.is_empty() {
+            // Each piece of a message counts, or single bytes could be sent and copied for long.
+            self.count_idle_message()?;
             self.message = rest.to_vec();
         }
         Ok(())
@@ -482,7 +422,7 @@ impl Traffic {
 
     fn finish_data(
         &mut self,
-        record: Option<super::seal::RecordStart>,
+        record: Option<RecordStart>,
         out: &mut Outgoing,
     ) -> Result<(), TlsFault> {
         match record {
@@ -565,24 +505,6 @@ impl Traffic {
         let record = self.sealer.begin(buffer);
         buffer.extend_from_slice(message);
         self.sealer.finish(buffer, record, content)
-    }
-}
-
-impl Keys {
-    fn next_receiving(&mut self) -> Result<(u64, ConnectionTrafficSecrets), TlsFault> {
-        match self {
-            Self::Server(keys) => keys.update_rx_secret(),
-            Self::Client(keys) => keys.update_rx_secret(),
-        }
-        .map_err(TlsFault::Protocol)
-    }
-
-    fn next_sending(&mut self) -> Result<(u64, ConnectionTrafficSecrets), TlsFault> {
-        match self {
-            Self::Server(keys) => keys.update_tx_secret(),
-            Self::Client(keys) => keys.update_tx_secret(),
-        }
-        .map_err(TlsFault::Protocol)
     }
 }
 

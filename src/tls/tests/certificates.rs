@@ -268,3 +268,11 @@ fn a_file_without_roots_is_refused() {
     ));
     assert!(load(&authority.root).is_ok());
 }
+
+#[test]
+fn the_hosts_roots_are_found_or_their_absence_is_said() {
+    match Trust::load(&Roots::System) {
+        Ok(trust) => assert!(client_config(&trust).is_ok()),
+        Err(problem) => assert!(problem.to_string().contains("ca-certificates")),
+    }
+}

@@ -273,16 +273,40 @@ fn the_first_request_may_come_with_the_last_bytes_of_the_handshake() {
     assert_eq!(pair.client.plain, b"HTTP/1.1 204\r\n\r\n");
 }
 
-#[test]
-fn an_endless_handshake_is_cut() {
+/// Feeds a hello that claims `claimed` bytes, `piece` bytes per record, until there is a fault.
+fn endless_hello(claimed: u32, piece: usize) -> TlsFault {
     let authority = Authority::new();
     let server = listener(&[authority.issue("api", &["api.example.com"])]);
     let mut end = End::new(Session::accept(&server).unwrap(), Outgoing::default());
     let pool = Pool::new(1, 1 << 15);
-    // A hello that claims to go on for 16 MiB, in records of 16 KiB.
-    let mut record = vec![0; 5 + 16_384];
-    record[..9].copy_from_slice(&[22, 3, 1, 0x40, 0x00, 1, 0xff, 0xff, 0xff]);
-    let fault = (0..20).find_map(|_| end.receive(pool.lend_copy(&record).unwrap()).err());
-    assert!(fault.is_some(), "rustls or we must have had enough");
-    assert!(end.session.buffered_bytes() == 0);
+    let [_, length @ ..] = claimed.to_be_bytes();
+    let mut first = vec![22, 3, 1, 0, 4, 1];
+    first.extend(length);
+    if let Err(fault) = end.receive(pool.lend_copy(&first).unwrap()) {
+        return fault;
+    }
+    let mut record = vec![0; 5 + piece];
+    let [.., high, low] = piece.to_be_bytes();
+    record[..5].copy_from_slice(&[22, 3, 1, high, low]);
+    for _ in 0..200_000 {
+        if let Err(fault) = end.receive(pool.lend_copy(&record).unwrap()) {
+            assert_eq!(end.session.buffered_bytes(), 0);
+            return fault;
+        }
+    }
+    panic!("a hello without end was taken");
+}
+
+#[test]
+fn an_endless_handshake_is_cut() {
+    let too_long = rustls::InvalidMessage::HandshakePayloadTooLarge;
+    assert_eq!(
+        endless_hello(0xff_ffff, 16_384),
+        TlsFault::Protocol(too_long.into())
+    );
+    // Within rustls's limit, but in single bytes, each with a header.
+    assert_eq!(
+        endless_hello(0xffff, 1),
+        TlsFault::HandshakeTooLong { limit: 128 * 1024 }
+    );
 }
