@@ -28,6 +28,8 @@ pub use crate::model::{
     StatusSet, Timeouts, UpstreamLimits, UpstreamTimeouts, UpstreamTls,
 };
 
+use crate::telemetry::access_log::Destination;
+
 /// Position of an API in [`Snapshot::apis`]. Valid only for the snapshot it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ApiIndex(pub u32);
@@ -77,6 +79,19 @@ pub struct AccessLog {
     pub destination: AccessLogDestination,
     /// The line with `$context.*` variables, checked: known variables only, one line, at most 3 KiB.
     pub format: Box<str>,
+}
+
+impl AccessLog {
+    /// Where lines go, in telemetry's words.
+    pub fn writer_destination(&self) -> Destination {
+        match &self.destination {
+            AccessLogDestination::Stdout => Destination::Stdout,
+            AccessLogDestination::Stderr => Destination::Stderr,
+            AccessLogDestination::File(path) => Destination::File(path.clone()),
+            AccessLogDestination::SyslogUnix(path) => Destination::SyslogUnix(path.clone()),
+            AccessLogDestination::SyslogUdp(address) => Destination::SyslogUdp(*address),
+        }
+    }
 }
 
 impl Snapshot {
