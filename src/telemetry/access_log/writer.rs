@@ -102,7 +102,10 @@ impl Writer {
     /// These destinations and no others, from now on. Those that stay are not disturbed; those that go
     /// are closed after what they were given. Call it before shards serve a snapshot that names new
     /// ones, with the old ones too, and again without the old ones when no shard serves the old
-    /// snapshot. A file that cannot be opened is no problem here: it is reported and tried again.
+    /// snapshot.
+    ///
+    /// Problems are logged as errors, and returned for whoever wants to say more. A file that cannot
+    /// be opened is none of them: that is reported as a loss, and tried again with each batch.
     pub fn set_destinations(&mut self, destinations: &[Destination]) -> Vec<WriterProblem> {
         let mut problems = Vec::new();
         self.lanes
@@ -128,6 +131,9 @@ impl Writer {
                     }
                 }
             }
+        }
+        for problem in &problems {
+            tracing::error!(error = %problem, "access log has no destination");
         }
         problems
     }
