@@ -116,9 +116,9 @@ impl<'x> Exchange<'x> {
         let trusted = |address: IpAddr| {
             self.snapshot.server.trusted_proxies.iter().any(|net| net.contains(&address))
         };
-        let named = crate::http::client_by_x_forwarded_for(peer, self.fields, trusted);
+        let named = crate::http::forwarded::client_by_x_forwarded_for(peer, self.fields, trusted);
         if named == peer {
-            crate::http::client_by_forwarded(peer, self.fields, trusted)
+            crate::http::forwarded::client_by_forwarded(peer, self.fields, trusted)
         } else {
             named
         }

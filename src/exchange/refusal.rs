@@ -53,7 +53,7 @@ impl Refusal {
     /// The text in the answer's `message`.
     pub fn message(self, protocol: Option<Protocol>) -> &'static str {
         match self {
-            Self::BadRequest(status) => crate::http::reason(status),
+            Self::BadRequest(status) => crate::http::write::reason(status),
             Self::NoRoute if protocol == Some(Protocol::Rest) => "Missing Authentication Token",
             Self::NoApi | Self::NoRoute => "Not Found",
             Self::DotSegment | Self::BadBody => "Bad Request",

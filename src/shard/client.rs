@@ -25,7 +25,6 @@ use std::time::Instant;
 pub(super) const HELD_MAX: usize = 2;
 
 /// A client connection.
-#[derive(Debug)]
 pub(super) struct Client {
     pub(super) stream: Stream,
     pub(super) listener: SlotId,

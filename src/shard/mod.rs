@@ -401,7 +401,7 @@ impl<E: Env> Shard<E> {
     fn follow_snapshot(&mut self) {
         let snapshot = Rc::clone(&self.snapshot);
         self.head_limits = head_limits(&snapshot);
-        if let Some(problem) = self.tls.follow(&snapshot.certificates, self.since_epoch).err() {
+        if let Some(problem) = self.tls.follow(&snapshot.certificates).err() {
             tracing::error!(error = %problem, "certificates cannot be used; the old ones stay");
         }
         let reports = &self.reports;

@@ -17,7 +17,6 @@ use crate::tls;
 use std::io;
 
 /// A connection's transport.
-#[derive(Debug)]
 pub(super) struct Stream {
     socket: Socket,
     token: Token,

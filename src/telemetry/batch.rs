@@ -377,6 +377,8 @@ pub struct Batch {
     /// The rest.
     pub shard: ShardCounts,
     clear: bool,
+    /// A layout change ended it, so that its gauges are not the newest.
+    cut_off: bool,
     /// The recorder it came from.
     home: Option<SyncSender<Box<Self>>>,
 }
@@ -391,6 +393,7 @@ impl Batch {
             upstreams: vec![UpstreamCounts::default(); layout.kept_upstreams() + 1],
             shard: ShardCounts::default(),
             clear: true,
+            cut_off: false,
             home,
         }
     }
@@ -450,6 +453,15 @@ impl Batch {
     pub(super) fn begin(&mut self, layout: SeriesLayout) {
         self.layout = layout;
         self.clear = false;
+        self.cut_off = false;
+    }
+
+    pub(super) fn cut_off(&mut self) {
+        self.cut_off = true;
+    }
+
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.cut_off
     }
 
     /// Adds the differences of a batch; gauges are left alone. With another layout the names do not
@@ -500,7 +512,7 @@ impl UpstreamCounts {
 
 impl ShardCounts {
     /// Adds the differences; gauges are left alone.
-    fn absorb(&mut self, older: &Self) {
+    pub(super) fn absorb(&mut self, older: &Self) {
         for (mine, theirs) in self.connections.iter_mut().zip(older.connections) {
             mine.opened += theirs.opened;
         }

@@ -79,7 +79,7 @@ impl Certificates {
     /// The first key that is unusable or does not belong to its chain.
     pub fn from_parsed<'c>(
         parsed: impl IntoIterator<
-            Item = (Vec<String>, &'c [CertificateDer<'static>], &'c PrivateKeyDer<'static>),
+            Item = (Vec<String>, &'c [rustls::pki_types::CertificateDer<'static>], &'c rustls::pki_types::PrivateKeyDer<'static>),
         >,
     ) -> Result<Arc<Self>, rustls::Error> {
         let provider = aws_lc_rs::default_provider();
@@ -87,7 +87,7 @@ impl Certificates {
         for (domains, chain, key) in parsed {
             let key = CertifiedKey::from_der(chain.to_vec(), key.clone_key(), &provider)?;
             let declared =
-                CertificateFiles { domains, cert: PathBuf::new(), key: PathBuf::new() };
+                CertificateFiles { domains, cert: "".into(), key: "".into() };
             // The names were checked when the configuration was read.
             certificates.declare(&declared, Some(&Arc::new(key)), &mut BTreeMap::new());
         }

@@ -48,7 +48,7 @@ impl Trust {
     ///
     /// # Errors
     /// One of them is unusable.
-    pub fn from_roots(declared: &[CertificateDer<'static>]) -> Result<Self, CertificateProblem> {
+    pub fn from_roots(declared: &[rustls::pki_types::CertificateDer<'static>]) -> Result<Self, CertificateProblem> {
         let name = Path::new("the declared roots");
         let mut roots = RootCertStore::empty();
         for certificate in declared {

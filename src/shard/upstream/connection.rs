@@ -14,7 +14,6 @@ use std::time::Instant;
 ///     |                                                     |                 ^
 ///     '--refused, timeout--> over     over <--broken, not persistent--+--done-'
 /// ```
-#[derive(Debug)]
 pub(crate) struct Backend {
     pub(crate) stream: Stream,
     pub(crate) pool: SlotId,

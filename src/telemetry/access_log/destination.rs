@@ -45,3 +45,21 @@ impl fmt::Display for Destination {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_depends_on_the_destination_alone() {
+        // Pinned: a process that takes over from another during an upgrade must agree with it.
+        assert_eq!(Destination::Stdout.id(), 0x3b7f_5ca6);
+        let file = |path: &str| Destination::File(path.into());
+        assert_eq!(file("/var/log/a").id(), file("/var/log/a").id());
+        assert_ne!(file("/var/log/a").id(), file("/var/log/b").id());
+        assert_ne!(
+            file("/dev/log").id(),
+            Destination::SyslogUnix("/dev/log".into()).id()
+        );
+    }
+}

@@ -296,4 +296,19 @@ mod tests {
         assert_eq!(nearest("responseLatncy"), Some("responseLatency"));
         assert_eq!(nearest("weather"), None);
     }
+
+    #[test]
+    fn the_page_explains_every_variable_that_has_a_value() {
+        let page = include_str!("../../../docs/access-logs.md");
+        let on_page: Vec<&str> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `$context.")?.split('`').next())
+            .collect();
+        let available: Vec<&str> = NAMED
+            .iter()
+            .filter(|(_, variable)| *variable != Variable::Unavailable)
+            .map(|(name, _)| *name)
+            .collect();
+        assert_eq!(on_page, available);
+    }
 }
