@@ -187,7 +187,7 @@ pub(super) fn is_value_byte(byte: u8) -> bool {
 
 // Known names are found by a perfect hash: one multiplication, one look into a table, one
 // comparison, and for most other names not even that. Comparing with the names of the same length
-// one after the other took 10 ns per field instead of 3.
+// one after the other doubled what a field costs on top of httparse (18 ns instead of 9).
 
 /// A power of two that leaves most slots empty.
 const SLOT_COUNT: usize = 256;
