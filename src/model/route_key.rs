@@ -415,8 +415,13 @@ impl RoutePath {
             .iter()
             .fold(String::new(), |shape, segment| match segment {
                 Segment::Literal(text) => {
-                    let decoded: Vec<u8> =
-                        decoded(text.as_bytes()).map(|byte| byte.value).collect();
+                    // An encoded slash is part of its segment and must not look like one between two.
+                    let decoded: Vec<u8> = decoded(text.as_bytes())
+                        .flat_map(|byte| match byte.value {
+                            b'/' => b"%2F".to_vec(),
+                            value => vec![value],
+                        })
+                        .collect();
                     match protocol {
                         Protocol::Http => shape + "/" + &String::from_utf8_lossy(&decoded),
                         Protocol::Rest => shape + "/" + text,

@@ -34,6 +34,8 @@ fn compile_api(api: &model::Api, access_logs: &mut Vec<AccessLog>, seed: u64) ->
         id: api_id(&api.name),
         name: api.name.as_str().into(),
         protocol: api.protocol,
+        domain: api.domain.clone(),
+        base_path: api.base_path.as_str().into(),
         stage: api.stage.as_str().into(),
         table: RouteTable::build(
             api.protocol,

@@ -68,6 +68,28 @@ impl ProxyPath {
     }
 }
 
+impl ProxyPath {
+    /// The path as it is declared, for people; `names` are the route's parameters.
+    pub fn text(&self, names: &[Box<str>]) -> String {
+        match self {
+            ProxyPath::AsReceived => "(path as received)".into(),
+            ProxyPath::Under(prefix) => format!("{}/…", String::from_utf8_lossy(prefix)),
+            ProxyPath::Template(template) => {
+                template
+                    .pieces
+                    .iter()
+                    .fold(String::new(), |text, piece| match piece {
+                        Piece::Literal(literal) => text + &String::from_utf8_lossy(literal),
+                        Piece::Parameter(index) => match names.get(*index) {
+                            Some(name) => format!("{text}{{{name}}}"),
+                            None => text,
+                        },
+                    })
+            }
+        }
+    }
+}
+
 impl PathTemplate {
     /// Appends the path with `parameters` (raw, as matched) filled in. Values are decoded and encoded
     /// again, as Amazon does: slashes of a greedy one stay, an encoded slash stays encoded. On an
