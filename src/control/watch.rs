@@ -69,10 +69,13 @@ impl Watch {
                     continue;
                 };
                 names.insert(name.to_owned());
-                folders.insert(match path.parent() {
-                    Some(folder) if folder != Path::new("") => folder.to_owned(),
-                    _ => PathBuf::from("."),
-                });
+                let folder = match path.parent() {
+                    Some(folder) if folder != Path::new("") => folder,
+                    _ => Path::new("."),
+                };
+                // One name per folder: inotify knows a folder once, so giving up one of two names
+                // for it would end the watch under both.
+                folders.insert(folder.canonicalize().unwrap_or_else(|_| folder.to_owned()));
             }
         }
         *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
