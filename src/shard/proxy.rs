@@ -119,7 +119,7 @@ impl<E: Env> Shard<E> {
         };
         let due = self.now + pool.upstream.timeouts.connect;
         let mut opened = Ok(());
-        let (ring, now) = (self.env.ring(), self.now);
+        let ring = self.env.ring();
         let backend_id = self.backends.insert_with(|backend_id| {
             let token = Kind::Backend.token(backend_id);
             let socket = ring.connect(address, token).unwrap_or_else(|error| {
@@ -130,7 +130,7 @@ impl<E: Env> Shard<E> {
                 stream: Stream::connecting(socket, token),
                 pool: pool_id,
                 target,
-                state: BackendState::Connecting { exchange: id, since: now },
+                state: BackendState::Connecting { exchange: id },
                 deadline: Deadline::default(),
                 served: 0,
                 partial: Vec::new(),
@@ -154,7 +154,7 @@ impl<E: Env> Shard<E> {
     pub(super) fn connected(&mut self, id: SlotId, result: io::Result<()>) {
         let Some(backend) = self.backends.get_mut(id) else { return };
         backend.stream.connect_over();
-        let BackendState::Connecting { exchange, .. } = backend.state else {
+        let BackendState::Connecting { exchange } = backend.state else {
             return self.free_backend_if_over(id);
         };
         let (pool_id, target) = (backend.pool, backend.target);
@@ -569,7 +569,7 @@ impl<E: Env> Shard<E> {
         let target = backend.target;
         let pool_id = backend.pool;
         match &backend.state {
-            BackendState::Connecting { exchange, .. } => {
+            BackendState::Connecting { exchange } => {
                 let exchange = *exchange;
                 self.note_failure(pool_id, target);
                 let error = io::Error::from(io::ErrorKind::TimedOut);

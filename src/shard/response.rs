@@ -13,7 +13,7 @@ use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::exchange::Refusal;
 use crate::exchange::respond::{self, Connection, ResponseFraming};
 use crate::http::{self, BodyReader, Fields, Framing, HeadLimits, ResponseHead, Version};
-use crate::ring::{Close, Env, Lease, Ring, SlotId};
+use crate::ring::{Close, Env, Lease, SlotId};
 use crate::telemetry::batch::UpstreamEvent;
 use std::io;
 
@@ -39,7 +39,7 @@ impl<E: Env> Shard<E> {
         match result {
             Ok(decrypted) => {
                 if decrypted.established
-                    && let BackendState::Connecting { exchange, .. } = backend.state
+                    && let BackendState::Connecting { exchange } = backend.state
                 {
                     let pool = backend.pool;
                     self.count(pool, UpstreamEvent::Connect);
@@ -371,7 +371,7 @@ impl<E: Env> Shard<E> {
                 }
                 self.close_backend(id, Close::Orderly);
             }
-            BackendState::Connecting { exchange, .. } => {
+            BackendState::Connecting { exchange } => {
                 let exchange = *exchange;
                 self.note_failure(pool_id, target);
                 self.warn(pool_id, target, "a back end could not be connected to", error);
