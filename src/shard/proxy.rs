@@ -526,6 +526,8 @@ impl<E: Env> Shard<E> {
         let Some(backend) = self.backends.get_mut(id) else { return };
         backend.state = BackendState::Idle;
         backend.served += 1;
+        // A slow client may have paused it; while idle it must notice when the back end closes.
+        backend.stream.resume(self.env.ring());
         let Some(pool) = self.pools.get_mut(backend.pool) else { return };
         pool.request_ended(backend.target);
         if self.draining.is_some() || pool.index.is_none() {
