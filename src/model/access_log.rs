@@ -288,6 +288,21 @@ fn format_problems(format: &str) -> Vec<ProblemKind> {
     if format.contains(['\n', '\r']) {
         problems.push(ProblemKind::LogLineBreak);
     }
+    let is_control = |c: &char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    if let Some(character) = format.chars().find(is_control) {
+        problems.push(ProblemKind::LogControl { character });
+    }
+    // `$requestId` or `${context.requestId}`: meant as a variable, and would be printed as it stands.
+    for (at, _) in format.match_indices('$') {
+        let rest = &format[at + 1..];
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !"_.{}".contains(c));
+        let name = &rest[..end.unwrap_or(rest.len())];
+        let is_meant =
+            name.starts_with(|c: char| c.is_ascii_alphabetic()) || name.starts_with("{c");
+        if is_meant && !name.starts_with("context.") {
+            problems.push(ProblemKind::LogDollar { name: name.into() });
+        }
+    }
     let names: Vec<&str> = variables(format).collect();
     if !names
         .iter()

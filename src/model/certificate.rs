@@ -74,10 +74,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<Certificate> {
     let key_der = key.as_deref().and_then(|file| {
         let path = findings.resolve(file);
         let key = read_pem(&path).and_then(|text| {
-            PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
-                pem::Error::NoItemsFound => "it holds no private key in PEM form".into(),
-                error => error.to_string(),
-            })
+            PrivateKeyDer::from_pem_slice(&text).map_err(|error| pem_words(&error, "private key"))
         });
         report(key, &path, "private key", reader.span_of("key"), findings)
     });
@@ -102,7 +99,7 @@ pub(super) fn read_chain(
         match chain {
             Ok(chain) if chain.is_empty() => Err("it holds no certificate in PEM form".into()),
             Ok(chain) => Ok(chain),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(pem_words(&error, "certificate")),
         }
     });
     report(chain, &path, "certificate chain", span, findings)
@@ -142,4 +139,14 @@ pub(super) fn plain_words(error: &std::io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     text.to_lowercase()
+}
+
+fn pem_words(error: &pem::Error, noun: &str) -> String {
+    match error {
+        pem::Error::NoItemsFound => format!("it holds no {noun} in PEM form"),
+        pem::Error::MissingSectionEnd { .. } => "a section has no end line".into(),
+        pem::Error::IllegalSectionStart { .. } => "a section's first line is malformed".into(),
+        pem::Error::Base64Decode(_) => "a section is not valid base64".into(),
+        error => error.to_string().to_lowercase(),
+    }
 }

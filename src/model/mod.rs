@@ -253,11 +253,14 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         .map(|table| api::read(table, &mut across))
         .collect();
 
-    for ((table, name), used) in upstream_tables.iter().zip(&upstream_names).zip(used) {
-        if !used && !name.is_empty() {
-            let name = name.clone();
-            root.findings
-                .add(table.span_of("name"), ProblemKind::UnusedUpstream { name });
+    // While there are errors a route may be missing only because of one of them.
+    if !root.findings.has_errors() {
+        for ((table, name), used) in upstream_tables.iter().zip(&upstream_names).zip(used) {
+            if !used {
+                let name = name.clone();
+                root.findings
+                    .add(table.span_of("name"), ProblemKind::UnusedUpstream { name });
+            }
         }
     }
     // A missing element is one with a problem, so no model is made.
@@ -302,4 +305,57 @@ fn names(tables: &[Reader<'_>], noun: &'static str) -> Vec<String> {
         names.push(name);
     }
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The manual promises what is in the tables, so whatever is there must be read.
+    #[test]
+    fn every_documented_key_is_read() {
+        let reference = include_str!("../../config/reference.toml");
+        let text = format!("{reference}\n[[certificate]]\n");
+        let source = Source::new("reference.toml".into(), text);
+        let (table, errors) = DeTable::parse_recoverable(source.text());
+        assert!(errors.is_empty(), "{errors:?}");
+        let findings = Findings::new(&source);
+        read_root(
+            &Reader::new(&ROOT, table.get_ref(), 0..0, &findings),
+            &source,
+        );
+        let asked = findings.asked.take();
+
+        let mut tables = vec![&ROOT];
+        tables.extend(INLINE_TABLES);
+        while let Some(table) = tables.pop() {
+            for key in table.keys {
+                assert!(
+                    asked.contains(&(table.header, key.name.to_owned())),
+                    "{} {}",
+                    table.header,
+                    key.name
+                );
+                if let Kind::Table(inner) | Kind::Tables(inner) = key.kind {
+                    tables.push(inner);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_all_defaults_and_opens_nothing_to_the_network() {
+        let model = parse(Path::new("empty.toml"), String::new()).expect("a valid configuration");
+        let listeners = model.server.listen.iter().chain([&model.management.listen]);
+        assert!(
+            listeners
+                .into_iter()
+                .all(|address| address.ip().is_loopback())
+        );
+        assert_eq!(model.server.limits.body_bytes_max, 10_485_760);
+        assert_eq!(model.server.limits.head_bytes_max, 10_240);
+        assert_eq!(model.server.shards, None);
+        assert_eq!(model.server.forwarding, Forwarding::Both);
+        assert!(model.warnings.is_empty() && model.apis.is_empty());
+    }
 }

@@ -108,7 +108,7 @@ pub enum ProblemKind {
     },
     /// Two route keys that take the same requests.
     #[error(
-        "route `{route}` takes the same requests as `{other}` at line {first_line}: only the names of variables differ"
+        "route `{route}` takes the same requests as `{other}` at line {first_line}: they differ only in the names of variables or in percent-encoding"
     )]
     SameRequests {
         /// The second.
@@ -250,6 +250,20 @@ pub enum ProblemKind {
         /// The nearest known one.
         nearest: Option<String>,
     },
+    /// A dollar sign that begins no variable.
+    #[error(
+        "`${name}` is not an access log variable; all of them begin with `$context.`, as `$context.requestId`"
+    )]
+    LogDollar {
+        /// What follows the dollar sign.
+        name: String,
+    },
+    /// A control character in a format.
+    #[error("an access log format has no control characters but tab, found U+{:04X}", u32::from(*.character))]
+    LogControl {
+        /// The first of them.
+        character: char,
+    },
     /// A format without a request's identity.
     #[error(
         "an access log format must hold `$context.requestId` or `$context.extendedRequestId`, so that a line can be traced to its request"
@@ -310,6 +324,8 @@ impl ProblemKind {
             Self::HashOnMissing => "hash-on-missing",
             Self::HashOnUnused { .. } => "hash-on-unused",
             Self::LogVariable { .. } => "log-variable",
+            Self::LogDollar { .. } => "log-dollar",
+            Self::LogControl { .. } => "log-control",
             Self::LogWithoutRequestId => "log-without-request-id",
             Self::LogLineBreak => "log-line-break",
             Self::LogTooLong { .. } => "log-too-long",

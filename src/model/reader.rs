@@ -12,7 +12,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Problem, ProblemKind, Source, nearest};
+use super::problem::{Problem, ProblemKind, Severity, Source, nearest};
 use super::reference::{Absent, Key, Kind, Table, parse_duration, parse_size};
 
 /// Where problems are collected while a file is read.
@@ -63,6 +63,13 @@ impl<'s> Findings<'s> {
             Some(folder) => folder.join(file),
             None => file.into(),
         }
+    }
+
+    /// Whether the configuration is refused already.
+    pub(super) fn has_errors(&self) -> bool {
+        let list = self.list.borrow();
+        list.iter()
+            .any(|problem| problem.kind.severity() == Severity::Error)
     }
 
     pub(super) fn into_list(self) -> Vec<Problem> {
@@ -565,6 +572,10 @@ pub(super) fn choice<T: Copy>(
 /// A value in the words that follow "found".
 pub(super) fn found(value: &DeValue<'_>) -> String {
     match value {
+        // A URL's user and password are nobody's business, whichever key they were given to.
+        DeValue::String(text) if text.contains("://") && text.contains('@') => {
+            "a URL with a user".into()
+        }
         // Long texts are cut: the line is printed anyway.
         DeValue::String(text) if text.chars().count() > 60 => {
             format!("{:?} …", text.chars().take(60).collect::<String>())

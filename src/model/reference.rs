@@ -115,7 +115,7 @@ pub fn duration_text(duration: Duration) -> String {
         ("s", 1_000_000),
         ("ms", 1_000),
     ] {
-        if micros >= scale && micros % scale == 0 {
+        if micros >= scale && micros.is_multiple_of(scale) {
             return format!("{}{unit}", micros / scale);
         }
     }
@@ -125,7 +125,7 @@ pub fn duration_text(duration: Duration) -> String {
 /// A size as the file writes it, in the largest unit that keeps it whole.
 pub fn size_text(bytes: u64) -> String {
     for (unit, scale) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
-        if bytes >= scale && bytes % scale == 0 {
+        if bytes >= scale && bytes.is_multiple_of(scale) {
             return format!("{}{unit}", bytes / scale);
         }
     }

@@ -76,7 +76,7 @@ pub enum Segment {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RouteKeyError {
     /// Neither `$default` nor two words.
-    #[error("expected a route key such as `GET /pets/{{id}}` or `$default`, found `{found}`")]
+    #[error("expected a route key such as `GET /pets/{{id}}` or `$default`, found `{found}`{}", if .found.starts_with('$') { "; did you mean `$default`?" } else { "" })]
     Form {
         /// As written.
         found: String,

@@ -103,10 +103,10 @@ pub(super) static LIMITS: Table = Table {
         },
         Key {
             name: "fields",
-            kind: Kind::Count(1, 1000),
+            kind: Kind::Count(1, 128),
             absent: Absent::Default("100"),
             example: "100",
-            about: "Most header fields; beyond it 431. Browsers send about 20; the bound keeps the work per request small.",
+            about: "Most header fields; beyond it 431. Browsers send about 20; the bound keeps the work per request small, and 128 is the size of the array they are parsed into.",
         },
         Key {
             name: "body",

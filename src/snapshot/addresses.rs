@@ -26,6 +26,8 @@ pub struct Addresses {
 #[derive(Debug, Clone)]
 struct Places {
     by_base_path: HashMap<Box<[u8]>, ApiIndex, RandomState>,
+    /// Of the empty base path, which most configurations have: spared the hash.
+    root: Option<ApiIndex>,
     /// Of the longest base path; deeper parts of a request's path need no lookup.
     segments_max: usize,
 }
@@ -34,11 +36,16 @@ impl Places {
     fn new(hash: &RandomState) -> Self {
         Self {
             by_base_path: HashMap::with_hasher(hash.clone()),
+            root: None,
             segments_max: 0,
         }
     }
 
     fn add(&mut self, base_path: &str, api: ApiIndex) {
+        if base_path.is_empty() {
+            self.root = Some(api);
+            return;
+        }
         self.segments_max = self.segments_max.max(base_path.matches('/').count());
         self.by_base_path.insert(base_path.as_bytes().into(), api);
     }
@@ -59,14 +66,14 @@ impl Places {
             }
             end = memchr::memrchr(b'/', base_path).unwrap_or(0);
         }
-        self.by_base_path.get(&b""[..]).map(|&api| (api, 0))
+        self.root.map(|api| (api, 0))
     }
 }
 
 impl Addresses {
     /// Positions in `apis` become [`ApiIndex`]es. `seed` keys the hash tables.
     pub(super) fn build(apis: &[Api], seed: u64) -> Self {
-        let hash = RandomState::with_seeds(seed, !seed, seed.rotate_left(32), 0x686f_7374_73);
+        let hash = RandomState::with_seeds(seed, !seed, seed.rotate_left(32), 0x0068_6f73_7473);
         let mut addresses = Self {
             exact: HashMap::with_hasher(hash.clone()),
             wildcard: HashMap::with_hasher(hash.clone()),
