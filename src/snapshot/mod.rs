@@ -28,6 +28,8 @@ pub use crate::model::{
     Server, StatusSet, Timeouts, UpstreamLimits, UpstreamTimeouts, UpstreamTls,
 };
 
+use crate::telemetry::access_log::Destination;
+
 /// Position of an API in [`Snapshot::apis`]. Valid only for the snapshot it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ApiIndex(pub u32);
@@ -68,6 +70,19 @@ pub struct Snapshot {
     pub upstreams: Vec<Upstream>,
     /// The access logs, by [`AccessLogIndex`]; APIs that log the same way to the same place share one.
     pub access_logs: Vec<AccessLog>,
+}
+
+impl AccessLog {
+    /// Where lines go, in telemetry's words.
+    pub fn writer_destination(&self) -> Destination {
+        match &self.destination {
+            AccessLogDestination::Stdout => Destination::Stdout,
+            AccessLogDestination::Stderr => Destination::Stderr,
+            AccessLogDestination::File(path) => Destination::File(path.clone()),
+            AccessLogDestination::SyslogUnix(path) => Destination::SyslogUnix(path.clone()),
+            AccessLogDestination::SyslogUdp(address) => Destination::SyslogUdp(*address),
+        }
+    }
 }
 
 impl Snapshot {
