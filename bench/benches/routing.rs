@@ -55,19 +55,15 @@ fn lookup(criterion: &mut Criterion) {
                 let found = table.find("GET", path.as_bytes(), &mut parameters);
                 assert_eq!(found.is_none(), name == "miss", "{path}");
             }
-            group.bench_with_input(
-                BenchmarkId::from_parameter(count),
-                &paths,
-                |bencher, paths| {
-                    let mut next = paths.iter().cycle();
-                    bencher.iter(|| {
-                        let path = next.next().map(String::as_bytes).unwrap_or_default();
-                        let mut parameters = PathParameters::new();
-                        let found = table.find(black_box("GET"), black_box(path), &mut parameters);
-                        black_box((found, parameters.len()))
-                    });
-                },
-            );
+            group.bench_with_input(BenchmarkId::from_parameter(count), &paths, |bencher, paths| {
+                let mut next = paths.iter().cycle();
+                bencher.iter(|| {
+                    let path = next.next().map(String::as_bytes).unwrap_or_default();
+                    let mut parameters = PathParameters::new();
+                    let found = table.find(black_box("GET"), black_box(path), &mut parameters);
+                    black_box((found, parameters.len()))
+                });
+            });
         }
         group.finish();
     }
@@ -91,16 +87,12 @@ fn going_back(criterion: &mut Criterion) {
             .collect();
         let table = RouteTable::build(Protocol::Http, &keys, 7);
         let path = "/a".repeat(depth);
-        group.bench_with_input(
-            BenchmarkId::from_parameter(depth),
-            &path,
-            |bencher, path| {
-                bencher.iter(|| {
-                    let mut parameters = PathParameters::new();
-                    black_box(table.find("GET", black_box(path.as_bytes()), &mut parameters))
-                });
-            },
-        );
+        group.bench_with_input(BenchmarkId::from_parameter(depth), &path, |bencher, path| {
+            bencher.iter(|| {
+                let mut parameters = PathParameters::new();
+                black_box(table.find("GET", black_box(path.as_bytes()), &mut parameters))
+            });
+        });
     }
     group.finish();
 }

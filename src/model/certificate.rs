@@ -68,9 +68,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<Certificate> {
     let cert = reader.text("cert");
     let key = reader.text("key");
     let findings = reader.findings;
-    let chain = cert
-        .as_deref()
-        .and_then(|file| read_chain(file, reader.span_of("cert"), findings));
+    let chain = cert.as_deref().and_then(|file| read_chain(file, reader.span_of("cert"), findings));
     let key_der = key.as_deref().and_then(|file| {
         let path = findings.resolve(file);
         let key = read_pem(&path).and_then(|text| {
@@ -125,9 +123,7 @@ fn read_pem(path: &Path) -> Result<Vec<u8>, String> {
     const BYTES_MAX: u64 = 1 << 20;
     let file = File::open(path).map_err(|error| plain_words(&error))?;
     let mut text = Vec::new();
-    file.take(BYTES_MAX + 1)
-        .read_to_end(&mut text)
-        .map_err(|error| plain_words(&error))?;
+    file.take(BYTES_MAX + 1).read_to_end(&mut text).map_err(|error| plain_words(&error))?;
     match text.len() as u64 > BYTES_MAX {
         true => Err("it is larger than 1 MiB".into()),
         false => Ok(text),

@@ -365,12 +365,7 @@ pub(super) fn nearest<'k>(
     let lower = found.to_lowercase();
     known
         .into_iter()
-        .map(|word| {
-            (
-                strsim::damerau_levenshtein(&lower, &word.to_lowercase()),
-                word,
-            )
-        })
+        .map(|word| (strsim::damerau_levenshtein(&lower, &word.to_lowercase()), word))
         .filter(|(distance, word)| *distance <= word.chars().count().max(lower.chars().count()) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
@@ -407,10 +402,7 @@ impl Problems {
 
     /// How many of them refuse the configuration.
     pub fn error_count(&self) -> usize {
-        self.list
-            .iter()
-            .filter(|problem| problem.kind.severity() == Severity::Error)
-            .count()
+        self.list.iter().filter(|problem| problem.kind.severity() == Severity::Error).count()
     }
 
     /// The text they are in.
@@ -453,11 +445,7 @@ impl Source {
         let line_starts = std::iter::once(0)
             .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
             .collect();
-        Self {
-            file,
-            text,
-            line_starts,
-        }
+        Self { file, text, line_starts }
     }
 
     /// The name to print.
@@ -480,10 +468,9 @@ impl Source {
             if let Some(value) = value {
                 star_out(&mut line[value + 1..]);
             }
-            if let (Some(scheme), Some(at)) = (
-                memchr::memmem::find(line, b"://"),
-                memchr::memrchr(b'@', line),
-            ) && scheme + 3 < at
+            if let (Some(scheme), Some(at)) =
+                (memchr::memmem::find(line, b"://"), memchr::memrchr(b'@', line))
+                && scheme + 3 < at
             {
                 star_out(&mut line[scheme + 3..at]);
             }
@@ -519,11 +506,7 @@ mod tests {
         assert_eq!(source.position(0), (1, 1));
         assert_eq!(source.position(2), (2, 1));
         assert_eq!(source.position(4), (2, 2), "ß is two bytes and one column");
-        assert_eq!(
-            source.position(99),
-            (3, 1),
-            "the end of the file is a place too"
-        );
+        assert_eq!(source.position(99), (3, 1), "the end of the file is a place too");
     }
 
     #[test]

@@ -196,9 +196,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<Upstream> {
     let retry = reader.table("retry");
     let timeouts = read_timeouts(&reader.table("timeouts"));
     let limits = read_limits(&reader.table("limits"));
-    let health = reader
-        .table_if_set("health")
-        .map(|table| read_health(&table));
+    let health = reader.table_if_set("health").map(|table| read_health(&table));
     Some(Upstream {
         eject: read_eject(&eject),
         retry: read_retry(&retry),
@@ -255,9 +253,7 @@ fn read_targets(reader: &Reader<'_>) -> Vec<Target> {
         DeValue::Table(_) => Ok(None),
         _ => Err(wrong_type(key)),
     });
-    let array = reader
-        .raw("targets")
-        .and_then(|value| value.get_ref().as_array());
+    let array = reader.raw("targets").and_then(|value| value.get_ref().as_array());
     let tables = array.into_iter().flat_map(|array| array.iter());
     for table in tables {
         if let DeValue::Table(keys) = table.get_ref() {
@@ -271,9 +267,7 @@ fn read_targets(reader: &Reader<'_>) -> Vec<Target> {
     }
     targets.extend(elements.into_iter().filter_map(|element| {
         let span = element.span();
-        element
-            .into_inner()
-            .map(|target| Spanned::new(span, target))
+        element.into_inner().map(|target| Spanned::new(span, target))
     }));
     targets.sort_by_key(|target| target.span().start);
     for (index, second) in targets.iter().enumerate() {
@@ -285,14 +279,8 @@ fn read_targets(reader: &Reader<'_>) -> Vec<Target> {
         if let Some(first) = first {
             let name = format!("{host}:{port}");
             let first_line = reader.findings.line(&first.span());
-            let kind = ProblemKind::DuplicateName {
-                noun: "target",
-                name,
-                first_line,
-            };
-            reader
-                .findings
-                .add_second(second.span(), first.span(), kind);
+            let kind = ProblemKind::DuplicateName { noun: "target", name, first_line };
+            reader.findings.add_second(second.span(), first.span(), kind);
         }
     }
     targets.into_iter().map(Spanned::into_inner).collect()
@@ -317,19 +305,15 @@ pub(super) fn parse_target(text: &str) -> Result<Target, Refused> {
         return refused("write an IPv6 address in brackets, as in \"[::1]:9001\"".into());
     }
     match port.parse::<u16>() {
-        Ok(port) if port != 0 && (is_host_name(host) || is_bracketed_ipv6(host)) => Ok(Target {
-            host: host.trim_matches(['[', ']']).to_ascii_lowercase(),
-            port,
-            weight: 1,
-        }),
+        Ok(port) if port != 0 && (is_host_name(host) || is_bracketed_ipv6(host)) => {
+            Ok(Target { host: host.trim_matches(['[', ']']).to_ascii_lowercase(), port, weight: 1 })
+        }
         _ => Err(Refused::new("bad-target", FORM)),
     }
 }
 
 fn is_bracketed_ipv6(host: &str) -> bool {
-    let inner = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     inner.is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok())
 }
 
@@ -355,9 +339,7 @@ fn read_balance(reader: &Reader<'_>) -> Balance {
         (balance, unused, _) => {
             if let Some(value) = unused {
                 let balance = words[balance].0.to_owned();
-                reader
-                    .findings
-                    .add(value.span(), ProblemKind::HashOnUnused { balance });
+                reader.findings.add(value.span(), ProblemKind::HashOnUnused { balance });
             }
             match balance {
                 1 => Balance::LeastRequests,
@@ -389,15 +371,9 @@ fn read_tls(reader: &Reader<'_>, upstream: &str) -> Option<UpstreamTls> {
     if insecure_skip_verify {
         let span = table.span_of("insecure_skip_verify");
         let upstream = upstream.to_owned();
-        reader
-            .findings
-            .add(span, ProblemKind::VerificationSkipped { upstream });
+        reader.findings.add(span, ProblemKind::VerificationSkipped { upstream });
     }
-    Some(UpstreamTls {
-        server_name,
-        ca,
-        insecure_skip_verify,
-    })
+    Some(UpstreamTls { server_name, ca, insecure_skip_verify })
 }
 
 fn read_timeouts(reader: &Reader<'_>) -> UpstreamTimeouts {
@@ -444,9 +420,7 @@ fn statuses(value: &DeValue<'_>, key: &Key) -> Result<StatusSet, Refused> {
         (first <= last).then_some((first, last))
     });
     let ranges: Option<Vec<_>> = ranges.collect();
-    Ok(StatusSet {
-        ranges: ranges.ok_or_else(refused)?,
-    })
+    Ok(StatusSet { ranges: ranges.ok_or_else(refused)? })
 }
 
 fn read_eject(reader: &Reader<'_>) -> Option<Eject> {
@@ -461,13 +435,7 @@ fn read_eject(reader: &Reader<'_>) -> Option<Eject> {
 fn read_retry(reader: &Reader<'_>) -> Retry {
     let mut on = RetryOn::default();
     let words = reader.list("on", |value, key| {
-        let words = [
-            ("connect", 0),
-            ("reset", 1),
-            ("502", 2),
-            ("503", 3),
-            ("504", 4),
-        ];
+        let words = [("connect", 0), ("reset", 1), ("502", 2), ("503", 3), ("504", 4)];
         if let DeValue::Integer(_) = value {
             let status = count(value, key, 502, 504)?;
             return Ok(status - 500);
@@ -483,9 +451,5 @@ fn read_retry(reader: &Reader<'_>) -> Retry {
             _ => on.gateway_timeout = true,
         }
     }
-    Retry {
-        attempts: reader.count("attempts"),
-        budget: reader.number("budget"),
-        on,
-    }
+    Retry { attempts: reader.count("attempts"), budget: reader.number("budget"), on }
 }

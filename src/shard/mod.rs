@@ -27,6 +27,7 @@ mod timers;
 mod tls;
 mod upstream;
 
+use self::tls::ShardTls;
 use crate::control::endpoints::Endpoints;
 use crate::control::mailbox::{FromShard, ShardId, ToShard};
 use crate::http::{self, HeadLimits};
@@ -38,7 +39,6 @@ use exchanges::Proxied;
 use record::Record;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use self::tls::ShardTls;
 use timers::{Deadline, Timers};
 use tokio::sync::mpsc;
 use upstream::connection::Backend;
@@ -510,8 +510,7 @@ impl<E: Env> Shard<E> {
                 draining.stop |= stop;
             }
             None => {
-                self.draining =
-                    Some(Draining { until, stop, reported: false, requests_cut: 0 });
+                self.draining = Some(Draining { until, stop, reported: false, requests_cut: 0 });
             }
         }
         self.next_telemetry = self.next_telemetry.min(until);

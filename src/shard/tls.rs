@@ -36,7 +36,8 @@ impl ShardTls {
             (domains, &certificate.chain[..], &*certificate.key)
         });
         let certificates = Certificates::from_parsed(parsed).map_err(|error| error.to_string())?;
-        let server = tls::server_config(&certificates, tickets).map_err(|error| error.to_string())?;
+        let server =
+            tls::server_config(&certificates, tickets).map_err(|error| error.to_string())?;
         self.server = (!certificates.is_empty()).then_some(server);
         self.declared = declared.to_vec();
         Ok(())
@@ -56,9 +57,10 @@ impl ShardTls {
         } else {
             Trust::load(&Roots::System)
         };
-        match trust.map_err(|error| error.to_string()).and_then(|trust| {
-            tls::client_config(&trust).map_err(|error| error.to_string())
-        }) {
+        match trust
+            .map_err(|error| error.to_string())
+            .and_then(|trust| tls::client_config(&trust).map_err(|error| error.to_string()))
+        {
             Ok(config) => Some(config),
             Err(error) => {
                 tracing::error!(error, "TLS towards an upstream cannot be set up");

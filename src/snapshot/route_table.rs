@@ -324,11 +324,7 @@ impl Builder {
         }
         let set = self.methods.len() as u32;
         let here = &mut self.nodes[node as usize];
-        let place = if is_greedy {
-            &mut here.greedy
-        } else {
-            &mut here.exact
-        };
+        let place = if is_greedy { &mut here.greedy } else { &mut here.exact };
         if *place == NONE {
             *place = set;
             self.methods.push([NONE; ANY + 1]);
@@ -346,11 +342,7 @@ impl Builder {
             Protocol::Http => decode_into(text.as_bytes(), &mut literal).is_ok(),
             Protocol::Rest => false,
         };
-        let literal = if decoded {
-            &literal[..]
-        } else {
-            text.as_bytes()
-        };
+        let literal = if decoded { &literal[..] } else { text.as_bytes() };
         if let Some(&child) = self.children.get(&(node, literal.into())) {
             return child;
         }
@@ -379,10 +371,7 @@ impl Builder {
             while slots[at].node != NONE {
                 at = (at + 1) & (capacity - 1);
             }
-            slots[at] = Slot {
-                tag: (hash >> 32) as u32,
-                node,
-            };
+            slots[at] = Slot { tag: (hash >> 32) as u32, node };
         }
         RouteTable {
             protocol: self.protocol,

@@ -4,10 +4,7 @@ use std::fs;
 use std::process::{Command, Output};
 
 fn ringgate(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_ringgate"))
-        .args(arguments)
-        .output()
-        .expect("the binary runs")
+    Command::new(env!("CARGO_BIN_EXE_ringgate")).args(arguments).output().expect("the binary runs")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -32,10 +29,7 @@ fn without_a_file_the_built_in_default_is_taken() {
         .current_dir(folder.path())
         .output()
         .expect("the binary runs");
-    assert_eq!(
-        text(&output.stdout),
-        "(built-in default) is valid: 1 API, 1 route, 0 upstreams\n"
-    );
+    assert_eq!(text(&output.stdout), "(built-in default) is valid: 1 API, 1 route, 0 upstreams\n");
 }
 
 #[test]
@@ -44,10 +38,7 @@ fn a_wrong_configuration_exits_with_two_and_names_the_place() {
         let output = ringgate(&[command, "--config", "tests/config/bad/unknown-key.toml"]);
         assert_eq!(output.status.code(), Some(2), "{command}");
         let printed = text(&output.stderr);
-        assert!(
-            printed.contains("--> tests/config/bad/unknown-key.toml:2:1"),
-            "{printed}"
-        );
+        assert!(printed.contains("--> tests/config/bad/unknown-key.toml:2:1"), "{printed}");
         assert!(output.stdout.is_empty());
     }
 }
@@ -68,12 +59,7 @@ fn a_file_that_is_not_utf8_is_refused_at_its_first_wrong_byte() {
     let file = folder.path().join("latin1.toml");
     fs::write(&file, b"[server]\nlisten = [] # caf\xe9\n").expect("a writable folder");
     let problems = ringgate::model::load(Some(&file)).expect_err("not UTF-8");
-    assert!(
-        problems
-            .to_string()
-            .contains("latin1.toml:2:18: the file is not UTF-8"),
-        "{problems}"
-    );
+    assert!(problems.to_string().contains("latin1.toml:2:18: the file is not UTF-8"), "{problems}");
 }
 
 #[test]

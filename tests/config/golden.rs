@@ -12,17 +12,10 @@ fn bad_files() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(FOLDER)
         .expect("the folder of bad files")
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "toml")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     files.sort();
-    assert!(
-        files.len() > 50,
-        "only {} bad files were found",
-        files.len()
-    );
+    assert!(files.len() > 50, "only {} bad files were found", files.len());
     files
 }
 
@@ -31,11 +24,7 @@ fn printed(file: &Path) -> String {
         Err(problems) => problems,
         Ok(model) => model.warnings,
     };
-    assert!(
-        !problems.is_empty(),
-        "nothing is wrong with {}",
-        file.display()
-    );
+    assert!(!problems.is_empty(), "nothing is wrong with {}", file.display());
     ringgate::cli::render_problems(&problems, false)
 }
 
@@ -51,10 +40,7 @@ fn every_mistake_is_reported_in_these_words() {
         }
         let expected = fs::read_to_string(&expected_file).unwrap_or_default();
         if printed != expected {
-            wrong.push(format!(
-                "{}\nexpected:\n{expected}\nprinted:\n{printed}",
-                file.display()
-            ));
+            wrong.push(format!("{}\nexpected:\n{expected}\nprinted:\n{printed}", file.display()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -66,10 +52,7 @@ fn codes_in_sources() -> BTreeSet<String> {
     for entry in fs::read_dir("src/model").expect("the model's folder") {
         let path = entry.expect("an entry").path();
         let source = fs::read_to_string(&path).expect("a source file");
-        let source = source
-            .split("#[cfg(test)]\nmod tests")
-            .next()
-            .unwrap_or_default();
+        let source = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
         // `rustfmt` may put the text on a line of its own.
         let source = source.split_whitespace().collect::<Vec<_>>().join(" ");
         let leads: &[&str] = match path.file_name().and_then(|name| name.to_str()) {
@@ -86,13 +69,9 @@ fn codes_in_sources() -> BTreeSet<String> {
                         .map(|(_, after)| after),
                     _ => rest.strip_prefix('"'),
                 };
-                let code = text
-                    .and_then(|text| text.split('"').next())
-                    .unwrap_or_default();
+                let code = text.and_then(|text| text.split('"').next()).unwrap_or_default();
                 if !code.is_empty()
-                    && code
-                        .bytes()
-                        .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+                    && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
                 {
                     codes.insert(code.to_owned());
                 }

@@ -99,11 +99,8 @@ fn key_text(key: &Key) -> String {
         Absent::Default(default) => format!("Default: {default}."),
         Absent::Means(words) => format!("Without it: {words}."),
     };
-    let mut out = format!(
-        "\n{}{}",
-        comment(key.about),
-        comment(&format!("Takes {takes}. {default}"))
-    );
+    let mut out =
+        format!("\n{}{}", comment(key.about), comment(&format!("Takes {takes}. {default}")));
     match key.example.strip_prefix("# ") {
         Some(example) => out.push_str(&format!("# {} = {example}\n", key.name)),
         None => out.push_str(&format!("{} = {}\n", key.name, key.example)),
@@ -114,10 +111,8 @@ fn key_text(key: &Key) -> String {
 /// Both integrations: the first for the route above, the second with a route of its own.
 fn integrations() -> String {
     let mut out = String::new();
-    for (kind, lead) in [
-        ("http_proxy", ""),
-        ("mock", "\n[[api.route]]\nroute = \"GET /hello\"\n"),
-    ] {
+    for (kind, lead) in [("http_proxy", ""), ("mock", "\n[[api.route]]\nroute = \"GET /hello\"\n")]
+    {
         let table = inline(&format!("an `{kind}` integration").replace("an `mock`", "a `mock`"));
         out.push_str(lead);
         out.push_str(&format!(
@@ -218,21 +213,12 @@ fn the_reference_file_is_valid_with_its_certificates() {
     let made =
         rcgen::generate_simple_self_signed(["api.example.com".to_owned()]).expect("a certificate");
     fs::write(certificates.join("api.pem"), made.cert.pem()).expect("a writable folder");
-    fs::write(
-        certificates.join("api.key"),
-        made.signing_key.serialize_pem(),
-    )
-    .expect("a writable folder");
+    fs::write(certificates.join("api.key"), made.signing_key.serialize_pem())
+        .expect("a writable folder");
     fs::write(certificates.join("internal-ca.pem"), made.cert.pem()).expect("a writable folder");
 
     let mut text = fs::read_to_string(REFERENCE).expect("the reference file");
-    for line in [
-        "[[certificate]]",
-        "domains = ",
-        "cert = ",
-        "key = ",
-        "ca = ",
-    ] {
+    for line in ["[[certificate]]", "domains = ", "cert = ", "key = ", "ca = "] {
         assert!(text.contains(&format!("\n# {line}")), "{line}");
         text = text.replace(&format!("\n# {line}"), &format!("\n{line}"));
     }
@@ -241,10 +227,7 @@ fn the_reference_file_is_valid_with_its_certificates() {
     let model = ringgate::model::load(Some(&file)).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(model.certificates.len(), 1);
     assert_eq!(model.certificates[0].chain.len(), 1);
-    let ca = model.upstreams[0]
-        .tls
-        .as_ref()
-        .and_then(|tls| tls.ca.as_ref());
+    let ca = model.upstreams[0].tls.as_ref().and_then(|tls| tls.ca.as_ref());
     assert_eq!(ca.map(Vec::len), Some(1));
 }
 
