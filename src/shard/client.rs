@@ -122,7 +122,9 @@ impl Client {
     /// Whether the request's content has arrived in full.
     pub(super) fn request_is_complete(&self) -> bool {
         match &self.state {
-            ClientState::Exchange { body, .. } | ClientState::Discard { body, .. } => body.is_done(),
+            ClientState::Exchange { body, .. } | ClientState::Discard { body, .. } => {
+                body.is_done()
+            }
             _ => true,
         }
     }

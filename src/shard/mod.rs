@@ -27,6 +27,7 @@ mod timers;
 mod tls;
 mod upstream;
 
+use self::tls::ShardTls;
 use crate::control::endpoints::Endpoints;
 use crate::control::mailbox::{FromShard, Reporter, ShardId, ToShard};
 use crate::http::{self, HeadLimits};
@@ -39,8 +40,6 @@ use record::Record;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-pub use self::tls::client_tls;
-use self::tls::ShardTls;
 use timers::{Deadline, Timers};
 use upstream::connection::Backend;
 use upstream::pool::Pool;
@@ -515,8 +514,7 @@ impl<E: Env> Shard<E> {
                 draining.stop |= stop;
             }
             None => {
-                self.draining =
-                    Some(Draining { until, stop, reported: false, requests_cut: 0 });
+                self.draining = Some(Draining { until, stop, reported: false, requests_cut: 0 });
             }
         }
         self.next_telemetry = self.next_telemetry.min(until);

@@ -11,9 +11,9 @@ use super::client::ClientState;
 use super::exchanges::Stage;
 use super::record::{Outcome, Request};
 use super::stream::Stream;
+use super::timers::Deadline;
 use super::upstream::connection::{Backend, BackendState, Response};
 use super::upstream::pool::TargetIndex;
-use super::timers::Deadline;
 use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::control::mailbox::FromShard;
 use crate::exchange::Refusal;
@@ -208,10 +208,8 @@ impl<E: Env> Shard<E> {
         let Some(pool) = self.pools.get(backend.pool) else { return };
         exchange.backend = Some(backend_id);
         exchange.stage = Stage::Sent;
-        backend.state = BackendState::Busy {
-            exchange: id,
-            response: Response::Head { kind: exchange.kind },
-        };
+        backend.state =
+            BackendState::Busy { exchange: id, response: Response::Head { kind: exchange.kind } };
         let ring = self.env.ring();
         let out = backend.stream.out(ring).written();
         let (line, rest) = exchange.request.split_at(exchange.host_place.0);
@@ -468,9 +466,10 @@ impl<E: Env> Shard<E> {
             && let Some(exchange) = exchange.and_then(|exchange| self.exchanges.get(exchange))
         {
             let client_id = exchange.client;
-            let is_held = self.clients.get(client_id).is_some_and(|client| {
-                !client.held.is_empty() || client.stream.is_paused()
-            });
+            let is_held = self
+                .clients
+                .get(client_id)
+                .is_some_and(|client| !client.held.is_empty() || client.stream.is_paused());
             if is_held {
                 self.pump_client(client_id);
             }

@@ -219,7 +219,8 @@ impl Record {
         if let Some(source) = request.source {
             let _ = write!(self.source_text, "{source}");
         }
-        let route_key = route.and_then(|route| api.routes.get(route as usize)).map_or("", |r| &r.key);
+        let route_key =
+            route.and_then(|route| api.routes.get(route as usize)).map_or("", |r| &r.key);
         let base_path = request.path.get(..request.base_path_bytes).unwrap_or_default();
         let rest = api.protocol == Protocol::Rest;
         let finished = &outcome.finished;
@@ -228,7 +229,11 @@ impl Record {
             stage: &api.stage,
             resource_path: route_key.split_once(' ').map_or(route_key, |(_, path)| path),
             route_key,
-            request_id: if rest { outcome.ids.request.as_str() } else { outcome.ids.extended.as_str() },
+            request_id: if rest {
+                outcome.ids.request.as_str()
+            } else {
+                outcome.ids.extended.as_str()
+            },
             extended_request_id: outcome.ids.extended.as_str(),
             http_method: request.method,
             path: request.path,

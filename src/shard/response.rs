@@ -323,9 +323,10 @@ impl<E: Env> Shard<E> {
         let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return };
         let (client_id, persistent) = (exchange.client, exchange.persistent);
         exchange.backend = None;
-        let is_usable = self.backends.get(backend_id).is_some_and(|backend| {
-            backend.stream.is_open() && !backend.stream.has_ended()
-        });
+        let is_usable = self
+            .backends
+            .get(backend_id)
+            .is_some_and(|backend| backend.stream.is_open() && !backend.stream.has_ended());
         if is_poisoned || !is_usable {
             self.drop_backend(backend_id, Close::Orderly);
         } else {
@@ -344,8 +345,7 @@ impl<E: Env> Shard<E> {
             BackendState::Busy { exchange, response: Response::Body { reader, .. } } => {
                 let exchange = *exchange;
                 // In TLS an end without close_notify may have been forged.
-                let is_proper =
-                    backend.stream.tls().is_none_or(|session| session.end().is_ok());
+                let is_proper = backend.stream.tls().is_none_or(|session| session.end().is_ok());
                 if is_proper && reader.end_of_stream().is_ok() {
                     self.response_complete(id, exchange);
                 } else {

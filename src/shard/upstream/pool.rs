@@ -153,8 +153,12 @@ impl Pool {
         let usable = |index: usize, target: &TargetState| {
             target.is_usable(now) && Some(TargetIndex(index)) != avoid
         };
-        let count =
-            self.targets.iter().enumerate().filter(|(index, target)| usable(*index, target)).count();
+        let count = self
+            .targets
+            .iter()
+            .enumerate()
+            .filter(|(index, target)| usable(*index, target))
+            .count();
         if count == 0 {
             return self
                 .targets
@@ -199,7 +203,8 @@ impl Pool {
                     let weight = i64::from(self.upstream.targets[index].weight);
                     sum += weight;
                     self.targets[index].credit += weight;
-                    if best.is_none_or(|best| self.targets[index].credit > self.targets[best].credit)
+                    if best
+                        .is_none_or(|best| self.targets[index].credit > self.targets[best].credit)
                     {
                         best = Some(index);
                     }
