@@ -18,6 +18,7 @@
 //! | [`find_max`] | the highest rate that still meets the objectives |
 //! | [`backend`] | a back end that misbehaves on request, for testing what stands before it |
 //! | [`network`] | the ring, a clock and waiting: what a thread takes from outside |
+//! | [`wire`] | one socket and what is in flight on it |
 //! | [`host`] | file descriptors, cores, signals: what the process takes from outside |
 //! | [`units`], [`random`] | durations, sizes and shares as people write them; seeded dice |
 
@@ -33,6 +34,7 @@ pub mod report;
 pub mod find_max;
 pub mod backend;
 pub mod network;
+pub mod wire;
 pub mod host;
 pub mod units;
 pub mod random;

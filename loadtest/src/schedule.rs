@@ -95,6 +95,14 @@ impl Profile {
         segment.from + (segment.to - segment.from) * part
     }
 
+    /// Whether it never changes.
+    pub fn is_constant(&self) -> bool {
+        let first = self.segments.first().map(|segment| segment.from);
+        self.segments
+            .iter()
+            .all(|segment| Some(segment.from) == first && Some(segment.to) == first)
+    }
+
     /// The largest value it takes.
     pub fn peak(&self) -> f64 {
         self.segments
