@@ -8,6 +8,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`field`] | one field line, its classification ([`Known`]), the hop-by-hop fields |
+//! | [`authority`] | the host that is asked for |
 //! | [`framing`] | where a message ends: `Content-Length` and `Transfer-Encoding` |
 //! | [`head`] | limits, the end of a head, what both kinds of head have in common |
 //! | [`request`] | a request's head, or why it is refused |
@@ -26,6 +27,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 pub mod field;
+pub mod authority;
 pub mod framing;
 pub mod head;
 pub mod request;

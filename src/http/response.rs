@@ -1,6 +1,13 @@
 //! A response's head: bytes to [`ResponseHead`], or the fault of the back end that sent it.
+//!
+//! As strict as for requests. A back end that is read leniently here decides, through what it lets
+//! its own users put into fields, where the next answer on a shared connection begins.
 
-use super::{Fields, Framing, HeadLimits, Version};
+use std::mem::MaybeUninit;
+
+use super::framing::FramingFault;
+use super::head::{self, BareLineFeed, FieldFault};
+use super::{FIELDS_MAX, Fields, Framing, HeadLimits, Version};
 
 /// What kind of request a response answers, as far as framing is concerned (RFC 9112 section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +113,345 @@ pub fn response_head<'b>(
     limits: &HeadLimits,
     answering: RequestKind,
 ) -> Result<Option<ResponseHead<'b>>, BadResponse> {
-    _ = (bytes, fields, limits, answering);
-    Ok(None)
+    fields.clear();
+    // httparse would skip empty lines; here one means that the last body was longer than declared.
+    if let Some(b'\r' | b'\n') = bytes.first() {
+        return Err(BadResponse::LineEnding);
+    }
+    let mut headers = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+    let (headers, _) = headers.split_at_mut(limits.fields.min(FIELDS_MAX));
+    let mut response = httparse::Response::new(&mut []);
+    let strict = httparse::ParserConfig::default();
+    let head_bytes = match strict.parse_response_with_uninit_headers(&mut response, bytes, headers)
+    {
+        Ok(httparse::Status::Complete(end)) => end,
+        Ok(httparse::Status::Partial) if bytes.len() < limits.head_bytes => return Ok(None),
+        Ok(httparse::Status::Partial) => return Err(BadResponse::HeadTooLarge),
+        Err(error) => return Err(fault(bytes, error)),
+    };
+    let (Some(status), Some(reason), Some(minor)) =
+        (response.code, response.reason, response.version)
+    else {
+        // Not reached: a complete response has all three.
+        return Err(BadResponse::StatusLine);
+    };
+    if head_bytes > limits.head_bytes {
+        return Err(BadResponse::HeadTooLarge);
+    }
+    if status < 100 {
+        return Err(BadResponse::StatusLine);
+    }
+
+    let noted = head::take_fields(bytes, head_bytes, response.headers, fields)?;
+    let version = if minor == 0 {
+        Version::Http10
+    } else {
+        Version::Http11
+    };
+    // Asked even where no body follows: what is passed on must not be doubtful either.
+    let declared = noted.framing.framing(version)?;
+    let framing = match (status, answering) {
+        (100..=199 | 204 | 304, _) | (_, RequestKind::Head) | (200..=299, RequestKind::Connect) => {
+            Framing::None
+        }
+        (_, RequestKind::Connect | RequestKind::Other) => declared.unwrap_or(Framing::UntilClose),
+    };
+
+    Ok(Some(ResponseHead {
+        status,
+        reason: reason.as_bytes(),
+        version,
+        framing,
+        persistent: framing != Framing::UntilClose && noted.connection.is_persistent(version),
+        connection_names: noted.connection.names,
+        head_bytes,
+    }))
+}
+
+/// Names the fault for which `httparse` has refused a response. Reads it a second time, which only
+/// a broken back end pays for, once per connection.
+#[cold]
+fn fault(bytes: &[u8], error: httparse::Error) -> BadResponse {
+    if error == httparse::Error::TooManyHeaders {
+        return BadResponse::TooManyFields;
+    }
+    match after_status_line(bytes) {
+        Ok(fields) => head::field_fault(fields).into(),
+        Err(fault) => fault,
+    }
+}
+
+/// Checks the status line alone; the fields behind it if nothing is wrong with it.
+fn after_status_line(bytes: &[u8]) -> Result<&[u8], BadResponse> {
+    let rest = match bytes {
+        [
+            b'H',
+            b'T',
+            b'T',
+            b'P',
+            b'/',
+            b'1',
+            b'.',
+            b'0' | b'1',
+            rest @ ..,
+        ] => rest,
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', ..] => {
+            return Err(BadResponse::VersionUnsupported);
+        }
+        _ => return Err(BadResponse::StatusLine),
+    };
+    let [b' ', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', rest @ ..] = rest else {
+        return Err(BadResponse::StatusLine);
+    };
+    let reason_bytes = rest
+        .iter()
+        .take_while(|&&byte| super::field::is_value_byte(byte))
+        .count();
+    match rest.split_at(reason_bytes) {
+        ([] | [b' ', ..], [b'\r', b'\n', fields @ ..]) => Ok(fields),
+        ([] | [b' ', ..], [b'\r' | b'\n', ..]) => Err(BadResponse::LineEnding),
+        _ => Err(BadResponse::StatusLine),
+    }
+}
+
+impl From<BareLineFeed> for BadResponse {
+    fn from(_: BareLineFeed) -> BadResponse {
+        BadResponse::LineEnding
+    }
+}
+
+impl From<FieldFault> for BadResponse {
+    fn from(fault: FieldFault) -> BadResponse {
+        match fault {
+            FieldFault::LineEnding => BadResponse::LineEnding,
+            FieldFault::FoldedLine => BadResponse::FoldedLine,
+            FieldFault::SpaceBeforeColon => BadResponse::SpaceBeforeColon,
+            FieldFault::Name => BadResponse::FieldName,
+            FieldFault::Value => BadResponse::FieldValue,
+        }
+    }
+}
+
+impl From<FramingFault> for BadResponse {
+    fn from(fault: FramingFault) -> BadResponse {
+        match fault {
+            FramingFault::LengthRepeated => BadResponse::LengthRepeated,
+            FramingFault::LengthInvalid => BadResponse::LengthInvalid,
+            FramingFault::LengthWithTransferEncoding => BadResponse::LengthWithTransferEncoding,
+            FramingFault::TransferEncodingIn10 => BadResponse::TransferEncodingIn10,
+            FramingFault::TransferEncodingInvalid | FramingFault::TransferCodingUnknown => {
+                BadResponse::TransferEncodingInvalid
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: HeadLimits = HeadLimits {
+        request_line_bytes: 8,
+        head_bytes: 256,
+        fields: 4,
+    };
+
+    fn parse(
+        bytes: &[u8],
+        answering: RequestKind,
+    ) -> Result<Option<ResponseHead<'_>>, BadResponse> {
+        response_head(bytes, &mut Fields::new(), &LIMITS, answering)
+    }
+
+    fn head(bytes: &[u8], answering: RequestKind) -> ResponseHead<'_> {
+        parse(bytes, answering)
+            .expect("accepted")
+            .expect("complete")
+    }
+
+    #[test]
+    fn a_response_is_read_with_its_reason() {
+        let bytes = b"HTTP/1.1 404 Not There\r\nContent-Length: 3\r\n\r\nabc";
+
+        assert_eq!(
+            head(bytes, RequestKind::Other),
+            ResponseHead {
+                status: 404,
+                reason: b"Not There",
+                version: Version::Http11,
+                framing: Framing::Length(3),
+                persistent: true,
+                connection_names: false,
+                head_bytes: bytes.len() - 3,
+            }
+        );
+        assert_eq!(
+            head(b"HTTP/1.1 200 \r\n\r\n", RequestKind::Other).reason,
+            b""
+        );
+        assert_eq!(
+            head(b"HTTP/1.1 200\r\n\r\n", RequestKind::Other).reason,
+            b""
+        );
+    }
+
+    #[test]
+    fn framing_depends_on_status_request_and_fields() {
+        use Framing::{Chunked, Length, None, UntilClose};
+        use RequestKind::{Connect, Head, Other};
+        const LENGTH: &str = "Content-Length: 5\r\n";
+        const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
+        for (status, answering, fields, framing) in [
+            (200, Other, LENGTH, Length(5)),
+            (200, Other, CHUNKED, Chunked),
+            (200, Other, "", UntilClose),
+            (200, Head, LENGTH, None),
+            (200, Head, CHUNKED, None),
+            (404, Head, "", None),
+            (200, Connect, LENGTH, None),
+            (299, Connect, "", None),
+            (300, Connect, LENGTH, Length(5)),
+            (100, Other, "", None),
+            (103, Other, LENGTH, None),
+            (199, Other, CHUNKED, None),
+            (204, Other, LENGTH, None),
+            (205, Other, LENGTH, Length(5)),
+            (304, Other, LENGTH, None),
+            (304, Other, CHUNKED, None),
+            (305, Other, "", UntilClose),
+        ] {
+            let bytes = format!("HTTP/1.1 {status} x\r\n{fields}\r\n");
+            assert_eq!(
+                head(bytes.as_bytes(), answering).framing,
+                framing,
+                "{status} {answering:?} {fields}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_connection_is_kept_only_where_the_body_has_an_end() {
+        for (version, fields, persistent) in [
+            ("1.1", "Content-Length: 5\r\n", true),
+            ("1.1", "Content-Length: 5\r\nConnection: close\r\n", false),
+            ("1.1", "", false),
+            ("1.0", "Content-Length: 5\r\n", false),
+            (
+                "1.0",
+                "Content-Length: 5\r\nConnection: keep-alive\r\n",
+                true,
+            ),
+        ] {
+            let bytes = format!("HTTP/{version} 200 OK\r\n{fields}\r\n");
+            assert_eq!(
+                head(bytes.as_bytes(), RequestKind::Other).persistent,
+                persistent,
+                "{version} {fields}"
+            );
+        }
+    }
+
+    #[test]
+    fn interim_responses_are_those_another_one_follows() {
+        for (status, interim) in [
+            (100, true),
+            (101, false),
+            (103, true),
+            (199, true),
+            (200, false),
+        ] {
+            let bytes = format!("HTTP/1.1 {status} x\r\n\r\n");
+            assert_eq!(
+                head(bytes.as_bytes(), RequestKind::Other).is_interim(),
+                interim
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_careless_back_end_sends_is_not_repaired() {
+        use BadResponse::*;
+        for (bytes, fault) in [
+            (&b"\r\nHTTP/1.1 200 OK\r\n\r\n"[..], LineEnding),
+            (b"HTTP/1.1 200 OK\n\n", LineEnding),
+            (b"HTTP/1.1 200 OK\r\nA: b\n\r\n", LineEnding),
+            (b"HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n", LineEnding),
+            (b"HTTP/1.1 200 O\x00K\r\n\r\n", StatusLine),
+            (b"HTTP/1.1  200 OK\r\n\r\n", StatusLine),
+            (b"HTTP/1.1 20 OK\r\n\r\n", StatusLine),
+            (b"HTTP/1.1 2000 OK\r\n\r\n", StatusLine),
+            (b"HTTP/1.1 099 OK\r\n\r\n", StatusLine),
+            (b"HTTP/1.1 -20 OK\r\n\r\n", StatusLine),
+            (b"HTTP/2.0 200 OK\r\n\r\n", VersionUnsupported),
+            (b"HTTP/1.2 200 OK\r\n\r\n", VersionUnsupported),
+            (b"ICY 200 OK\r\n\r\n", StatusLine),
+            (b"<html>no head at all</html>", StatusLine),
+            (b"HTTP/1.1 200 OK\r\nA : b\r\n\r\n", SpaceBeforeColon),
+            (b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", FoldedLine),
+            (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", SpaceBeforeColon),
+            (b"HTTP/1.1 200 OK\r\nnocolon\r\n\r\n", FieldName),
+            (b"HTTP/1.1 200 OK\r\nA: \x01\r\n\r\n", FieldValue),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+                LengthRepeated,
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\n",
+                LengthInvalid,
+            ),
+            (
+                b"HTTP/1.1 304 OK\r\nContent-Length: -1\r\n\r\n",
+                LengthInvalid,
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+                LengthWithTransferEncoding,
+            ),
+            (
+                b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                TransferEncodingIn10,
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+                TransferEncodingInvalid,
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+                TransferEncodingInvalid,
+            ),
+        ] {
+            assert_eq!(
+                parse(bytes, RequestKind::Other),
+                Err(fault),
+                "{}",
+                bytes.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn limits_hold_on_both_sides_of_each() {
+        let large = |head_bytes: usize| {
+            let start = "HTTP/1.1 200 OK\r\nX: ";
+            format!(
+                "{start}{}\r\n\r\n",
+                "a".repeat(head_bytes - start.len() - 4)
+            )
+        };
+        let many = |fields: usize| format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(fields));
+
+        assert!(parse(large(256).as_bytes(), RequestKind::Other).is_ok());
+        for (bytes, fault) in [
+            (large(257), BadResponse::HeadTooLarge),
+            (large(300)[..256].to_owned(), BadResponse::HeadTooLarge),
+            (many(5), BadResponse::TooManyFields),
+        ] {
+            assert_eq!(parse(bytes.as_bytes(), RequestKind::Other), Err(fault));
+        }
+        assert_eq!(
+            parse(&large(300).as_bytes()[..255], RequestKind::Other),
+            Ok(None)
+        );
+        assert!(parse(many(4).as_bytes(), RequestKind::Other).is_ok());
+    }
 }
