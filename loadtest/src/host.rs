@@ -34,9 +34,8 @@ pub fn raise_descriptor_limit(sockets: usize) -> Result<(), String> {
         current: Some(needed.max(limit.maximum.unwrap_or(needed).min(65_536))),
         maximum: limit.maximum,
     };
-    setrlimit(Resource::Nofile, raised).map_err(|error| {
-        format!("cannot raise the limit on file descriptors to {needed}: {error}")
-    })
+    setrlimit(Resource::Nofile, raised)
+        .map_err(|error| format!("cannot raise the limit on file descriptors to {needed}: {error}"))
 }
 
 /// Prepares the calling thread for load: timers as exact as the kernel can, and one core when asked.
@@ -64,10 +63,7 @@ pub fn prepare_thread(core: Option<usize>) -> io::Result<()> {
 /// When the handlers cannot be installed.
 pub fn watch_interrupts() -> io::Result<Arc<AtomicBool>> {
     let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [
-        signal_hook::consts::SIGINT,
-        signal_hook::consts::SIGTERM,
-    ] {
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         // In this order: the second signal finds the flag set and exits.
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted))?;
         signal_hook::flag::register(signal, Arc::clone(&interrupted))?;

@@ -59,10 +59,14 @@ pub struct Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectiveError {
     /// Not metric, comparison, value.
-    #[error("expected an objective such as \"p99 < 20ms\", \"errors < 0.1%\" or \"rate >= 5000\", found `{0}`")]
+    #[error(
+        "expected an objective such as \"p99 < 20ms\", \"errors < 0.1%\" or \"rate >= 5000\", found `{0}`"
+    )]
     Shape(String),
     /// Unknown metric.
-    #[error("unknown metric `{0}`; known are: p50, p99, p99.9 and any other percentile, mean, max (each also as service.p99 and so on), errors, rate")]
+    #[error(
+        "unknown metric `{0}`; known are: p50, p99, p99.9 and any other percentile, mean, max (each also as service.p99 and so on), errors, rate"
+    )]
     Metric(String),
     /// The value has the wrong unit.
     #[error(transparent)]
@@ -142,11 +146,7 @@ impl FromStr for Objective {
             Metric::Errors => units::share(value)?,
             Metric::Rate => units::rate(value)?,
         };
-        Ok(Self {
-            metric,
-            comparison,
-            bound,
-        })
+        Ok(Self { metric, comparison, bound })
     }
 }
 
@@ -162,9 +162,7 @@ fn metric(word: &str) -> Option<Metric> {
         ("rate", true) => Some(Metric::Rate),
         (rest, _) => {
             let percentile: f64 = rest.strip_prefix('p')?.parse().ok()?;
-            (0.0..=100.0)
-                .contains(&percentile)
-                .then_some(Metric::Percentile(percentile, clock))
+            (0.0..=100.0).contains(&percentile).then_some(Metric::Percentile(percentile, clock))
         }
     }
 }
@@ -212,10 +210,8 @@ mod tests {
     fn tally() -> Tally {
         let mut tally = Tally::new(1);
         for ms in 1..=100 {
-            let times = Times {
-                latency: Duration::from_millis(ms),
-                service: Duration::from_millis(1),
-            };
+            let times =
+                Times { latency: Duration::from_millis(ms), service: Duration::from_millis(1) };
             tally.answered(0, 200, times, None);
         }
         tally

@@ -33,11 +33,7 @@ impl Random {
     /// A number from `low` to `high`, both included.
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = (high.wrapping_sub(low) as u64).wrapping_add(1);
-        let offset = if span == 0 {
-            self.next()
-        } else {
-            self.below(span)
-        };
+        let offset = if span == 0 { self.next() } else { self.below(span) };
         low.wrapping_add(offset as i64)
     }
 

@@ -44,14 +44,7 @@ pub struct Stage {
 impl Profile {
     /// The same all the time.
     pub fn constant(value: f64, duration: Duration) -> Self {
-        Self::stages(
-            value,
-            &[Stage {
-                duration,
-                to: value,
-                from: None,
-            }],
-        )
+        Self::stages(value, &[Stage { duration, to: value, from: None }])
     }
 
     /// Stage after stage, the first from `start`.
@@ -76,18 +69,16 @@ impl Profile {
 
     /// How long it lasts.
     pub fn duration(&self) -> Duration {
-        self.segments.last().map_or(Duration::ZERO, |last| {
-            Duration::from_secs_f64(last.start_s + last.duration_s)
-        })
+        self.segments
+            .last()
+            .map_or(Duration::ZERO, |last| Duration::from_secs_f64(last.start_s + last.duration_s))
     }
 
     /// The quantity at a moment; after the end, what it ended with.
     pub fn value_at(&self, offset: Duration) -> f64 {
         let offset_s = offset.as_secs_f64();
-        let Some(segment) = self
-            .segments
-            .iter()
-            .find(|segment| offset_s < segment.start_s + segment.duration_s)
+        let Some(segment) =
+            self.segments.iter().find(|segment| offset_s < segment.start_s + segment.duration_s)
         else {
             return self.segments.last().map_or(0.0, |last| last.to);
         };
@@ -98,17 +89,27 @@ impl Profile {
     /// Whether it never changes.
     pub fn is_constant(&self) -> bool {
         let first = self.segments.first().map(|segment| segment.from);
+        self.segments.iter().all(|segment| Some(segment.from) == first && Some(segment.to) == first)
+    }
+
+    /// The area under it between two moments: how many requests a rate means.
+    pub fn area(&self, from: Duration, to: Duration) -> f64 {
         self.segments
             .iter()
-            .all(|segment| Some(segment.from) == first && Some(segment.to) == first)
+            .map(|segment| {
+                let end_s = segment.start_s + segment.duration_s;
+                let from_s = from.as_secs_f64().clamp(segment.start_s, end_s);
+                let to_s = to.as_secs_f64().clamp(segment.start_s, end_s);
+                let slope = (segment.to - segment.from) / segment.duration_s;
+                let middle = (from_s + to_s) / 2.0 - segment.start_s;
+                (to_s - from_s).max(0.0) * (segment.from + slope * middle)
+            })
+            .sum()
     }
 
     /// The largest value it takes.
     pub fn peak(&self) -> f64 {
-        self.segments
-            .iter()
-            .flat_map(|segment| [segment.from, segment.to])
-            .fold(0.0, f64::max)
+        self.segments.iter().flat_map(|segment| [segment.from, segment.to]).fold(0.0, f64::max)
     }
 
     /// How many requests it schedules in all.
@@ -127,9 +128,7 @@ impl Profile {
         while let Some(current) = self.segments.get(*segment) {
             let inside = number - current.before;
             if inside < current.area() - 1e-6 {
-                return Some(Duration::from_secs_f64(
-                    current.start_s + time_of(current, inside),
-                ));
+                return Some(Duration::from_secs_f64(current.start_s + time_of(current, inside)));
             }
             *segment += 1;
         }
@@ -144,9 +143,7 @@ fn time_of(segment: &Segment, area: f64) -> f64 {
         return 0.0;
     }
     let slope = (segment.to - segment.from) / segment.duration_s;
-    let root = (segment.from * segment.from + 2.0 * slope * area)
-        .max(0.0)
-        .sqrt();
+    let root = (segment.from * segment.from + 2.0 * slope * area).max(0.0).sqrt();
     (2.0 * area / (segment.from + root)).min(segment.duration_s)
 }
 
@@ -176,11 +173,7 @@ mod tests {
     fn a_ramp_from_nothing_sends_half_of_its_final_rate() {
         let profile = Profile::stages(
             0.0,
-            &[Stage {
-                duration: Duration::from_secs(10),
-                to: 100.0,
-                from: None,
-            }],
+            &[Stage { duration: Duration::from_secs(10), to: 100.0, from: None }],
         );
         let due = all_due(&profile);
         assert_eq!(due.len(), 500);
@@ -195,16 +188,8 @@ mod tests {
         let profile = Profile::stages(
             0.0,
             &[
-                Stage {
-                    duration: Duration::from_secs(1),
-                    to: 0.0,
-                    from: None,
-                },
-                Stage {
-                    duration: Duration::from_secs(1),
-                    to: 10.0,
-                    from: Some(10.0),
-                },
+                Stage { duration: Duration::from_secs(1), to: 0.0, from: None },
+                Stage { duration: Duration::from_secs(1), to: 10.0, from: Some(10.0) },
             ],
         );
         let due = all_due(&profile);

@@ -76,6 +76,14 @@ impl Failure {
         }
     }
 
+    /// The sentence for the word in JSON; a word from another version stands for itself.
+    pub fn explain(name: &str) -> &str {
+        match Self::ALL.into_iter().find(|failure| failure.name() == name) {
+            Some(failure) => failure.explanation(),
+            None => name,
+        }
+    }
+
     /// The sentence in text reports.
     pub fn explanation(self) -> &'static str {
         match self {
@@ -173,11 +181,7 @@ impl Tally {
             received_bytes: 0,
             sent_bytes: 0,
             requests: (0..per_request)
-                .map(|_| RequestTally {
-                    answered: 0,
-                    failed: 0,
-                    latency: histogram(),
-                })
+                .map(|_| RequestTally { answered: 0, failed: 0, latency: histogram() })
                 .collect(),
         }
     }
@@ -268,9 +272,7 @@ impl Tally {
 
     /// Statuses that came, with their counts, rising.
     pub fn statuses(&self) -> impl Iterator<Item = (u16, u64)> {
-        (STATUS_FIRST..)
-            .zip(self.statuses.iter().copied())
-            .filter(|(_, count)| *count > 0)
+        (STATUS_FIRST..).zip(self.statuses.iter().copied()).filter(|(_, count)| *count > 0)
     }
 
     /// Adds another tally of the same scenario.

@@ -46,7 +46,11 @@ pub enum TemplateError {
     #[error("`{{{{` without `}}}}`; a literal `{{{{` is written `{{{{\"{{{{\"}}}}`")]
     Unclosed,
     /// A word that is no function.
-    #[error("unknown template function `{name}`{}", suggestion(.near); known are: counter, random, uuid, choose, cycle, timestamp")]
+    #[error(
+        "unknown template function `{name}`{}; known are: counter, random, uuid, choose, cycle, \
+         timestamp",
+        suggestion(.near)
+    )]
     UnknownFunction {
         /// What stood there.
         name: String,
@@ -184,10 +188,7 @@ fn expression_end(text: &str) -> Option<usize> {
 }
 
 fn compile_expression(expression: &str, lists: &Lists) -> Result<Part, TemplateError> {
-    let wrong = |usage| TemplateError::Arguments {
-        usage,
-        found: expression.to_owned(),
-    };
+    let wrong = |usage| TemplateError::Arguments { usage, found: expression.to_owned() };
     if expression.starts_with('"') {
         let texts = quoted_texts(expression).ok_or_else(|| wrong("\"text\""))?;
         return match &texts[..] {
@@ -219,12 +220,8 @@ fn compile_expression(expression: &str, lists: &Lists) -> Result<Part, TemplateE
         "uuid" => Err(wrong("uuid")),
         "timestamp" if words.is_empty() => Ok(Part::Timestamp),
         "timestamp" => Err(wrong("timestamp")),
-        "choose" => list(arguments, lists)?
-            .map(Part::Choose)
-            .ok_or_else(|| wrong("choose LIST")),
-        "cycle" => list(arguments, lists)?
-            .map(Part::Cycle)
-            .ok_or_else(|| wrong("cycle LIST")),
+        "choose" => list(arguments, lists)?.map(Part::Choose).ok_or_else(|| wrong("choose LIST")),
+        "cycle" => list(arguments, lists)?.map(Part::Cycle).ok_or_else(|| wrong("cycle LIST")),
         _ => Err(TemplateError::UnknownFunction {
             name: name.to_owned(),
             near: nearest(name, FUNCTIONS),
@@ -318,11 +315,8 @@ mod tests {
 
     fn write(text: &str, sequence: u64) -> String {
         let template = Template::compile(text, &lists()).unwrap();
-        let mut values = Values {
-            sequence,
-            epoch_ms: 1_700_000_000_000,
-            random: Random::new(sequence),
-        };
+        let mut values =
+            Values { sequence, epoch_ms: 1_700_000_000_000, random: Random::new(sequence) };
         let mut bytes = Vec::new();
         template.write(&mut values, &mut bytes);
         String::from_utf8(bytes).unwrap()
@@ -362,9 +356,15 @@ mod tests {
             error("{{countr}}"),
             "unknown template function `countr`; did you mean `counter`?; known are: counter, random, uuid, choose, cycle, timestamp"
         );
-        assert_eq!(error("a {{counter"), "`{{` without `}}`; a literal `{{` is written `{{\"{{\"}}`");
+        assert_eq!(
+            error("a {{counter"),
+            "`{{` without `}}`; a literal `{{` is written `{{\"{{\"}}`"
+        );
         assert_eq!(error("{{random 5}}"), "expected `{{random LOW HIGH}}`, found `{{random 5}}`");
-        assert_eq!(error("{{random 5 1}}"), "expected `{{random LOW HIGH}}`, found `{{random 5 1}}`");
+        assert_eq!(
+            error("{{random 5 1}}"),
+            "expected `{{random LOW HIGH}}`, found `{{random 5 1}}`"
+        );
         assert_eq!(error("{{choose nams}}"), "list `nams` is not declared; declared are: names");
     }
 

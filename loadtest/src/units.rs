@@ -15,10 +15,7 @@ pub struct UnitError {
 }
 
 fn unit_error(expected: &'static str, found: &str) -> UnitError {
-    UnitError {
-        expected,
-        found: found.to_owned(),
-    }
+    UnitError { expected, found: found.to_owned() }
 }
 
 /// Splits `12.5ms` into 12.5 and `ms`.
@@ -106,11 +103,7 @@ pub fn share(text: &str) -> Result<f64, UnitError> {
         "" => number,
         _ => return Err(unit_error(EXPECTED, text)),
     };
-    if (0.0..=1.0).contains(&share) {
-        Ok(share)
-    } else {
-        Err(unit_error(EXPECTED, text))
-    }
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(unit_error(EXPECTED, text)) }
 }
 
 /// Reads a rate in requests per second: `1000`, `1_000`, `1000/s`, `5k`, `600/m`.
@@ -171,11 +164,7 @@ pub fn write_bytes(bytes: u64) -> String {
         value /= 1024.0;
         unit = next;
     }
-    if unit == "B" {
-        format!("{bytes} B")
-    } else {
-        format!("{} {unit}", significant(value))
-    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{} {unit}", significant(value)) }
 }
 
 /// A count with thousands separated: `1,234,567`.
@@ -193,11 +182,7 @@ pub fn write_count(count: u64) -> String {
 
 /// A rate: thousands separated, a decimal only where it says something.
 pub fn write_rate(rate: f64) -> String {
-    if rate < 100.0 {
-        significant(rate)
-    } else {
-        write_count(rate.round() as u64)
-    }
+    if rate < 100.0 { significant(rate) } else { write_count(rate.round() as u64) }
 }
 
 /// A share as per cent: `0 %`, `0.12 %`, `3.4 %`, `100 %`.

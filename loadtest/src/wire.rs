@@ -27,13 +27,7 @@ enum Closing {
 impl Wire {
     /// A socket that was accepted, with nothing in flight.
     pub fn accepted(socket: Socket, group: BufferGroup, token: Token) -> Self {
-        Self {
-            socket,
-            token,
-            group,
-            in_flight: InFlight::default(),
-            closing: None,
-        }
+        Self { socket, token, group, in_flight: InFlight::default(), closing: None }
     }
 
     /// A socket whose connect is in flight.

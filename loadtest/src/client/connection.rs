@@ -47,14 +47,22 @@ pub(super) enum State {
     #[default]
     Idle,
     /// The last attempt failed.
-    Waiting { retry: Instant },
-    Connecting { since: Instant },
-    Handshaking { since: Instant },
+    Waiting {
+        retry: Instant,
+    },
+    Connecting {
+        since: Instant,
+    },
+    Handshaking {
+        since: Instant,
+    },
     Open,
     /// Takes no more requests; closes when those under way are answered.
     Retiring,
     /// The socket is being closed; then the place is free, to connect again at once or after a wait.
-    Closing { retry: Option<Instant> },
+    Closing {
+        retry: Option<Instant>,
+    },
 }
 
 /// A request under way.

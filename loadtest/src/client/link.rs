@@ -156,9 +156,7 @@ impl<N: Network> Worker<'_, N> {
             }
             // Its connection took that long before the request was even taken.
             Failure::ConnectTimeout => Some(
-                self.now
-                    .saturating_duration_since(flight.due)
-                    .max(self.scenario.connect_timeout),
+                self.now.saturating_duration_since(flight.due).max(self.scenario.connect_timeout),
             ),
             _ => None,
         };

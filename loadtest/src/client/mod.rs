@@ -130,8 +130,8 @@ impl<'a, N: Network> Worker<'a, N> {
     /// A thread's worker. Call on the thread that the ring belongs to.
     pub fn new(scenario: &'a Scenario, assignment: Assignment<'a>, network: N) -> Self {
         let (thread, threads) = (assignment.thread, assignment.threads);
-        let connections = scenario.connections / threads
-            + usize::from(thread < scenario.connections % threads);
+        let connections =
+            scenario.connections / threads + usize::from(thread < scenario.connections % threads);
         let now = network.now();
         let mut sum = 0;
         let weights = scenario
@@ -215,10 +215,7 @@ impl<'a, N: Network> Worker<'a, N> {
             self.open(index);
         }
         let is_settled = |connection: &Connection| {
-            !matches!(
-                connection.state,
-                State::Connecting { .. } | State::Handshaking { .. }
-            )
+            !matches!(connection.state, State::Connecting { .. } | State::Handshaking { .. })
         };
         while self.now < give_up && !self.connections.iter().all(is_settled) {
             self.turn(completions, Duration::from_millis(10));
@@ -251,16 +248,10 @@ impl<'a, N: Network> Worker<'a, N> {
     #[inline]
     fn on(&mut self, completion: Completion) {
         match completion {
-            Completion::Received {
-                token,
-                received,
-                more,
-            } => self.on_received(place(token), received, more),
-            Completion::Sent {
-                token,
-                outgoing,
-                result,
-            } => {
+            Completion::Received { token, received, more } => {
+                self.on_received(place(token), received, more)
+            }
+            Completion::Sent { token, outgoing, result } => {
                 self.network.recycle(outgoing);
                 self.on_sent(place(token), result);
             }
@@ -311,9 +302,7 @@ impl<'a, N: Network> Worker<'a, N> {
 
     fn interrupt(&mut self) {
         if self.phase == Phase::Load && self.assignment.stop.load(Ordering::Relaxed) {
-            self.phase = Phase::Interrupted {
-                give_up: self.now + INTERRUPTED_GRACE,
-            };
+            self.phase = Phase::Interrupted { give_up: self.now + INTERRUPTED_GRACE };
             self.source.stop();
         }
     }

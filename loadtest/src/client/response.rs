@@ -3,9 +3,7 @@
 //!
 //! `Head --head--> Body --last byte--> Head`; interim responses (1xx) lead back to `Head`.
 
-use ringgate::http::{
-    BodyReader, Fields, HeadLimits, RequestKind, find_head_end, response_head,
-};
+use ringgate::http::{BodyReader, Fields, HeadLimits, RequestKind, find_head_end, response_head};
 
 /// A response head beyond this is refused as malformed: twice what common servers allow.
 const HEAD_LIMITS: HeadLimits = HeadLimits {
@@ -15,11 +13,11 @@ const HEAD_LIMITS: HeadLimits = HeadLimits {
 };
 
 /// How much of a body is kept for a check. A check beyond it is not a job for a load tester.
-pub const KEPT_BODY_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const KEPT_BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// Reads the answers of one connection.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub(super) struct Reader {
     state: State,
     /// The beginning of a head that came in pieces.
     head: Vec<u8>,
@@ -40,16 +38,16 @@ enum State {
 
 /// One complete answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer {
+pub(super) struct Answer {
     /// The status.
-    pub status: u16,
+    pub(super) status: u16,
     /// Whether the connection may be used again.
-    pub persistent: bool,
+    pub(super) persistent: bool,
 }
 
 /// What came is not an HTTP/1.1 response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Malformed;
+pub(super) struct Malformed;
 
 impl Reader {
     /// Takes bytes off `input`, up to the end of the answer if it lies there. `None`: more is needed,
@@ -58,7 +56,7 @@ impl Reader {
     /// # Errors
     /// What came is not an HTTP/1.1 response: nothing further on this connection means anything.
     #[inline]
-    pub fn read(
+    pub(super) fn read(
         &mut self,
         input: &mut &[u8],
         answering: RequestKind,
@@ -71,11 +69,7 @@ impl Reader {
                         return Ok(None);
                     }
                 }
-                State::Body {
-                    status,
-                    persistent,
-                    reader,
-                } => {
+                State::Body { status, persistent, reader } => {
                     while !reader.is_done() {
                         if input.is_empty() {
                             return Ok(None);
@@ -88,10 +82,7 @@ impl Reader {
                         }
                         *input = input.get(piece.consumed..).unwrap_or_default();
                     }
-                    let answer = Answer {
-                        status: *status,
-                        persistent: *persistent,
-                    };
+                    let answer = Answer { status: *status, persistent: *persistent };
                     self.state = State::Head;
                     return Ok(Some(answer));
                 }
@@ -103,16 +94,13 @@ impl Reader {
     ///
     /// # Errors
     /// The answer was not complete.
-    pub fn end(&mut self) -> Result<Option<Answer>, Malformed> {
+    pub(super) fn end(&mut self) -> Result<Option<Answer>, Malformed> {
         match &mut self.state {
             State::Head if self.head.is_empty() => Ok(None),
             State::Head => Err(Malformed),
             State::Body { status, reader, .. } => {
                 reader.end_of_stream().map_err(|_| Malformed)?;
-                let answer = Answer {
-                    status: *status,
-                    persistent: false,
-                };
+                let answer = Answer { status: *status, persistent: false };
                 self.state = State::Head;
                 Ok(Some(answer))
             }
@@ -120,12 +108,12 @@ impl Reader {
     }
 
     /// The body of the last answer, as far as it was kept. Empties it.
-    pub fn take_body(&mut self) -> impl std::ops::Deref<Target = [u8]> {
+    pub(super) fn take_body(&mut self) -> impl std::ops::Deref<Target = [u8]> {
         std::mem::take(&mut self.body)
     }
 
     /// Forgets everything: a new connection.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.state = State::Head;
         self.head.clear();
         self.body.clear();
@@ -238,10 +226,7 @@ mod tests {
         let mut reader = Reader::default();
         let mut input = &b"HTTP/1.1 200 OK\r\n\r\nuntil close"[..];
         assert_eq!(reader.read(&mut input, RequestKind::Other, true), Ok(None));
-        let answer = Answer {
-            status: 200,
-            persistent: false,
-        };
+        let answer = Answer { status: 200, persistent: false };
         assert_eq!(reader.end(), Ok(Some(answer)));
         assert_eq!(&*reader.take_body(), b"until close");
 

@@ -90,11 +90,7 @@ impl Ring for Simulated {
     fn send(&mut self, _: Socket, token: Token, outgoing: Box<Outgoing>) -> SendId {
         let bytes: Vec<u8> = outgoing.slices().flatten().copied().collect();
         let text = String::from_utf8(bytes).unwrap();
-        let sent = Completion::Sent {
-            token,
-            outgoing,
-            result: Ok(()),
-        };
+        let sent = Completion::Sent { token, outgoing, result: Ok(()) };
         self.at(self.now, Event::Completion(sent));
         for request in text.split_terminator("\r\n\r\n") {
             self.requests.borrow_mut().push(request.to_owned());
@@ -119,11 +115,7 @@ impl Ring for Simulated {
         self.open.remove(&token.0);
         if in_flight.receive {
             let received = Received::Failed(io::Error::other("cancelled"));
-            let last = Completion::Received {
-                token,
-                received,
-                more: false,
-            };
+            let last = Completion::Received { token, received, more: false };
             self.at(self.now, Event::Completion(last));
         }
         self.at(self.now, Event::Completion(Completion::Closed { token }));
@@ -241,13 +233,7 @@ fn run(scenario: &Scenario, service: Service) -> Ran {
     for batch in &batches {
         tally.merge(&batch.tally);
     }
-    Ran {
-        tally,
-        batches,
-        end,
-        requests: requests.take(),
-        took: end.wall,
-    }
+    Ran { tally, batches, end, requests: requests.take(), took: end.wall }
 }
 
 fn ms(ms: u64) -> Duration {
@@ -336,10 +322,7 @@ fn pipelined_requests_behind_an_announced_close_go_out_again() {
         draft.requests_max = Some(20);
         draft.pipelining = Some(4);
     });
-    let service = Service {
-        answers_per_connection: 6,
-        ..Service::default()
-    };
+    let service = Service { answers_per_connection: 6, ..Service::default() };
     let ran = run(&scenario, service);
     assert_eq!(ran.tally.answered, 20);
     assert_eq!(ran.tally.failed(), 0);
@@ -365,10 +348,8 @@ fn a_service_that_refuses_is_asked_at_the_rate_and_comes_back() {
         draft.rate = Some(20.0);
         draft.duration = Some(Duration::from_secs(4));
     });
-    let service = Service {
-        refuses: Some((Duration::ZERO, Duration::from_secs(2))),
-        ..Service::default()
-    };
+    let service =
+        Service { refuses: Some((Duration::ZERO, Duration::from_secs(2))), ..Service::default() };
     let ran = run(&scenario, service);
     assert_eq!(ran.tally.finished(), 80);
     let refused = ran.tally.failures(Failure::ConnectRefused);
@@ -379,10 +360,7 @@ fn a_service_that_refuses_is_asked_at_the_rate_and_comes_back() {
 #[test]
 fn unexpected_statuses_are_answers_and_failures() {
     let scenario = scenario(|draft| draft.requests_max = Some(3));
-    let service = Service {
-        status: 503,
-        ..Service::default()
-    };
+    let service = Service { status: 503, ..Service::default() };
     let ran = run(&scenario, service);
     assert_eq!(ran.tally.answered, 3);
     assert_eq!(ran.tally.failures(Failure::Status), 3);
@@ -408,11 +386,8 @@ fn batches_follow_the_intervals() {
         draft.duration = Some(Duration::from_secs(3));
     });
     let ran = run(&scenario, Service::default());
-    let counts: Vec<(u64, u64)> = ran
-        .batches
-        .iter()
-        .map(|batch| (batch.interval, batch.tally.answered))
-        .collect();
+    let counts: Vec<(u64, u64)> =
+        ran.batches.iter().map(|batch| (batch.interval, batch.tally.answered)).collect();
     assert_eq!(counts, [(0, 10), (1, 10), (2, 10)]);
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// One thread's share of the requests.
 #[derive(Debug)]
-pub struct Source {
+pub(super) struct Source {
     thread: u64,
     threads: u64,
     /// How many this thread has taken.
@@ -34,16 +34,16 @@ enum Pace {
 
 /// A request that is to be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taken {
+pub(super) struct Taken {
     /// Its number in the run, over all threads.
-    pub sequence: u64,
+    pub(super) sequence: u64,
     /// When it was meant to leave, from the start.
-    pub due: Duration,
+    pub(super) due: Duration,
 }
 
 impl Source {
     /// The share of one of so many threads.
-    pub fn new(scenario: &Scenario, thread: usize, threads: usize) -> Self {
+    pub(super) fn new(scenario: &Scenario, thread: usize, threads: usize) -> Self {
         let mut source = Self {
             thread: thread as u64,
             threads: threads as u64,
@@ -52,11 +52,7 @@ impl Source {
             end: scenario.load.duration(),
             pace: match &scenario.load {
                 Load::Closed { .. } => Pace::Closed,
-                Load::Open { rate } => Pace::Open {
-                    rate: rate.clone(),
-                    segment: 0,
-                    due: None,
-                },
+                Load::Open { rate } => Pace::Open { rate: rate.clone(), segment: 0, due: None },
             },
         };
         source.schedule();
@@ -70,17 +66,13 @@ impl Source {
     fn schedule(&mut self) {
         let sequence = self.sequence();
         if let Pace::Open { rate, segment, due } = &mut self.pace {
-            *due = if sequence < self.requests_max {
-                rate.due(sequence, segment)
-            } else {
-                None
-            };
+            *due = if sequence < self.requests_max { rate.due(sequence, segment) } else { None };
         }
     }
 
     /// Takes the next request, when one is to leave by now.
     #[inline]
-    pub fn take(&mut self, elapsed: Duration) -> Option<Taken> {
+    pub(super) fn take(&mut self, elapsed: Duration) -> Option<Taken> {
         let sequence = self.sequence();
         let due = match &self.pace {
             Pace::Closed if elapsed < self.end && sequence < self.requests_max => elapsed,
@@ -93,7 +85,7 @@ impl Source {
     }
 
     /// When the next request of an open loop is due. A closed loop has no such time.
-    pub fn next_due(&self) -> Option<Duration> {
+    pub(super) fn next_due(&self) -> Option<Duration> {
         match self.pace {
             Pace::Closed => None,
             Pace::Open { due, .. } => due,
@@ -101,7 +93,7 @@ impl Source {
     }
 
     /// Whether no request will ever come again.
-    pub fn is_exhausted(&self, elapsed: Duration) -> bool {
+    pub(super) fn is_exhausted(&self, elapsed: Duration) -> bool {
         match &self.pace {
             Pace::Closed => elapsed >= self.end || self.sequence() >= self.requests_max,
             Pace::Open { due, .. } => due.is_none(),
@@ -109,7 +101,7 @@ impl Source {
     }
 
     /// Ends it here: the run was interrupted.
-    pub fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         self.requests_max = 0;
         self.schedule();
     }

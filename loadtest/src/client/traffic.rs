@@ -326,8 +326,7 @@ impl<N: Network> Worker<'_, N> {
                 latency: self.now.saturating_duration_since(flight.due),
                 service: self.now.saturating_duration_since(flight.sent),
             };
-            self.tally
-                .answered(flight.request, answer.status, times, wrong);
+            self.tally.answered(flight.request, answer.status, times, wrong);
             if self.now - self.start > self.scenario.load.duration() {
                 self.tally.answered_late += 1;
             }
@@ -335,8 +334,7 @@ impl<N: Network> Worker<'_, N> {
         if !answer.persistent || !self.scenario.keep_alive || connection.state == State::Retiring {
             // The service announced its last answer, so requests pipelined behind it had no effect
             // (RFC 9112 section 9.6) and go out again on another connection.
-            self.again
-                .extend(self.connections[index].flights.drain(..));
+            self.again.extend(self.connections[index].flights.drain(..));
             self.close(index, Close::Orderly, None);
         }
     }

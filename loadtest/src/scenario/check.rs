@@ -63,9 +63,7 @@ impl Check {
             connections: self.count(&written.connections, CONNECTIONS_MAX),
             threads: self.count(&written.threads, THREADS_MAX),
             duration: self.span_of_time(&written.duration),
-            requests_max: self
-                .count(&written.requests, usize::MAX)
-                .map(|count| count as u64),
+            requests_max: self.count(&written.requests, usize::MAX).map(|count| count as u64),
             warmup: self.span_of_time(&written.warmup),
             rate: self.rate(&written.rate),
             pipelining: self.count(&written.pipelining, PIPELINING_MAX),
@@ -188,7 +186,8 @@ impl Check {
             return;
         };
         if let Some(duration) = &written.duration {
-            let message = "`duration` and `[[stage]]` both say how long the run lasts; leave one out";
+            let message =
+                "`duration` and `[[stage]]` both say how long the run lasts; leave one out";
             if self.problems.iter().all(|problem| problem.message != message) {
                 self.problem(duration, message);
             }
@@ -234,10 +233,9 @@ impl Check {
                     .iter()
                     .map(|value| scalar(value).map(|text| Box::from(text.as_bytes())))
                     .collect::<Option<Vec<Box<[u8]>>>>(),
-                Value::Table(table) if table.len() == 1 => table
-                    .get("file")
-                    .and_then(Value::as_str)
-                    .map(|file| self.lines(value, file)),
+                Value::Table(table) if table.len() == 1 => {
+                    table.get("file").and_then(Value::as_str).map(|file| self.lines(value, file))
+                }
                 _ => None,
             };
             match values {
@@ -295,7 +293,10 @@ impl Check {
                 one => scalar(one).map(|text| vec![text]),
             };
             let Some(texts) = texts else {
-                self.problem(value, "expected a text, or a list of texts to send the field several times");
+                self.problem(
+                    value,
+                    "expected a text, or a list of texts to send the field several times",
+                );
                 continue;
             };
             for text in texts {
@@ -310,14 +311,15 @@ impl Check {
     }
 
     fn request(&mut self, written: &WrittenRequest) -> Option<RequestDraft> {
-        let path_text = written
-            .path
-            .as_ref()
-            .map_or_else(|| "/".to_owned(), |path| path.get_ref().clone());
+        let path_text =
+            written.path.as_ref().map_or_else(|| "/".to_owned(), |path| path.get_ref().clone());
         let path = match &written.path {
             None => Some(Template::literal("/")),
             Some(place) if !path_text.starts_with('/') => {
-                self.problem(place, format!("expected a path such as \"/items\", found `{path_text}`"));
+                self.problem(
+                    place,
+                    format!("expected a path such as \"/items\", found `{path_text}`"),
+                );
                 None
             }
             Some(place) => self.template(place, &path_text),
@@ -326,7 +328,10 @@ impl Check {
             (&written.path, path.as_ref().and_then(Template::as_literal))
             && !literal.iter().all(u8::is_ascii_graphic)
         {
-            self.problem(place, "spaces and non-ASCII characters in a path must be percent-encoded");
+            self.problem(
+                place,
+                "spaces and non-ASCII characters in a path must be percent-encoded",
+            );
         }
         if let Some(method) = &written.method
             && !is_token(method.get_ref())
@@ -335,10 +340,8 @@ impl Check {
         }
         let headers = self.headers(&written.headers);
         let body = self.body(written);
-        let expect = written
-            .expect
-            .as_ref()
-            .map_or_else(Expect::default, |expect| self.expect(expect));
+        let expect =
+            written.expect.as_ref().map_or_else(Expect::default, |expect| self.expect(expect));
         let weight = self.count(&written.weight, 1_000_000).unwrap_or(1);
         Some(RequestDraft {
             name: written.name.clone(),
@@ -353,10 +356,11 @@ impl Check {
     }
 
     fn body(&mut self, written: &WrittenRequest) -> Body {
-        let given: Vec<&Spanned<String>> = [&written.body, &written.body_file, &written.body_template]
-            .into_iter()
-            .flatten()
-            .collect();
+        let given: Vec<&Spanned<String>> =
+            [&written.body, &written.body_file, &written.body_template]
+                .into_iter()
+                .flatten()
+                .collect();
         if let [_, second, ..] = given[..] {
             self.problem(second, "one body at most: `body`, `body_file` or `body_template`");
         }
@@ -379,7 +383,10 @@ impl Check {
         match String::from_utf8(bytes) {
             Ok(text) => self.template(file, &text).map_or(Body::None, Body::Template),
             Err(_) => {
-                self.problem(file, "a body template must be UTF-8; use `body_file` to send it as it is");
+                self.problem(
+                    file,
+                    "a body template must be UTF-8; use `body_file` to send it as it is",
+                );
                 Body::None
             }
         }
@@ -427,12 +434,8 @@ fn scalar(value: &Value) -> Option<String> {
 /// `200`, `"200"`, `"2xx"`, `"200-204"`.
 fn statuses(value: &Value) -> Option<RangeInclusive<u16>> {
     let text = scalar(value)?;
-    let status = |text: &str| {
-        text.trim()
-            .parse::<u16>()
-            .ok()
-            .filter(|status| (100..=599).contains(status))
-    };
+    let status =
+        |text: &str| text.trim().parse::<u16>().ok().filter(|status| (100..=599).contains(status));
     if let Some(class) = text.strip_suffix("xx") {
         let first = status(&format!("{class}00"))?;
         return Some(first..=first + 99);
@@ -445,9 +448,7 @@ fn statuses(value: &Value) -> Option<RangeInclusive<u16>> {
 
 /// As [`statuses`], for flags.
 pub(crate) fn statuses_of(text: &str) -> Option<Vec<RangeInclusive<u16>>> {
-    text.split(',')
-        .map(|part| statuses(&Value::String(part.trim().to_owned())))
-        .collect()
+    text.split(',').map(|part| statuses(&Value::String(part.trim().to_owned()))).collect()
 }
 
 /// A token (RFC 9110 section 5.6.2): methods and field names.
@@ -570,7 +571,10 @@ mod tests {
             ("objectives = [\"p99\"]", "s.toml:2:15: expected an objective such as"),
             ("[[stage]]\nduration = \"1s\"", "s.toml:2:1: expected `rate`"),
             ("duration = \"1s\"\n[[stage]]\nduration = \"1s\"\nrate = 1", "leave one out"),
-            ("[[stage]]\nduration = \"1s\"\nrate = 1\n[[stage]]\nduration = \"1s\"\nconnections = 1", "all of them the same"),
+            (
+                "[[stage]]\nduration = \"1s\"\nrate = 1\n[[stage]]\nduration = \"1s\"\nconnections = 1",
+                "all of them the same",
+            ),
             ("pipelining = 2\nkeep_alive = false", "pipelining needs"),
             ("duration = \"1s\"\nwarmup = \"1s\"", "shorter than `duration`"),
             ("[lists]\na = []", "expected 1 to"),

@@ -182,11 +182,7 @@ impl Draft {
     /// # Errors
     /// When it is not a URL.
     pub fn for_url(url: &str) -> Result<Self, TargetError> {
-        Ok(Self {
-            name: url.to_owned(),
-            target: Some(Target::parse(url)?),
-            ..Self::default()
-        })
+        Ok(Self { name: url.to_owned(), target: Some(Target::parse(url)?), ..Self::default() })
     }
 
     /// Fills in the defaults.
@@ -207,32 +203,21 @@ impl Draft {
         };
         let mut connections = self.connections.unwrap_or(CONNECTIONS_DEFAULT);
         let load = if !self.rate_stages.is_empty() {
-            Load::Open {
-                rate: Profile::stages(self.rate.unwrap_or(0.0), &self.rate_stages),
-            }
+            Load::Open { rate: Profile::stages(self.rate.unwrap_or(0.0), &self.rate_stages) }
         } else if let Some(rate) = self.rate {
-            Load::Open {
-                rate: Profile::constant(rate, duration),
-            }
+            Load::Open { rate: Profile::constant(rate, duration) }
         } else if !self.connection_stages.is_empty() {
             // `connections` is what the first stage begins with, as `rate` is for an open loop.
             let start = self.connections.map_or(1.0, |connections| connections as f64);
             let profile = Profile::stages(start, &self.connection_stages);
             connections = (profile.peak().ceil() as usize).max(1);
-            Load::Closed {
-                connections: profile,
-            }
+            Load::Closed { connections: profile }
         } else {
-            Load::Closed {
-                connections: Profile::constant(connections as f64, duration),
-            }
+            Load::Closed { connections: Profile::constant(connections as f64, duration) }
         };
         let warmup = self.warmup.unwrap_or_default();
         if warmup >= load.duration() {
-            return Err(DraftError::WarmupTooLong {
-                warmup,
-                duration: load.duration(),
-            });
+            return Err(DraftError::WarmupTooLong { warmup, duration: load.duration() });
         }
         let mut drafts = self.requests;
         if drafts.is_empty() {

@@ -18,26 +18,17 @@ pub struct Problem {
 impl Problem {
     /// A problem at a place.
     pub fn at(span: Range<usize>, message: impl ToString) -> Self {
-        Self {
-            span: Some(span),
-            message: message.to_string(),
-        }
+        Self { span: Some(span), message: message.to_string() }
     }
 
     /// A problem with no place of its own.
     pub fn new(message: impl ToString) -> Self {
-        Self {
-            span: None,
-            message: message.to_string(),
-        }
+        Self { span: None, message: message.to_string() }
     }
 
     /// What the TOML reader says, with a suggestion for mistyped keys.
     pub fn from_toml(error: &toml::de::Error) -> Self {
-        Self {
-            span: error.span(),
-            message: reworded(error.message()),
-        }
+        Self { span: error.span(), message: reworded(error.message()) }
     }
 
     /// The problem as it is shown.
@@ -91,8 +82,5 @@ fn reworded(message: &str) -> String {
 
 /// Shows all problems.
 pub fn render_all(problems: &[Problem], file: &Path, source: &str) -> String {
-    problems
-        .iter()
-        .map(|problem| problem.render(file, source))
-        .collect()
+    problems.iter().map(|problem| problem.render(file, source)).collect()
 }

@@ -57,10 +57,7 @@ pub enum BodyCheck {
 
 impl Default for Expect {
     fn default() -> Self {
-        Self {
-            statuses: vec![200..=399],
-            body: BodyCheck::Any,
-        }
+        Self { statuses: vec![200..=399], body: BodyCheck::Any }
     }
 }
 
@@ -127,17 +124,11 @@ impl Request {
             let same = |header: &&(String, Template)| header.0.eq_ignore_ascii_case(name);
             draft.headers.iter().any(|header| same(&header))
         };
-        let mut headers: HeaderTemplates = shared
-            .iter()
-            .filter(|(name, _)| !own(name))
-            .cloned()
-            .collect();
+        let mut headers: HeaderTemplates =
+            shared.iter().filter(|(name, _)| !own(name)).cloned().collect();
         headers.extend(draft.headers.iter().cloned());
-        let declared = |name: &str| {
-            headers
-                .iter()
-                .any(|(declared, _)| declared.eq_ignore_ascii_case(name))
-        };
+        let declared =
+            |name: &str| headers.iter().any(|(declared, _)| declared.eq_ignore_ascii_case(name));
 
         let mut head = Template::literal(format!("{method} "));
         head.append(draft.path);
@@ -180,9 +171,7 @@ impl Request {
             body = Body::None;
         }
         Self {
-            name: draft
-                .name
-                .unwrap_or_else(|| format!("{method} {}", draft.path_text)),
+            name: draft.name.unwrap_or_else(|| format!("{method} {}", draft.path_text)),
             weight: draft.weight,
             kind: match method.as_str() {
                 "HEAD" => RequestKind::Head,
@@ -242,11 +231,7 @@ mod tests {
             ("x-b".to_owned(), Template::literal("shared")),
         ];
         let request = Request::compile(draft, "host:1", &shared, keep_alive);
-        let mut values = Values {
-            sequence: 41,
-            epoch_ms: 0,
-            random: Random::new(0),
-        };
+        let mut values = Values { sequence: 41, epoch_ms: 0, random: Random::new(0) };
         let mut outgoing = Outgoing::default();
         request.write(&mut values, &mut Vec::new(), &mut outgoing);
         let bytes = outgoing.slices().flatten().copied().collect();
@@ -289,15 +274,11 @@ mod tests {
         let expect = Expect::default();
         assert!(!expect.status(199) && expect.status(200));
         assert!(expect.status(399) && !expect.status(400));
-        let contains = Expect {
-            body: BodyCheck::Contains(Bytes::from_static(b"ell")),
-            ..Expect::default()
-        };
+        let contains =
+            Expect { body: BodyCheck::Contains(Bytes::from_static(b"ell")), ..Expect::default() };
         assert!(contains.body(b"hello") && !contains.body(b"helo"));
-        let equals = Expect {
-            body: BodyCheck::Equals(Bytes::from_static(b"hello")),
-            ..Expect::default()
-        };
+        let equals =
+            Expect { body: BodyCheck::Equals(Bytes::from_static(b"hello")), ..Expect::default() };
         assert!(equals.body(b"hello") && !equals.body(b"hello "));
     }
 }

@@ -43,10 +43,7 @@ impl Target {
     /// # Errors
     /// When it is not `http` or `https`, or has no host, a bad port or user information.
     pub fn parse(url: &str) -> Result<Self, TargetError> {
-        let error = |because| TargetError {
-            found: url.to_owned(),
-            because,
-        };
+        let error = |because| TargetError { found: url.to_owned(), because };
         let (scheme, rest) = if let Some(rest) = url.strip_prefix("http://") {
             (Scheme::Http, rest)
         } else if let Some(rest) = url.strip_prefix("https://") {
@@ -77,11 +74,7 @@ impl Target {
             host: host.to_owned(),
             port: port.unwrap_or(usual),
             authority: authority.to_owned(),
-            path: if path.starts_with('/') {
-                path.to_owned()
-            } else {
-                format!("/{path}")
-            },
+            path: if path.starts_with('/') { path.to_owned() } else { format!("/{path}") },
         })
     }
 
@@ -91,9 +84,8 @@ impl Target {
     /// # Errors
     /// When the name has no address.
     pub fn resolve(&self) -> io::Result<SocketAddr> {
-        let addresses: Vec<SocketAddr> = (self.host.as_str(), self.port)
-            .to_socket_addrs()?
-            .collect();
+        let addresses: Vec<SocketAddr> =
+            (self.host.as_str(), self.port).to_socket_addrs()?.collect();
         let Some(&first) = addresses.first() else {
             return Err(io::Error::other(format!("`{}` has no address", self.host)));
         };
