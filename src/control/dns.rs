@@ -76,11 +76,7 @@ fn set_options(options: &mut ResolverOpts) {
 impl Names {
     /// No names yet. News go to `news`.
     pub fn new(resolver: Result<TokioResolver, String>, news: mpsc::Sender<Resolved>) -> Self {
-        Self {
-            resolver,
-            tasks: HashMap::new(),
-            news,
-        }
+        Self { resolver, tasks: HashMap::new(), news }
     }
 
     /// Starts with the names that are new and stops with those that are gone.
@@ -130,10 +126,7 @@ async fn keep_resolved(
                 (Err(error), wait)
             }
         };
-        let told = news.send(Resolved {
-            name: name.clone(),
-            result,
-        });
+        let told = news.send(Resolved { name: name.clone(), result });
         if told.await.is_err() {
             return;
         }
@@ -146,10 +139,7 @@ async fn resolve(
     resolver: &Result<TokioResolver, String>,
 ) -> Result<(Vec<IpAddr>, Duration), String> {
     let resolver = resolver.as_ref().map_err(Clone::clone)?;
-    let answer = resolver
-        .lookup_ip(name)
-        .await
-        .map_err(|error| error.to_string())?;
+    let answer = resolver.lookup_ip(name).await.map_err(|error| error.to_string())?;
     let mut addresses: Vec<IpAddr> = answer.iter().collect();
     if addresses.is_empty() {
         return Err("the name has no address".to_owned());
@@ -157,9 +147,7 @@ async fn resolve(
     // Servers turn the order to spread load; sorted, an unchanged set is recognised as unchanged.
     addresses.sort_unstable();
     addresses.dedup();
-    let ttl = answer
-        .valid_until()
-        .saturating_duration_since(Instant::now());
+    let ttl = answer.valid_until().saturating_duration_since(Instant::now());
     Ok((addresses, ttl))
 }
 
@@ -173,6 +161,19 @@ pub(super) mod tests {
     use std::sync::{Arc, Mutex};
     use tokio::net::UdpSocket;
 
+    /// Asks the DNS server on that port of loopback and nobody else.
+    pub(in crate::control) fn resolver_at(port: u16) -> TokioResolver {
+        let mut server = NameServerConfig::udp(Ipv4Addr::LOCALHOST.into());
+        server.connections[0].port = port;
+        let mut builder = Resolver::builder_with_config(
+            ResolverConfig::from_name_servers(vec![server]),
+            TokioRuntimeProvider::default(),
+        );
+        set_options(builder.options_mut());
+        builder.options_mut().use_hosts_file = ResolveHosts::Never;
+        builder.build().unwrap()
+    }
+
     /// A DNS server that knows one zone: name to addresses; anything else does not exist.
     pub(in crate::control) struct FakeDns {
         pub(in crate::control) zone: Arc<Mutex<HashMap<&'static str, Vec<Ipv4Addr>>>>,
@@ -182,8 +183,7 @@ pub(super) mod tests {
     impl FakeDns {
         pub(in crate::control) async fn start(ttl_seconds: u32) -> Self {
             let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-            let mut server = NameServerConfig::udp(Ipv4Addr::LOCALHOST.into());
-            server.connections[0].port = socket.local_addr().unwrap().port();
+            let resolver = resolver_at(socket.local_addr().unwrap().port());
             let zone = Arc::new(Mutex::new(HashMap::new()));
             let known = Arc::clone(&zone);
             tokio::spawn(async move {
@@ -193,16 +193,7 @@ pub(super) mod tests {
                     socket.send_to(&reply, from).await.unwrap();
                 }
             });
-            let mut builder = Resolver::builder_with_config(
-                ResolverConfig::from_name_servers(vec![server]),
-                TokioRuntimeProvider::default(),
-            );
-            set_options(builder.options_mut());
-            builder.options_mut().use_hosts_file = ResolveHosts::Never;
-            Self {
-                zone,
-                resolver: builder.build().unwrap(),
-            }
+            Self { zone, resolver }
         }
     }
 
@@ -216,11 +207,7 @@ pub(super) mod tests {
         let mut at = 12;
         while query[at] != 0 {
             let end = at + 1 + usize::from(query[at]);
-            labels.push(
-                std::str::from_utf8(&query[at + 1..end])
-                    .unwrap()
-                    .to_lowercase(),
-            );
+            labels.push(std::str::from_utf8(&query[at + 1..end]).unwrap().to_lowercase());
             at = end;
         }
         let question = &query[12..at + 5];
@@ -285,10 +272,7 @@ pub(super) mod tests {
         let mut names = Names::new(Ok(dns.resolver.clone()), sender);
         names.follow(["gone.test"]);
         assert!(next(&mut news).await.result.is_err());
-        dns.zone
-            .lock()
-            .unwrap()
-            .insert("gone.test", vec![[127, 0, 0, 1].into()]);
+        dns.zone.lock().unwrap().insert("gone.test", vec![[127, 0, 0, 1].into()]);
         assert!(next(&mut news).await.result.is_ok());
     }
 
@@ -309,10 +293,7 @@ pub(super) mod tests {
         let (sender, mut news) = mpsc::channel(8);
         let mut names = Names::new(Err("no `nameserver` line".to_owned()), sender);
         names.follow(["a.test"]);
-        assert_eq!(
-            next(&mut news).await.result.unwrap_err(),
-            "no `nameserver` line"
-        );
+        assert_eq!(next(&mut news).await.result.unwrap_err(), "no `nameserver` line");
     }
 
     #[tokio::test]

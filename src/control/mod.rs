@@ -5,17 +5,17 @@
 //! `telemetry`; shards are to it a [`mailbox`] each and never more. It never touches a request.
 
 pub mod dns;
+pub mod doctor;
 pub mod endpoints;
 pub mod health;
 pub mod listeners;
 pub mod mailbox;
+pub mod management;
 pub mod port_holder;
+pub mod service_manager;
+pub mod signals;
 pub mod socket_activation;
-
-/// Until `snapshot` and `telemetry` have them.
-mod stand_in {
-    #[derive(Debug)]
-    pub struct Batch;
-    #[derive(Debug)]
-    pub struct LogBatch;
-}
+pub mod status;
+pub mod targets;
+#[cfg(test)]
+mod test_snapshot;
