@@ -120,10 +120,7 @@ impl FromStr for Delay {
             let (mean, deviation) = rest
                 .split_once(':')
                 .ok_or_else(|| format!("expected \"normal:10ms:2ms\", found `{text}`"))?;
-            return Ok(Self::Normal {
-                mean: duration(mean)?,
-                deviation: duration(deviation)?,
-            });
+            return Ok(Self::Normal { mean: duration(mean)?, deviation: duration(deviation)? });
         }
         if let Some((low, high)) = text.split_once("..") {
             let (low, high) = (duration(low)?, duration(high)?);
@@ -182,10 +179,7 @@ faults! {
 impl Fault {
     /// The name in flags and queries.
     pub fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(fault, ..)| *fault == self)
-            .map_or("", |(_, name, _)| name)
+        Self::ALL.iter().find(|(fault, ..)| *fault == self).map_or("", |(_, name, _)| name)
     }
 }
 
@@ -233,7 +227,11 @@ pub fn fault_with_share(text: &str) -> Result<(Fault, f64), String> {
 /// # Errors
 /// When something in it is no status or no weight.
 pub fn statuses(text: &str) -> Result<Vec<(u16, u64)>, String> {
-    let wrong = || format!("expected a status such as \"200\" or a mix such as \"200:98,503:2\", found `{text}`");
+    let wrong = || {
+        format!(
+            "expected a status such as \"200\" or a mix such as \"200:98,503:2\", found `{text}`"
+        )
+    };
     text.split(',')
         .map(|part| {
             let (status, weight) = part.split_once(':').unwrap_or((part, "1"));
@@ -285,8 +283,19 @@ impl Behaviour {
     /// A sentence on what is wrong with the query; the back end answers it with 400.
     pub fn with_query(&self, query: &[u8]) -> Result<Self, String> {
         const KEYS: [&str; 13] = [
-            "size", "delay", "status", "framing", "fault", "fault_after", "header", "type", "body",
-            "interim", "trickle_bytes", "trickle_every", "for",
+            "size",
+            "delay",
+            "status",
+            "framing",
+            "fault",
+            "fault_after",
+            "header",
+            "type",
+            "body",
+            "interim",
+            "trickle_bytes",
+            "trickle_every",
+            "for",
         ];
         let mut behaviour = self.clone();
         for (key, value) in pairs(query) {
@@ -324,7 +333,8 @@ impl Behaviour {
                     behaviour.trickle_bytes = bytes.max(1);
                 }
                 "trickle_every" => {
-                    let every = units::duration(&value).map_err(|error| in_key(error.to_string()))?;
+                    let every =
+                        units::duration(&value).map_err(|error| in_key(error.to_string()))?;
                     behaviour.trickle_every = every;
                 }
                 "for" => {}
@@ -379,17 +389,14 @@ impl Behaviour {
 
 /// Keys and values of a query, percent-decoded, `+` as a space.
 pub fn pairs(query: &[u8]) -> impl Iterator<Item = (String, String)> {
-    query
-        .split(|byte| *byte == b'&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let split = pair.iter().position(|byte| *byte == b'=');
-            let (key, value) = match split {
-                Some(at) => (&pair[..at], &pair[at + 1..]),
-                None => (pair, &b""[..]),
-            };
-            (decode(key), decode(value))
-        })
+    query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let split = pair.iter().position(|byte| *byte == b'=');
+        let (key, value) = match split {
+            Some(at) => (&pair[..at], &pair[at + 1..]),
+            None => (pair, &b""[..]),
+        };
+        (decode(key), decode(value))
+    })
 }
 
 fn decode(text: &[u8]) -> String {
@@ -437,7 +444,10 @@ mod tests {
     #[test]
     fn mistakes_in_a_query_are_named() {
         assert_eq!(with("siz=1").unwrap_err(), "unknown key `siz`; did you mean `size`?");
-        assert_eq!(with("fault=rest").unwrap_err(), "fault: unknown fault `rest`; did you mean `reset`?");
+        assert_eq!(
+            with("fault=rest").unwrap_err(),
+            "fault: unknown fault `rest`; did you mean `reset`?"
+        );
         assert!(with("delay=5").unwrap_err().starts_with("delay: expected a duration"));
         assert!(with("status=100").unwrap_err().contains("expected a status"));
         assert!(with("interim=200").unwrap_err().contains("1xx"));

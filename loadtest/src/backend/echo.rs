@@ -45,10 +45,7 @@ impl Echo {
                     Version::Http10 => "HTTP/1.0",
                     Version::Http11 => "HTTP/1.1",
                 },
-                headers: fields
-                    .iter()
-                    .map(|field| (text(field.name), text(field.value)))
-                    .collect(),
+                headers: fields.iter().map(|field| (text(field.name), text(field.value))).collect(),
                 body_bytes: 0,
                 body_sha256: String::new(),
                 connection,

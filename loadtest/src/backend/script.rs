@@ -44,6 +44,7 @@ pub struct Asked {
 const BEFORE_RESET: Duration = Duration::from_millis(20);
 /// By how much lengths are wrong.
 const LENGTH_ERROR: usize = 10;
+const TRICKLE_PIECES_MAX: usize = 100_000;
 const HUGE_HEAD_BYTES: usize = 256 * 1024;
 
 /// The answer's steps. `body`: an answer of its own (echo, errors), instead of the behaviour's.
@@ -143,7 +144,9 @@ impl Answer {
                 b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nextra",
             ))),
             Some(Fault::Garbage) => {
-                steps.push_back(Step::Send(Bytes::from_static(b"\x00garbage behind the answer\r\n")));
+                steps.push_back(Step::Send(Bytes::from_static(
+                    b"\x00garbage behind the answer\r\n",
+                )));
             }
             Some(Fault::CloseAfter | Fault::EarlyClose | Fault::LengthTooLong) => {
                 steps.push_back(Step::Close);
@@ -167,10 +170,7 @@ impl Answer {
                 chunk.extend_from_slice(b"\r\n");
                 steps.push_back(Step::Send(Bytes::from(chunk)));
             }
-            (None, chunked) => steps.push_back(Step::Pattern {
-                left: range.len(),
-                chunked,
-            }),
+            (None, chunked) => steps.push_back(Step::Pattern { left: range.len(), chunked }),
         }
     }
 
@@ -197,9 +197,11 @@ impl Answer {
             whole.append(&mut body);
         }
         let whole = Bytes::from(whole);
+        // The script holds every piece: a huge answer trickles in larger ones.
+        let piece = behaviour.trickle_bytes.max(whole.len() / TRICKLE_PIECES_MAX);
         let mut at = 0;
         while at < whole.len() {
-            let end = (at + behaviour.trickle_bytes).min(whole.len());
+            let end = (at + piece).min(whole.len());
             steps.push_back(Step::Send(whole.slice(at..end)));
             steps.push_back(Step::Wait(behaviour.trickle_every));
             at = end;
@@ -307,11 +309,8 @@ mod tests {
     fn steps(query: &str) -> Vec<Step> {
         let behaviour = Behaviour::default().with_query(query.as_bytes()).unwrap();
         let mut random = Random::new(1);
-        let asked = Asked {
-            is_head: false,
-            persistent: true,
-            fault: behaviour.draw_fault(&mut random),
-        };
+        let asked =
+            Asked { is_head: false, persistent: true, fault: behaviour.draw_fault(&mut random) };
         script(&behaviour, asked, None, &mut random).into()
     }
 
@@ -345,11 +344,16 @@ mod tests {
 
     #[test]
     fn framings() {
-        assert!(sent(&steps("size=4&framing=chunked")).ends_with("chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n"));
+        assert!(
+            sent(&steps("size=4&framing=chunked"))
+                .ends_with("chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n")
+        );
         let close = steps("size=4&framing=close");
         assert!(sent(&close).ends_with("Connection: close\r\n\r\nabcd"));
         assert_eq!(close.last(), Some(&Step::Close));
-        assert!(sent(&steps("status=204")).ends_with("No Content\r\nContent-Type: text/plain\r\n\r\n"));
+        assert!(
+            sent(&steps("status=204")).ends_with("No Content\r\nContent-Type: text/plain\r\n\r\n")
+        );
         let interim = sent(&steps("interim=103&size=0"));
         assert!(interim.starts_with("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200"));
     }

@@ -186,24 +186,21 @@ impl LoadArguments {
 
 /// Fills in the defaults.
 pub(super) fn finish(draft: Draft) -> Result<Scenario, Refusal> {
-    draft
-        .finish()
-        .map_err(|error| Refusal::Usage(error.to_string()))
+    draft.finish().map_err(|error| Refusal::Usage(error.to_string()))
 }
 
 fn parse_header(header: &str) -> Result<(String, Template), Refusal> {
     let wrong = |because: String| Refusal::Usage(format!("--header `{header}`: {because}"));
-    let (name, value) = header
-        .split_once(':')
-        .ok_or_else(|| wrong("expected `name: value`".to_owned()))?;
+    let (name, value) =
+        header.split_once(':').ok_or_else(|| wrong("expected `name: value`".to_owned()))?;
     if !check::is_token(name) {
         return Err(wrong(format!("`{name}` is no field name")));
     }
     if value.contains(['\r', '\n', '\0']) {
         return Err(wrong("a field value cannot hold line ends or NUL".to_owned()));
     }
-    let template = Template::compile(value.trim(), &Lists::new())
-        .map_err(|error| wrong(error.to_string()))?;
+    let template =
+        Template::compile(value.trim(), &Lists::new()).map_err(|error| wrong(error.to_string()))?;
     Ok((name.to_owned(), template))
 }
 

@@ -27,10 +27,8 @@ pub(super) struct CompareArguments {
 pub(super) fn run(arguments: &CompareArguments) -> Result<ExitCode, Refusal> {
     let before = read(&arguments.before)?;
     let after = read(&arguments.after)?;
-    let tolerance = Tolerance {
-        share: arguments.tolerance,
-        noise_us: arguments.noise.as_secs_f64() * 1e6,
-    };
+    let tolerance =
+        Tolerance { share: arguments.tolerance, noise_us: arguments.noise.as_secs_f64() * 1e6 };
     let rows = compare(&before, &after, tolerance);
     print(&render(&before, &after, &rows));
     Ok(if rows.iter().any(|row| row.verdict == Verdict::Worse) {

@@ -94,7 +94,9 @@ pub(super) fn run(arguments: FindMaxArguments) -> Result<ExitCode, Refusal> {
             "\nat least {}/s hold; what limited the search: {limit}\n",
             write_rate(rate)
         )),
-        (None, Some(limit)) => say(&format!("\nno rate was found; what limited the search: {limit}\n")),
+        (None, Some(limit)) => {
+            say(&format!("\nno rate was found; what limited the search: {limit}\n"))
+        }
         (None, None) => say("\nnot even the lowest rate holds\n"),
     }
     if let Some(file) = &arguments.json {

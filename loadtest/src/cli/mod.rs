@@ -112,9 +112,8 @@ mod tests {
 
     #[test]
     fn a_url_alone_is_a_run() {
-        let expand = |line: &str| -> Vec<OsString> {
-            with_short_form(line.split(' ').map(OsString::from))
-        };
+        let expand =
+            |line: &str| -> Vec<OsString> { with_short_form(line.split(' ').map(OsString::from)) };
         assert_eq!(expand("x http://h/ -c 1")[1], "run");
         assert_eq!(expand("x -c 1 http://h/")[1], "run");
         assert_eq!(expand("x compare a b")[1], "compare");
