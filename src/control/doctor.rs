@@ -197,11 +197,11 @@ fn ring(probed: Result<(), String>) -> Requirement {
         fix_systemd: "leave `io_uring_setup`, `io_uring_enter` and `io_uring_register` in \
                       `SystemCallFilter=` (add `@io-event` and these three)"
             .to_owned(),
-        fix_docker: "`--security-opt seccomp=packaging/docker/seccomp.json`: Docker's own profile \
-                     refuses io_uring"
+        fix_docker: "`--security-opt seccomp=FILE`: Docker's own profile refuses io_uring; \
+                     docs/operations.md shows how to make one that allows it"
             .to_owned(),
-        fix_kubernetes: "`securityContext.seccompProfile` of type `Localhost` with \
-                         packaging/docker/seccomp.json installed on the node"
+        fix_kubernetes: "`securityContext.seccompProfile` of type `Localhost` with such a profile \
+                         on the node (docs/operations.md)"
             .to_owned(),
     }
 }

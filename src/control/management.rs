@@ -5,6 +5,7 @@
 //! from filling the process: connections, header size and time, time per request.
 
 use super::status::SharedStatus;
+use crate::telemetry::metrics::ProcessUsage;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -96,7 +97,15 @@ pub async fn serve(listener: TcpListener, router: Router) {
 /// Prometheus' text format.
 async fn metrics(State(status): State<SharedStatus>) -> Response<Body> {
     let mut text = String::new();
-    status.lock().metrics.render(&mut text);
+    // Read only when somebody asks. Without `/proc` the process's own figures are left out.
+    let usage = ProcessUsage::read();
+    {
+        let mut status = status.lock();
+        if let Ok(usage) = usage {
+            status.metrics.set_process(usage);
+        }
+        status.metrics.render(&mut text);
+    }
     answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
 }
 

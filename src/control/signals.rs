@@ -3,7 +3,7 @@
 use std::io;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
-/// A request by signal.
+/// A request by signal, or by [`super::Remote`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// SIGHUP: read the configuration again and reopen log files.
@@ -47,9 +47,27 @@ impl Signals {
 mod tests {
     use super::*;
     use rustix::process::{Signal as Number, getpid, kill_process};
+    use std::process::Command;
 
-    #[tokio::test]
-    async fn each_signal_has_its_meaning() {
+    /// Runs itself as a child: a signal goes to the whole process and so to every test in it.
+    #[test]
+    fn each_signal_has_its_meaning() {
+        const CHILD: &str = "RINGGATE_TEST_SIGNALS";
+        if std::env::var_os(CHILD).is_some() {
+            return child();
+        }
+        let name = "control::signals::tests::each_signal_has_its_meaning";
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args([name, "--exact"])
+            .env(CHILD, "")
+            .output()
+            .unwrap()
+            .status;
+        assert!(status.success());
+    }
+
+    #[tokio::main(flavor = "current_thread")]
+    async fn child() {
         let mut signals = Signals::new().unwrap();
         for (number, meaning) in [
             (Number::HUP, Signal::Reload),

@@ -105,6 +105,12 @@ impl Status {
         }
     }
 
+    /// The shards that are gone.
+    pub fn dead(&self) -> Vec<ShardId> {
+        let shards = self.shards.iter().enumerate();
+        shards.filter(|(_, shard)| shard.died.is_some()).map(|(index, _)| index).collect()
+    }
+
     /// Whether any shard is left.
     pub fn any_alive(&self) -> bool {
         self.shards.iter().any(|shard| shard.died.is_none())

@@ -14,7 +14,6 @@ use rustls_pki_types::ServerName;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// News waiting to be taken; the tasks wait when it is full.
@@ -126,32 +125,23 @@ impl Targets {
         self.names.restart(resolver);
     }
 
-    /// Waits until every name was answered once, well or badly, at most `patience`; then says which
-    /// were not.
-    pub async fn first_answers(&mut self, patience: Duration) -> Vec<Box<str>> {
-        let all = async {
-            while self.not_answered_yet().next().is_some() {
-                self.take_news().await;
-            }
-        };
-        // Running out of patience is told by what is returned.
-        let _ = tokio::time::timeout(patience, all).await;
-        self.not_answered_yet().cloned().collect()
-    }
-
-    fn not_answered_yet(&self) -> impl Iterator<Item = &Box<str>> {
+    /// Names of which nothing has been heard yet, neither good nor bad.
+    pub fn not_answered_yet(&self) -> impl Iterator<Item = &Box<str>> {
         self.unresolved
             .iter()
             .filter(|(_, state)| **state == Unresolved::NotAnsweredYet)
             .map(|(name, _)| name)
     }
 
-    /// Waits until something has changed; then the shards should be told. Cancelling loses nothing.
+    /// Waits until something has changed; then the shards should be told. Also returns when the last
+    /// name is answered for the first time, whatever it was. Cancelling loses nothing.
     pub async fn changed(&mut self) -> Endpoints {
         loop {
+            let waiting = self.not_answered_yet().next().is_some();
             self.take_news().await;
             let now = self.endpoints();
-            if now != self.told {
+            let answered = waiting && self.not_answered_yet().next().is_none();
+            if now != self.told || answered {
                 self.told = now.clone();
                 return now;
             }
@@ -336,11 +326,25 @@ mod tests {
     use crate::control::test_snapshot::{snapshot, upstream};
     use crate::snapshot::{HealthCheck, StatusSet};
     use std::net::Ipv4Addr;
+    use std::time::Duration;
 
     const PATIENCE: Duration = Duration::from_secs(10);
 
     fn no_tls(_: &crate::snapshot::UpstreamTls) -> Result<Arc<rustls::ClientConfig>, String> {
         Err("no TLS in this test".to_owned())
+    }
+
+    impl Targets {
+        /// Waits until every name was answered once, at most that long; the names that were not.
+        async fn first_answers(&mut self, patience: Duration) -> Vec<Box<str>> {
+            let all = async {
+                while self.not_answered_yet().next().is_some() {
+                    self.take_news().await;
+                }
+            };
+            let _ = tokio::time::timeout(patience, all).await;
+            self.not_answered_yet().cloned().collect()
+        }
     }
 
     async fn changed(targets: &mut Targets) -> Endpoints {

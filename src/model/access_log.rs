@@ -51,10 +51,10 @@ pub(super) static OF_API: Table = Table {
 
 /// The `clf` preset, as Amazon's documentation gives it for HTTP APIs, with the path in place of the
 /// route key: programs that read the common log format expect a request line there.
-pub const CLF: &str = "$context.identity.sourceIp - - [$context.requestTime] \"$context.httpMethod $context.path $context.protocol\" $context.status $context.responseLength $context.requestId";
+const CLF: &str = "$context.identity.sourceIp - - [$context.requestTime] \"$context.httpMethod $context.path $context.protocol\" $context.status $context.responseLength $context.requestId";
 
 /// The `json` preset: Amazon's, with the latencies that one looks for first.
-pub const JSON: &str = "{\"requestId\":\"$context.requestId\",\"ip\":\"$context.identity.sourceIp\",\"requestTime\":\"$context.requestTime\",\"api\":\"$context.apiId\",\"stage\":\"$context.stage\",\"httpMethod\":\"$context.httpMethod\",\"routeKey\":\"$context.routeKey\",\"path\":\"$context.path\",\"status\":\"$context.status\",\"protocol\":\"$context.protocol\",\"responseLength\":\"$context.responseLength\",\"responseLatency\":\"$context.responseLatency\",\"integrationStatus\":\"$context.integrationStatus\",\"integrationLatency\":\"$context.integrationLatency\",\"userAgent\":\"$context.identity.userAgent\"}";
+const JSON: &str = "{\"requestId\":\"$context.requestId\",\"ip\":\"$context.identity.sourceIp\",\"requestTime\":\"$context.requestTime\",\"api\":\"$context.apiId\",\"stage\":\"$context.stage\",\"httpMethod\":\"$context.httpMethod\",\"routeKey\":\"$context.routeKey\",\"path\":\"$context.path\",\"status\":\"$context.status\",\"protocol\":\"$context.protocol\",\"responseLength\":\"$context.responseLength\",\"responseLatency\":\"$context.responseLatency\",\"integrationStatus\":\"$context.integrationStatus\",\"integrationLatency\":\"$context.integrationLatency\",\"userAgent\":\"$context.identity.userAgent\"}";
 
 /// Longest format, Amazon's 3 KB.
 const FORMAT_BYTES_MAX: usize = 3072;
@@ -162,7 +162,8 @@ const OPEN_VARIABLES: &[&str] = &[
 pub struct AccessLog {
     /// Where lines go.
     pub destination: AccessLogDestination,
-    /// The line with `$context.*` variables; presets (`json`, `clf`) are already spelled out.
+    /// The line with `$context.*` variables: known ones only, one line, at most 3 KiB. The presets
+    /// (`json`, `clf`) are already spelled out.
     pub format: Box<str>,
 }
 

@@ -294,7 +294,7 @@ fn read_routes(api: &Reader<'_>, protocol: Protocol, across: &mut Across<'_>) ->
             if protocol == Protocol::Rest {
                 check_rest(key, span.clone(), reader.findings);
             }
-            check_repeated(key, span, &mut seen, reader.findings);
+            check_repeated(protocol, key, span, &mut seen, reader.findings);
         }
         let mut around = Surroundings {
             protocol,
@@ -312,6 +312,7 @@ fn read_routes(api: &Reader<'_>, protocol: Protocol, across: &mut Across<'_>) ->
 }
 
 fn check_repeated(
+    protocol: Protocol,
     key: &RouteKey,
     span: Range<usize>,
     seen: &mut HashMap<String, (String, Range<usize>)>,
@@ -319,7 +320,7 @@ fn check_repeated(
 ) {
     let shape = match key {
         RouteKey::Default => "$default".to_owned(),
-        RouteKey::Path { method, path } => format!("{} {}", method.name(), path.shape()),
+        RouteKey::Path { method, path } => format!("{} {}", method.name(), path.shape(protocol)),
     };
     let route = key.to_string();
     match seen.get(&shape) {

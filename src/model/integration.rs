@@ -518,6 +518,11 @@ fn read_path(
     if !path.bytes().all(|byte| byte.is_ascii_graphic()) {
         return refuse("write spaces and characters beyond ASCII percent-encoded");
     }
+    if path.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return refuse(
+            "back ends resolve `.` and `..` in different ways; write the path they lead to",
+        );
+    }
     let Some(route) = around.route else {
         return Some(ProxyPath::AsReceived);
     };

@@ -14,6 +14,7 @@ mod domain;
 mod integration;
 mod log;
 mod management;
+pub(crate) mod percent;
 mod problem;
 mod reader;
 pub mod reference;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::Protocol;
+use super::percent::decoded;
 use super::problem::nearest;
 
 /// Most segments of a route's path. Matching recurses once per segment of the route, so this bounds
@@ -407,12 +409,24 @@ impl RoutePath {
     }
 
     /// The path with every variable's name left out: two paths of the same shape take the same
-    /// requests.
-    pub(super) fn shape(&self) -> String {
+    /// requests. HTTP APIs compare decoded literals, so there `/a` and `/%61` have one shape.
+    pub(super) fn shape(&self, protocol: Protocol) -> String {
         self.segments
             .iter()
             .fold(String::new(), |shape, segment| match segment {
-                Segment::Literal(text) => shape + "/" + text,
+                Segment::Literal(text) => {
+                    // An encoded slash is part of its segment and must not look like one between two.
+                    let decoded: Vec<u8> = decoded(text.as_bytes())
+                        .flat_map(|byte| match byte.value {
+                            b'/' => b"%2F".to_vec(),
+                            value => vec![value],
+                        })
+                        .collect();
+                    match protocol {
+                        Protocol::Http => shape + "/" + &String::from_utf8_lossy(&decoded),
+                        Protocol::Rest => shape + "/" + text,
+                    }
+                }
                 Segment::Parameter(_) => shape + "/{}",
                 Segment::Greedy(_) => shape + "/{+}",
             })

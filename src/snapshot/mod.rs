@@ -23,10 +23,12 @@ pub use route_table::{PARAMETERS_MAX, PathParameters, RouteTable};
 pub use upstream::{Target, Upstream};
 
 pub use crate::model::{
-    AccessLogDestination, Balance, Buffers, Certificate, Domain, Eject, Forwarding, HashOn,
-    HealthCheck, Limits, Log, LogFormat, Management, Protocol, Retry, RetryOn, Ring, Server,
-    StatusSet, Timeouts, UpstreamLimits, UpstreamTimeouts, UpstreamTls,
+    AccessLog, AccessLogDestination, Balance, Buffers, Certificate, Domain, Eject, Forwarding,
+    HashOn, HealthCheck, Limits, Log, LogFormat, Management, Protocol, Retry, RetryOn, Ring,
+    Server, StatusSet, Timeouts, UpstreamLimits, UpstreamTimeouts, UpstreamTls,
 };
+
+use crate::telemetry::access_log::Destination;
 
 /// Position of an API in [`Snapshot::apis`]. Valid only for the snapshot it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,13 +72,17 @@ pub struct Snapshot {
     pub access_logs: Vec<AccessLog>,
 }
 
-/// Where access log lines go and what they say.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct AccessLog {
-    /// Where lines go.
-    pub destination: AccessLogDestination,
-    /// The line with `$context.*` variables, checked: known variables only, one line, at most 3 KiB.
-    pub format: Box<str>,
+impl AccessLog {
+    /// Where lines go, in telemetry's words.
+    pub fn writer_destination(&self) -> Destination {
+        match &self.destination {
+            AccessLogDestination::Stdout => Destination::Stdout,
+            AccessLogDestination::Stderr => Destination::Stderr,
+            AccessLogDestination::File(path) => Destination::File(path.clone()),
+            AccessLogDestination::SyslogUnix(path) => Destination::SyslogUnix(path.clone()),
+            AccessLogDestination::SyslogUdp(address) => Destination::SyslogUdp(*address),
+        }
+    }
 }
 
 impl Snapshot {

@@ -73,6 +73,27 @@ impl Certificates {
         }
     }
 
+    /// Certificates that were read already: names, chain (leaf first) and key of each, in order.
+    ///
+    /// # Errors
+    /// The first key that is unusable or does not belong to its chain.
+    pub fn from_parsed<'c>(
+        parsed: impl IntoIterator<
+            Item = (Vec<String>, &'c [rustls::pki_types::CertificateDer<'static>], &'c rustls::pki_types::PrivateKeyDer<'static>),
+        >,
+    ) -> Result<Arc<Self>, rustls::Error> {
+        let provider = aws_lc_rs::default_provider();
+        let mut certificates = Self::default();
+        for (domains, chain, key) in parsed {
+            let key = CertifiedKey::from_der(chain.to_vec(), key.clone_key(), &provider)?;
+            let declared =
+                CertificateFiles { domains, cert: "".into(), key: "".into() };
+            // The names were checked when the configuration was read.
+            certificates.declare(&declared, Some(&Arc::new(key)), &mut BTreeMap::new());
+        }
+        Ok(Arc::new(certificates))
+    }
+
     /// Enters one declaration; checks its names even when its files were no good.
     fn declare<'a>(
         &mut self,

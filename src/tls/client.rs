@@ -43,6 +43,19 @@ impl Trust {
         };
         Ok(Self { verifier })
     }
+
+    /// Trusts these roots, read already, and no others.
+    ///
+    /// # Errors
+    /// One of them is unusable.
+    pub fn from_roots(declared: &[rustls::pki_types::CertificateDer<'static>]) -> Result<Self, CertificateProblem> {
+        let name = Path::new("the declared roots");
+        let mut roots = RootCertStore::empty();
+        for certificate in declared {
+            roots.add(certificate.clone()).map_err(|error| bad_root(name, &error))?;
+        }
+        Ok(Self { verifier: verifier(roots, name)? })
+    }
 }
 
 fn system_roots() -> Result<RootCertStore, CertificateProblem> {

@@ -5,6 +5,12 @@
 //! case is about smuggling, its bytes end with a request to `/smuggled` that no recipient may
 //! answer and no back end may see.
 
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "included by several test binaries, each of which needs a part"
+)]
+
 mod requests;
 mod responses;
 

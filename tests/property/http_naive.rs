@@ -5,15 +5,15 @@
 
 /// A request as a back end understands it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    pub method: String,
-    pub target: String,
-    pub fields: Vec<(String, Vec<u8>)>,
-    pub body: Vec<u8>,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) fields: Vec<(String, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// Reads one request and says what is left behind it.
-pub fn read(bytes: &[u8]) -> Result<(Request, &[u8]), String> {
+pub(crate) fn read(bytes: &[u8]) -> Result<(Request, &[u8]), String> {
     let (line, mut rest) = line(bytes)?;
     let line = String::from_utf8(line.to_vec()).map_err(|_| "request line is not text")?;
     let parts: Vec<&str> = line.split(' ').collect();
