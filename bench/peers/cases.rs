@@ -239,6 +239,8 @@ pub(crate) struct Plan {
     pub(crate) seconds: u32,
     /// Seconds of load before them.
     pub(crate) warmup: u32,
+    /// Repetitions of a measurement that was disturbed.
+    pub(crate) retries: u32,
     proxies: Vec<Kind>,
 }
 
@@ -297,6 +299,7 @@ pub(crate) fn plan(options: &Options, proxies: &[Proxy]) -> Plan {
         rounds,
         seconds,
         warmup,
+        retries,
         ..
     } = *options;
     Plan {
@@ -304,6 +307,7 @@ pub(crate) fn plan(options: &Options, proxies: &[Proxy]) -> Plan {
         rounds,
         seconds,
         warmup,
+        retries,
         proxies,
     }
 }
@@ -323,11 +327,12 @@ impl Plan {
             .count()
     }
 
-    /// About how long the run takes.
-    fn estimated_seconds(&self) -> f64 {
-        let (seconds, warmup) = (f64::from(self.seconds), f64::from(self.warmup));
+    /// About how long the run takes when every measurement is repeated this often.
+    fn estimated_seconds(&self, retries: u32) -> f64 {
+        let warmup = f64::from(self.warmup);
+        let seconds = f64::from(self.seconds);
         let one = |case: &Case| match case.method {
-            Method::Rate { .. } => warmup + seconds + SECONDS_AROUND,
+            Method::Rate { .. } => warmup + seconds * f64::from(1 + retries) + SECONDS_AROUND,
             Method::Swap { .. } => warmup + 2.0 * seconds + SECONDS_AROUND,
             // About 100 us to open each connection and ask once, and two settling pauses.
             Method::Idle { connections } => 2.0 + f64::from(connections) * 100e-6,
@@ -353,16 +358,18 @@ impl Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let proxies: Vec<&str> = self.proxies.iter().map(|kind| kind.name()).collect();
+        let minutes = |retries| self.estimated_seconds(retries) / 60.0;
         write!(
             out,
-            "{} cases x {} rounds x ({}): {} measurements of {} s, about {:.0} min {:02.0} s",
+            "{} cases x {} rounds x ({}): {} measurements of {} s, about {:.1} minutes, at most {:.1} \
+             when every measurement is disturbed",
             self.cases.len(),
             self.rounds,
             proxies.join(", "),
             self.measurements(),
             self.seconds,
-            (self.estimated_seconds() / 60.0).floor(),
-            self.estimated_seconds() % 60.0,
+            minutes(0),
+            minutes(self.retries),
         )
     }
 }

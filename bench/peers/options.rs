@@ -21,6 +21,10 @@ pub(crate) struct Options {
     /// Seconds of load before each measurement that do not count.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=60))]
     pub(crate) warmup: u32,
+    /// How often a measurement is repeated while other processes take more than 5 % of the proxy's
+    /// core; the one with the least of them counts.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=10))]
+    pub(crate) retries: u32,
     /// Cases to run; all of them by default.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = CaseName::value_variants().to_vec(), hide_default_value = true)]
     pub(crate) cases: Vec<CaseName>,

@@ -15,6 +15,10 @@ use crate::rig::{self, Rig};
 /// Handshakes made to learn what one costs: enough for about 2 % of spread, in well under a second.
 const HANDSHAKES: u32 = 200;
 
+/// Beyond this share of the core's time in other hands a measurement is repeated. Below it lies what the
+/// kernel's own threads take.
+const FOREIGN_MAX: f64 = 0.05;
+
 /// One proxy in one round.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Sample {
@@ -86,17 +90,38 @@ pub(crate) fn sample(
         None
     };
 
+    let mut best = measure(rig, &running, &load(plan.seconds), handshake)?;
+    for _ in 0..plan.retries {
+        // An error ends it: a proxy must not get another chance to be without.
+        if best.foreign <= FOREIGN_MAX || best.errors.total() > 0 {
+            break;
+        }
+        let again = measure(rig, &running, &load(plan.seconds), handshake)?;
+        // Chosen by what the neighbours did, never by the result.
+        if again.foreign < best.foreign || again.errors.total() > 0 {
+            best = again;
+        }
+    }
+    Ok(best)
+}
+
+fn measure(
+    rig: &Rig,
+    running: &Running,
+    load: &Load,
+    handshake: Option<Duration>,
+) -> Result<Sample> {
     let pid = running.process.pid();
     let (cpu_before, core_before) = (CpuUse::of(pid)?, CoreUse::of(rig.cores.proxy)?);
     let started = Instant::now();
-    let measured = rig.load.run(&load(plan.seconds), &rig.interrupt)?;
+    let measured = rig.load.run(load, &rig.interrupt)?;
     let wall = started.elapsed().as_secs_f64();
     let used = CpuUse::of(pid)?.since(&cpu_before);
     let (core_busy, core_stolen) = CoreUse::of(rig.cores.proxy)?.since(&core_before);
 
     // The load generator opened its connections inside the measurement: next to nothing over TCP, but
     // a thousand handshakes are several per cent of three seconds.
-    let opening = handshake.unwrap_or_default() * connections;
+    let opening = handshake.unwrap_or_default() * load.connections;
     let busy = used.as_secs_f64() / wall;
     Ok(Sample {
         cpu_us: used.saturating_sub(opening).as_secs_f64() * 1e6 / measured.requests,

@@ -28,9 +28,9 @@ fn file(setup: &Setup<'_>) -> String {
     } else {
         String::new()
     };
-    let tuning = match setup.job {
+    let (tuning, splicing) = match setup.job {
         Job::Proxy(payload) => buffers(payload),
-        Job::Fixed | Job::FixedTls | Job::Routes { .. } => "",
+        Job::Fixed | Job::FixedTls | Job::Routes { .. } => ("", ""),
     };
     let rules = match setup.job {
         Job::Fixed | Job::FixedTls => format!(
@@ -59,7 +59,7 @@ fn file(setup: &Setup<'_>) -> String {
 {tuning}
 defaults
   mode http
-  timeout connect 5s
+{splicing}  timeout connect 5s
   timeout client 600s
   timeout server 60s
   timeout http-keep-alive 600s
@@ -71,12 +71,14 @@ frontend peers
     )
 }
 
-/// Buffers large enough for a whole answer of 16 KiB with its head; for 1 MiB fewer, larger turns.
-fn buffers(payload: Payload) -> &'static str {
+/// Settings of the global and of the defaults section. A buffer that just holds an answer of 16 KiB with
+/// its head was 20-30 % cheaper here than the default (two turns) and than one twice as large; for 1 MiB
+/// splicing through pipes of 256 KiB cost a third of copying through default buffers.
+fn buffers(payload: Payload) -> (&'static str, &'static str) {
     match payload {
-        Payload::Small => "",
-        Payload::Medium => "  tune.bufsize 32768\n",
-        Payload::Large => "  tune.bufsize 65536\n",
+        Payload::Small => ("", ""),
+        Payload::Medium => ("  tune.bufsize 20480\n", ""),
+        Payload::Large => ("  tune.pipesize 262144\n", "  option splice-response\n"),
     }
 }
 
