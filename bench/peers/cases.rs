@@ -92,9 +92,9 @@ pub(crate) enum Job {
     FixedTls,
     /// Pass everything on to the back end.
     Proxy(Payload),
-    /// Answer each of `/route/00000` and following itself, each with its own body.
+    /// Answer each of `/route/10000` and following itself, each with its own body.
     Routes {
-        /// How many; below 100,000, because the number in the path has five digits.
+        /// How many; at most 90,000, because the number in the path has five digits.
         count: u32,
     },
 }
@@ -128,14 +128,17 @@ impl Job {
     }
 }
 
+/// The number in the path of the first route: all numbers are equally long without leading zeros.
+pub(crate) const FIRST_ROUTE: u32 = 10_000;
+
 /// Path of one of the many routes.
 pub(crate) fn route_path(index: u32) -> String {
-    format!("/route/{index:05}")
+    format!("/route/{}", FIRST_ROUTE + index)
 }
 
 /// Its body: as long as [`SMALL_BODY`], and tells the routes apart.
 pub(crate) fn route_body(index: u32) -> String {
-    format!("route {index:05} says its number")
+    format!("route {} says its number", FIRST_ROUTE + index)
 }
 
 /// A body that the back end serves.
@@ -396,7 +399,7 @@ mod tests {
     #[test]
     fn every_fixed_body_is_as_long_as_the_others() {
         assert_eq!(SMALL_BODY.len(), 27);
-        assert_eq!(route_body(9_999).len(), 27);
+        assert_eq!(route_body(89_999).len(), 27);
         assert_eq!(Payload::Medium.body().len(), 16 * 1024);
         assert_eq!(Payload::Large.body().len(), 1024 * 1024);
     }
@@ -434,6 +437,6 @@ mod tests {
             .into_iter()
             .map(|(path, _)| path)
             .collect();
-        assert_eq!(paths, ["/route/00000", "/route/00005", "/route/00009"]);
+        assert_eq!(paths, ["/route/10000", "/route/10005", "/route/10009"]);
     }
 }

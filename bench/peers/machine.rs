@@ -8,9 +8,9 @@ use std::thread;
 
 use serde::Serialize;
 
-use crate::backend::Backend;
 use crate::cores::Cores;
 use crate::proxies::{self, Proxy};
+use crate::rig::Rig;
 
 /// The machine and the programs.
 #[derive(Debug, Clone, Serialize)]
@@ -29,10 +29,12 @@ pub(crate) struct Machine {
     pub(crate) proxies: Vec<(String, String)>,
     /// The back end's version.
     pub(crate) backend: String,
+    /// The load generator's version.
+    pub(crate) load: String,
 }
 
 /// Collects it all.
-pub(crate) fn describe(cores: &Cores, proxies: &[Proxy], backend: &Backend) -> Machine {
+pub(crate) fn describe(rig: &Rig, proxies: &[Proxy]) -> Machine {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let unknown = || "unknown".to_owned();
     let cpu = cpuinfo
@@ -50,9 +52,10 @@ pub(crate) fn describe(cores: &Cores, proxies: &[Proxy], backend: &Backend) -> M
         core_count: count(&cpuinfo).max(thread::available_parallelism().map_or(1, usize::from)),
         kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
             .map_or_else(|_| unknown(), |release| release.trim().to_owned()),
-        cores: cores.clone(),
+        cores: rig.cores.clone(),
         proxies: proxies.iter().map(known).collect(),
-        backend: backend.version.clone(),
+        backend: rig.backend.version.clone(),
+        load: rig.load.version().unwrap_or_else(|_| unknown()),
     }
 }
 
@@ -75,6 +78,7 @@ impl fmt::Display for Machine {
         for (name, version) in &self.proxies {
             writeln!(out, "{name}: {version}")?;
         }
-        write!(out, "back end: {}", self.backend)
+        writeln!(out, "back end: {}", self.backend)?;
+        write!(out, "load generator: {}", self.load)
     }
 }

@@ -67,7 +67,7 @@ fn run(options: &Options) -> Result<bool> {
     }
     let plan = cases::plan(options, &proxies);
     let rig = rig::Rig::build(options)?;
-    let machine = machine::describe(&rig.cores, &proxies, &rig.backend);
+    let machine = machine::describe(&rig, &proxies);
     println!("{machine}");
     println!("{plan}\n");
     let report = report::Report {

@@ -39,7 +39,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=25_000))]
     pub(crate) idle_connections: u32,
     /// Routes of each of the two configurations of the case `swap`.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=90_000))]
     pub(crate) swap_routes: u32,
     /// Load generator.
     #[arg(long, value_enum, default_value_t = Generator::Wrk)]

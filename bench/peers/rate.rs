@@ -59,8 +59,7 @@ impl rig::Sample for Sample {
     }
 
     fn fault(&self) -> Option<String> {
-        (self.errors.total() > 0)
-            .then(|| format!("{} errors: {:?}", self.errors.total(), self.errors))
+        self.errors.fault()
     }
 }
 
@@ -93,12 +92,12 @@ pub(crate) fn sample(
     let mut best = measure(rig, &running, &load(plan.seconds), handshake)?;
     for _ in 0..plan.retries {
         // An error ends it: a proxy must not get another chance to be without.
-        if best.foreign <= FOREIGN_MAX || best.errors.total() > 0 {
+        if best.foreign <= FOREIGN_MAX || best.errors.fault().is_some() {
             break;
         }
         let again = measure(rig, &running, &load(plan.seconds), handshake)?;
         // Chosen by what the neighbours did, never by the result.
-        if again.foreign < best.foreign || again.errors.total() > 0 {
+        if again.foreign < best.foreign || again.errors.fault().is_some() {
             best = again;
         }
     }

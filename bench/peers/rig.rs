@@ -59,8 +59,8 @@ impl Rig {
         open_to_all(folder.path())?;
         let subfolder = |name: &str| make_folder(folder.path(), name);
         let backend = Backend::start(options, &cores.backend, &subfolder("backend")?, &interrupt)?;
-        let load = LoadTool::find(options, &cores.load, &subfolder("load")?)?;
         let certificate = Certificate::generate(&subfolder("certificate")?)?;
+        let load = LoadTool::find(options, &cores.load, subfolder("load")?, &certificate)?;
         Ok(Self {
             backend,
             cores,

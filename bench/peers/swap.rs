@@ -62,8 +62,7 @@ impl rig::Sample for Sample {
     }
 
     fn fault(&self) -> Option<String> {
-        (self.errors.total() > 0)
-            .then(|| format!("{} errors: {:?}", self.errors.total(), self.errors))
+        self.errors.fault()
     }
 }
 
@@ -116,7 +115,6 @@ pub(crate) fn sample(
         anyhow::Ok((measured?, swaps??))
     })?;
     ensure!(swaps.count > 0, "no swap took place; measure for longer");
-    let (one, other) = (steady.errors, swapping.errors);
     Ok(Sample {
         steady_p99_us: steady.p99_us,
         swapping_p99_us: swapping.p99_us,
@@ -125,13 +123,7 @@ pub(crate) fn sample(
         swaps: f64::from(swaps.count),
         visible_after_max_us: swaps.visible_after_max.as_secs_f64() * 1e6,
         per_second: swapping.requests / swapping.seconds,
-        errors: Errors {
-            connect: one.connect + other.connect,
-            read: one.read + other.read,
-            write: one.write + other.write,
-            status: one.status + other.status,
-            timeout: one.timeout + other.timeout,
-        },
+        errors: steady.errors.and(swapping.errors),
     })
 }
 

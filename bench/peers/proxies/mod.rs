@@ -25,7 +25,7 @@ use crate::interrupt::Interrupt;
 use crate::options::Options;
 use crate::process::Process;
 
-pub(crate) use ringgate::swap_config;
+pub(crate) use ringgate::{release_binary, swap_config};
 
 /// How long a proxy may take until its port answers; Envoy with 10,000 routes on a busy machine is the
 /// slowest.

@@ -32,7 +32,10 @@ pub(super) fn table(case: &CaseReport) -> String {
                     format!("{cell:>width$}")
                 }
             });
-        text += &format!("  {}\n", padded.collect::<Vec<_>>().join("  ").trim_end());
+        let padded = padded.collect::<Vec<_>>().join("  ");
+        if !padded.trim().is_empty() {
+            text += &format!("  {}\n", padded.trim_end());
+        }
         if let Some(failure) = row.and_then(|row| row.failure.as_ref()) {
             text += &format!("    INVALID: {failure}\n");
         }
