@@ -10,7 +10,9 @@ use super::random::Random;
 use super::ring::SimRing;
 use super::trace::Trace;
 use super::weather::{Mood, Weather};
-use crate::ring::{BufferGroup, Close, Completion, Lease, Received, Ring, Socket, Token};
+use crate::ring::{
+    BufferGroup, Close, Completion, InFlight, Lease, Received, Ring, SendId, Socket, Token,
+};
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -82,13 +84,13 @@ struct Party {
     out_of_buffers: bool,
     holding: bool,
     held: Vec<Lease>,
-    sending: bool,
+    sending: Option<SendId>,
     sent_bytes: usize,
 }
 
 const LISTENER: Token = Token(1 << 56);
-const OPENER: Token = Token(2 << 56 | 7);
-const ACCEPTOR: Token = Token(3 << 56 | 9);
+const OPENER: Token = Token((2 << 56) | 7);
+const ACCEPTOR: Token = Token((3 << 56) | 9);
 
 /// Turns within which everything awaited must have happened.
 const TURNS_MAX: usize = 200_000;
@@ -204,17 +206,14 @@ impl<R: Ring> Stage<'_, R> {
                 result,
             } => {
                 let party = self.party(Self::who(token));
-                assert!(party.sending, "a send finishes once");
-                party.sending = false;
+                assert!(party.sending.is_some(), "a send finishes once");
+                party.sending = None;
                 party.observed.sends.push(result.is_ok());
                 self.ring.recycle(outgoing);
             }
             Completion::Closed { token: LISTENER } => self.listener_closed += 1,
             Completion::Closed { token } => {
-                let party = self.party(Self::who(token));
-                assert!(!party.receiving, "the receive ends before the close does");
-                assert!(!party.sending, "the send ends before the close does");
-                party.observed.closed += 1;
+                self.party(Self::who(token)).observed.closed += 1;
             }
         }
     }
@@ -227,7 +226,6 @@ impl<R: Ring> Stage<'_, R> {
             party.receiving,
             "completions come only while a receive is armed"
         );
-        assert_eq!(party.observed.closed, 0, "nothing comes after Closed");
         let mut again = false;
         match received {
             Received::Bytes(lease) => {
@@ -277,7 +275,7 @@ impl<R: Ring> Stage<'_, R> {
         if !more {
             party.receiving = false;
         }
-        if again && party.observed.closed == 0 && party.socket.is_some() {
+        if again && party.socket.is_some() {
             self.receive(who);
         }
     }
@@ -287,7 +285,8 @@ impl<R: Ring> Stage<'_, R> {
             Receive(who) => self.receive(who),
             CancelReceive(who) => {
                 self.party(who).cancelled = true;
-                self.ring.cancel_receive(Self::token(who));
+                self.ring
+                    .cancel_receive(BufferGroup::Client, Self::token(who));
             }
             Send(who, count) => {
                 let socket = self.socket(who);
@@ -295,9 +294,9 @@ impl<R: Ring> Stage<'_, R> {
                 let party = self.party(who);
                 let bytes = party.sent_bytes..party.sent_bytes + count;
                 party.sent_bytes += count;
-                party.sending = true;
                 outgoing.written().extend(bytes.map(pattern));
-                self.ring.send(socket, Self::token(who), outgoing);
+                let send = self.ring.send(socket, Self::token(who), outgoing);
+                self.party(who).sending = Some(send);
             }
             Finish(who) => {
                 let socket = self.socket(who);
@@ -308,7 +307,18 @@ impl<R: Ring> Stage<'_, R> {
                 let party = self.party(who);
                 party.socket = None;
                 party.cancelled = true;
-                self.ring.close(socket, Self::token(who), how);
+                let in_flight = InFlight {
+                    receive: party.receiving,
+                    send: party.sending,
+                    connect: party.observed.connected.is_none() && who == Opener,
+                };
+                self.ring.close(
+                    socket,
+                    Self::token(who),
+                    BufferGroup::Client,
+                    in_flight,
+                    how,
+                );
             }
             Hold(who) => self.party(who).holding = true,
             Release(who) => {
@@ -319,7 +329,7 @@ impl<R: Ring> Stage<'_, R> {
                     self.receive(who);
                 }
             }
-            AwaitSent(who) => self.until("sent", |stage| !stage.party(who).sending),
+            AwaitSent(who) => self.until("sent", |stage| stage.party(who).sending.is_none()),
             AwaitBytes(who, count) => {
                 self.until("bytes", |stage| stage.party(who).observed.bytes >= count)
             }
@@ -331,7 +341,10 @@ impl<R: Ring> Stage<'_, R> {
                 !party.receiving && !party.observed.endings.is_empty()
             }),
             AwaitClosed(who) => {
-                self.until("closed", |stage| stage.party(who).observed.closed > 0);
+                self.until("closed, and everything in flight told", |stage| {
+                    let party = stage.party(who);
+                    party.observed.closed > 0 && !party.receiving && party.sending.is_none()
+                });
             }
             Settle => (0..SETTLE_TURNS).for_each(|_| self.turn()),
         }
@@ -390,7 +403,10 @@ fn play<R: Ring>(
         stage.ring.cancel_accept(LISTENER);
         stage.until("accept over", |stage| stage.accept_over > 0);
     }
-    stage.ring.close(listener, LISTENER, Close::Orderly);
+    let (group, nothing) = (BufferGroup::Client, InFlight::default());
+    stage
+        .ring
+        .close(listener, LISTENER, group, nothing, Close::Orderly);
     stage.until("listener closed", |stage| stage.listener_closed > 0);
     (0..SETTLE_TURNS).for_each(|_| stage.turn());
     assert_eq!(stage.listener_closed, 1, "a close is reported once");
@@ -578,7 +594,7 @@ fn play_on_fake(seed: u64, listening: bool, script: &[Step]) -> (Observed, Obser
 fn every_weather_of_the_fake_shows_the_same() {
     for (name, script) in scripts() {
         let expected = play_on_fake(0, true, &script);
-        for seed in 1..25 {
+        for seed in 1..8 {
             let seen = play_on_fake(seed, true, &script);
             assert!(
                 seen == expected,

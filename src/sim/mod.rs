@@ -17,6 +17,7 @@ mod agreement;
 mod clock;
 mod env;
 mod network;
+mod peers;
 mod random;
 mod ring;
 mod trace;
