@@ -76,11 +76,7 @@ fn set_options(options: &mut ResolverOpts) {
 impl Names {
     /// No names yet. News go to `news`.
     pub fn new(resolver: Result<TokioResolver, String>, news: mpsc::Sender<Resolved>) -> Self {
-        Self {
-            resolver,
-            tasks: HashMap::new(),
-            news,
-        }
+        Self { resolver, tasks: HashMap::new(), news }
     }
 
     /// Starts with the names that are new and stops with those that are gone.
@@ -130,10 +126,7 @@ async fn keep_resolved(
                 (Err(error), wait)
             }
         };
-        let told = news.send(Resolved {
-            name: name.clone(),
-            result,
-        });
+        let told = news.send(Resolved { name: name.clone(), result });
         if told.await.is_err() {
             return;
         }
@@ -146,10 +139,7 @@ async fn resolve(
     resolver: &Result<TokioResolver, String>,
 ) -> Result<(Vec<IpAddr>, Duration), String> {
     let resolver = resolver.as_ref().map_err(Clone::clone)?;
-    let answer = resolver
-        .lookup_ip(name)
-        .await
-        .map_err(|error| error.to_string())?;
+    let answer = resolver.lookup_ip(name).await.map_err(|error| error.to_string())?;
     let mut addresses: Vec<IpAddr> = answer.iter().collect();
     if addresses.is_empty() {
         return Err("the name has no address".to_owned());
@@ -157,9 +147,7 @@ async fn resolve(
     // Servers turn the order to spread load; sorted, an unchanged set is recognised as unchanged.
     addresses.sort_unstable();
     addresses.dedup();
-    let ttl = answer
-        .valid_until()
-        .saturating_duration_since(Instant::now());
+    let ttl = answer.valid_until().saturating_duration_since(Instant::now());
     Ok((addresses, ttl))
 }
 
@@ -199,10 +187,7 @@ pub(super) mod tests {
             );
             set_options(builder.options_mut());
             builder.options_mut().use_hosts_file = ResolveHosts::Never;
-            Self {
-                zone,
-                resolver: builder.build().unwrap(),
-            }
+            Self { zone, resolver: builder.build().unwrap() }
         }
     }
 
@@ -216,11 +201,7 @@ pub(super) mod tests {
         let mut at = 12;
         while query[at] != 0 {
             let end = at + 1 + usize::from(query[at]);
-            labels.push(
-                std::str::from_utf8(&query[at + 1..end])
-                    .unwrap()
-                    .to_lowercase(),
-            );
+            labels.push(std::str::from_utf8(&query[at + 1..end]).unwrap().to_lowercase());
             at = end;
         }
         let question = &query[12..at + 5];
@@ -285,10 +266,7 @@ pub(super) mod tests {
         let mut names = Names::new(Ok(dns.resolver.clone()), sender);
         names.follow(["gone.test"]);
         assert!(next(&mut news).await.result.is_err());
-        dns.zone
-            .lock()
-            .unwrap()
-            .insert("gone.test", vec![[127, 0, 0, 1].into()]);
+        dns.zone.lock().unwrap().insert("gone.test", vec![[127, 0, 0, 1].into()]);
         assert!(next(&mut news).await.result.is_ok());
     }
 
@@ -309,10 +287,7 @@ pub(super) mod tests {
         let (sender, mut news) = mpsc::channel(8);
         let mut names = Names::new(Err("no `nameserver` line".to_owned()), sender);
         names.follow(["a.test"]);
-        assert_eq!(
-            next(&mut news).await.result.unwrap_err(),
-            "no `nameserver` line"
-        );
+        assert_eq!(next(&mut news).await.result.unwrap_err(), "no `nameserver` line");
     }
 
     #[tokio::test]

@@ -48,10 +48,7 @@ pub enum Health {
 impl Endpoints {
     /// The targets of an upstream by its key.
     pub fn upstream(&self, key: &str) -> Option<&[TargetEndpoints]> {
-        let index = self
-            .upstreams
-            .binary_search_by(|entry| (*entry.upstream).cmp(key))
-            .ok()?;
+        let index = self.upstreams.binary_search_by(|entry| (*entry.upstream).cmp(key)).ok()?;
         self.upstreams.get(index).map(|entry| &entry.targets[..])
     }
 }
@@ -64,10 +61,7 @@ mod tests {
     fn an_upstream_is_found_by_its_key_only() {
         let endpoints = Endpoints {
             upstreams: ["a", "c"]
-                .map(|name| UpstreamEndpoints {
-                    upstream: name.into(),
-                    targets: Vec::new(),
-                })
+                .map(|name| UpstreamEndpoints { upstream: name.into(), targets: Vec::new() })
                 .into(),
         };
         assert!(endpoints.upstream("a").is_some());

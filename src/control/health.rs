@@ -76,11 +76,7 @@ impl Streak {
             return false;
         }
         self.against += 1;
-        let needed = if good {
-            self.healthy_after
-        } else {
-            self.unhealthy_after
-        };
+        let needed = if good { self.healthy_after } else { self.unhealthy_after };
         if self.against < needed {
             return false;
         }
@@ -106,10 +102,7 @@ pub async fn keep_checking(id: CheckId, plan: CheckPlan, verdicts: mpsc::Sender<
     loop {
         let result = within(plan.check.timeout, ask(id.address, &plan)).await;
         if streak.count(result.is_ok()) {
-            let verdict = Verdict {
-                id: id.clone(),
-                result,
-            };
+            let verdict = Verdict { id: id.clone(), result };
             if verdicts.send(verdict).await.is_err() {
                 return;
             }
@@ -139,9 +132,7 @@ async fn within(
 }
 
 async fn ask(address: SocketAddr, plan: &CheckPlan) -> Result<(), String> {
-    let stream = TcpStream::connect(address)
-        .await
-        .map_err(|error| format!("connect: {error}"))?;
+    let stream = TcpStream::connect(address).await.map_err(|error| format!("connect: {error}"))?;
     let status = match &plan.tls {
         None => status_of(stream, plan).await?,
         Some(Err(error)) => return Err(error.clone()),
@@ -153,11 +144,7 @@ async fn ask(address: SocketAddr, plan: &CheckPlan) -> Result<(), String> {
             status_of(stream, plan).await?
         }
     };
-    if plan.check.expect.contains(status) {
-        Ok(())
-    } else {
-        Err(format!("status {status}"))
-    }
+    if plan.check.expect.contains(status) { Ok(()) } else { Err(format!("status {status}")) }
 }
 
 /// Sends the request and reads no further than the end of the answer's head.
@@ -170,20 +157,12 @@ async fn status_of(
          Connection: close\r\n\r\n",
         plan.check.path, plan.authority
     );
-    stream
-        .write_all(request.as_bytes())
-        .await
-        .map_err(|error| format!("send: {error}"))?;
-    stream
-        .flush()
-        .await
-        .map_err(|error| format!("send: {error}"))?;
+    stream.write_all(request.as_bytes()).await.map_err(|error| format!("send: {error}"))?;
+    stream.flush().await.map_err(|error| format!("send: {error}"))?;
     let mut head = Vec::with_capacity(1024);
     loop {
-        let count = stream
-            .read_buf(&mut head)
-            .await
-            .map_err(|error| format!("receive: {error}"))?;
+        let count =
+            stream.read_buf(&mut head).await.map_err(|error| format!("receive: {error}"))?;
         if let Some(status) = parse_status(&head)? {
             return Ok(status);
         }
@@ -228,9 +207,7 @@ mod tests {
                 timeout: Duration::from_secs(2),
                 healthy_after: 2,
                 unhealthy_after: 3,
-                expect: StatusSet {
-                    ranges: vec![(200, 299)],
-                },
+                expect: StatusSet { ranges: vec![(200, 299)] },
             },
             authority: "shop.test".into(),
             tls: None,
@@ -238,21 +215,12 @@ mod tests {
     }
 
     fn id(address: SocketAddr) -> CheckId {
-        CheckId {
-            upstream: "shop#1".into(),
-            target: "shop.test:80".into(),
-            address,
-        }
+        CheckId { upstream: "shop#1".into(), target: "shop.test:80".into(), address }
     }
 
     #[test]
     fn a_verdict_needs_its_threshold_in_a_row() {
-        let mut streak = Streak {
-            healthy: true,
-            against: 0,
-            healthy_after: 2,
-            unhealthy_after: 3,
-        };
+        let mut streak = Streak { healthy: true, against: 0, healthy_after: 2, unhealthy_after: 3 };
         let mut changes = Vec::new();
         for (index, good) in [
             false, false, true, false, false, false, // two do not suffice, three do
@@ -305,11 +273,8 @@ mod tests {
             }
         });
         let (sender, mut verdicts) = mpsc::channel(4);
-        let task = tokio::spawn(keep_checking(
-            id(address),
-            plan(Duration::from_millis(10)),
-            sender,
-        ));
+        let task =
+            tokio::spawn(keep_checking(id(address), plan(Duration::from_millis(10)), sender));
 
         let bad = verdicts.recv().await.unwrap();
         assert_eq!(bad.result.unwrap_err(), "status 500");
@@ -370,23 +335,17 @@ mod tests {
                 };
                 let mut request = [0; 1024];
                 let _ = stream.read(&mut request).await;
-                let _ = stream
-                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-                    .await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
                 let _ = stream.shutdown().await;
             }
         });
         let mut roots = rustls::RootCertStore::empty();
         roots.add(certificate).unwrap();
-        let client = rustls::ClientConfig::builder()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let client =
+            rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         let client = Arc::new(client);
         let with_name = |name: &'static str| CheckPlan {
-            tls: Some(Ok((
-                Arc::clone(&client),
-                ServerName::try_from(name).unwrap(),
-            ))),
+            tls: Some(Ok((Arc::clone(&client), ServerName::try_from(name).unwrap()))),
             ..plan(Duration::from_secs(1))
         };
 

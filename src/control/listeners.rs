@@ -83,14 +83,10 @@ pub enum ListenError {
 impl ListenError {
     fn new(address: SocketAddr, error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::AddrInUse => Self::InUse {
-                address,
-                holder: port_holder(address),
-            },
-            io::ErrorKind::PermissionDenied => Self::NotPermitted {
-                address,
-                lowest: first_unprivileged_port(),
-            },
+            io::ErrorKind::AddrInUse => Self::InUse { address, holder: port_holder(address) },
+            io::ErrorKind::PermissionDenied => {
+                Self::NotPermitted { address, lowest: first_unprivileged_port() }
+            }
             io::ErrorKind::AddrNotAvailable => Self::NotLocal { address },
             _ => Self::Other { address, error },
         }
@@ -154,12 +150,7 @@ pub struct Change {
 impl Listeners {
     /// No listeners yet. `passed` are those of the service manager.
     pub fn new(shards: usize, passed: Vec<PassedSocket>) -> Self {
-        Self {
-            shards,
-            next_id: 0,
-            bound: Vec::new(),
-            passed,
-        }
+        Self { shards, next_id: 0, bound: Vec::new(), passed }
     }
 
     /// Binds what `wanted` has and the process has not. Nobody can connect to the new ones yet.
@@ -167,11 +158,8 @@ impl Listeners {
     /// # Errors
     /// Everything that could not be bound; then nothing has changed.
     pub fn prepare(&mut self, wanted: &[WantedListener]) -> Result<Prepared, Vec<ListenError>> {
-        let mut prepared = Prepared {
-            wanted: wanted.to_vec(),
-            bound: Vec::new(),
-            sockets: Vec::new(),
-        };
+        let mut prepared =
+            Prepared { wanted: wanted.to_vec(), bound: Vec::new(), sockets: Vec::new() };
         let mut errors = Vec::new();
         let mut present: Vec<_> = self.bound.iter().map(|bound| bound.wanted).collect();
         for &wanted in wanted {
@@ -188,11 +176,7 @@ impl Listeners {
                 Err(error) => errors.push(ListenError::new(wanted.address, error)),
             }
         }
-        if errors.is_empty() {
-            Ok(prepared)
-        } else {
-            Err(errors)
-        }
+        if errors.is_empty() { Ok(prepared) } else { Err(errors) }
     }
 
     /// Starts listening on what was prepared and turns new connections away from what is no longer
@@ -214,10 +198,8 @@ impl Listeners {
         for bound in &prepared.bound {
             take_one(&mut unserved, bound.wanted);
         }
-        let mut change = Change {
-            take: (0..self.shards).map(|_| Vec::new()).collect(),
-            drop: Vec::new(),
-        };
+        let mut change =
+            Change { take: (0..self.shards).map(|_| Vec::new()).collect(), drop: Vec::new() };
         for bound in &self.bound {
             if !take_one(&mut unserved, bound.wanted) {
                 change.drop.push(bound.id);
@@ -283,17 +265,12 @@ impl Listeners {
 
     /// Every listener with its real address, in the order in which they came.
     pub fn addresses(&self) -> impl Iterator<Item = (ListenerKind, SocketAddr)> {
-        self.bound
-            .iter()
-            .map(|bound| (bound.wanted.kind, bound.address))
+        self.bound.iter().map(|bound| (bound.wanted.kind, bound.address))
     }
 
     fn bind(&mut self, wanted: WantedListener) -> io::Result<(Bound, Vec<OwnedFd>)> {
-        let passed: Vec<_> = self
-            .passed
-            .iter()
-            .filter(|passed| passed.address == wanted.address)
-            .collect();
+        let passed: Vec<_> =
+            self.passed.iter().filter(|passed| passed.address == wanted.address).collect();
         let (address, sockets, descriptors) = if passed.is_empty() {
             let sockets = bind_group(wanted.address, self.shards)?;
             let address = local_address(&sockets[0])?;
@@ -311,12 +288,7 @@ impl Listeners {
         };
         let id = ListenerId(self.next_id);
         self.next_id += 1;
-        let bound = Bound {
-            id,
-            wanted,
-            address,
-            sockets,
-        };
+        let bound = Bound { id, wanted, address, sockets };
         Ok((bound, descriptors))
     }
 }
@@ -344,11 +316,7 @@ fn bind_group(address: SocketAddr, shards: usize) -> io::Result<Vec<Socket>> {
 }
 
 fn bind(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A port with connections in TIME_WAIT from before a restart can be bound at once.
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
@@ -402,10 +370,7 @@ mod tests {
     use std::time::Instant;
 
     fn plain(address: &str) -> WantedListener {
-        WantedListener {
-            address: address.parse().unwrap(),
-            kind: ListenerKind::Plain,
-        }
+        WantedListener { address: address.parse().unwrap(), kind: ListenerKind::Plain }
     }
 
     fn listen(listeners: &mut Listeners, wanted: &[WantedListener]) -> Change {
@@ -435,13 +400,7 @@ mod tests {
         let address = other.local_addr().unwrap();
         let mut listeners = Listeners::new(2, Vec::new());
         let errors = listeners
-            .prepare(&[
-                plain("127.0.0.1:0"),
-                WantedListener {
-                    address,
-                    kind: ListenerKind::Tls,
-                },
-            ])
+            .prepare(&[plain("127.0.0.1:0"), WantedListener { address, kind: ListenerKind::Tls }])
             .unwrap_err();
 
         assert_eq!(errors.len(), 1);
@@ -461,19 +420,13 @@ mod tests {
     #[test]
     fn other_reasons_name_the_way_out() {
         let address = "0.0.0.0:80".parse().unwrap();
-        let text = ListenError::NotPermitted {
-            address,
-            lowest: 1024,
-        }
-        .to_string();
+        let text = ListenError::NotPermitted { address, lowest: 1024 }.to_string();
         assert!(text.contains("ports below 1024"), "{text}");
         assert!(text.contains("CAP_NET_BIND_SERVICE"), "{text}");
         assert!(text.contains("ip_unprivileged_port_start=80"), "{text}");
 
         // 192.0.2.0/24 is for documentation: no host has it.
-        let errors = Listeners::new(1, Vec::new())
-            .prepare(&[plain("192.0.2.1:0")])
-            .unwrap_err();
+        let errors = Listeners::new(1, Vec::new()).prepare(&[plain("192.0.2.1:0")]).unwrap_err();
         assert_eq!(
             errors[0].to_string(),
             "cannot listen on 192.0.2.1:0: no interface of this host has that address"

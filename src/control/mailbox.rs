@@ -150,12 +150,7 @@ pub fn mailbox() -> io::Result<(Post, Mailbox)> {
         queue: Mutex::new(VecDeque::new()),
         wake,
     });
-    Ok((
-        Post {
-            shared: Arc::clone(&shared),
-        },
-        Mailbox { shared },
-    ))
+    Ok((Post { shared: Arc::clone(&shared) }, Mailbox { shared }))
 }
 
 /// Makes the channel from all shards to the control thread.
@@ -206,18 +201,13 @@ impl Post {
             }
             match message {
                 ToShard::Snapshot(_) => {
-                    let old = queue
-                        .iter()
-                        .position(|it| matches!(it, ToShard::Snapshot(_)));
+                    let old = queue.iter().position(|it| matches!(it, ToShard::Snapshot(_)));
                     superseded = old.and_then(|index| queue.remove(index));
                     queue.push_back(message);
                 }
                 ToShard::Endpoints(_) => {
                     // In the old one's place, so that they stay before the snapshot that needs them.
-                    match queue
-                        .iter_mut()
-                        .find(|it| matches!(it, ToShard::Endpoints(_)))
-                    {
+                    match queue.iter_mut().find(|it| matches!(it, ToShard::Endpoints(_))) {
                         Some(waiting) => superseded = Some(std::mem::replace(waiting, message)),
                         None => queue.push_back(message),
                     }
@@ -288,16 +278,12 @@ mod tests {
         let mut counter = [0; 8];
         assert!(rustix::io::read(mailbox.eventfd(), &mut counter).is_err());
 
-        post.send(ToShard::DropListeners(vec![ListenerId(1)]))
-            .unwrap();
+        post.send(ToShard::DropListeners(vec![ListenerId(1)])).unwrap();
         post.send(ToShard::Stop).unwrap();
 
         rustix::io::read(mailbox.eventfd(), &mut counter).unwrap();
         assert_eq!(u64::from_ne_bytes(counter), 2);
-        assert!(matches!(
-            mailbox.try_take(),
-            Some(ToShard::DropListeners(_))
-        ));
+        assert!(matches!(mailbox.try_take(), Some(ToShard::DropListeners(_))));
         assert!(matches!(mailbox.try_take(), Some(ToShard::Stop)));
         assert!(mailbox.try_take().is_none());
         assert!(!mailbox.shared.filled.load(Ordering::Relaxed));
@@ -314,10 +300,7 @@ mod tests {
             panic!("endpoints keep their place");
         };
         assert!(first.upstream("new").is_some());
-        assert!(matches!(
-            mailbox.try_take(),
-            Some(ToShard::DropListeners(_))
-        ));
+        assert!(matches!(mailbox.try_take(), Some(ToShard::DropListeners(_))));
         assert!(mailbox.try_take().is_none());
     }
 

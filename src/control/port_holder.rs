@@ -40,10 +40,7 @@ pub fn port_holder(address: SocketAddr) -> Option<PortHolder> {
         .into_iter()
         .filter_map(|table| fs::read_to_string(table).ok())
         .find_map(|table| {
-            table
-                .lines()
-                .filter_map(TableLine::parse)
-                .find(|line| line.blocks(address))
+            table.lines().filter_map(TableLine::parse).find(|line| line.blocks(address))
         })?;
     Some(process_with(socket.inode).unwrap_or(PortHolder::User(socket.user)))
 }
@@ -89,12 +86,8 @@ fn parse_address(hexadecimal: &str) -> Option<IpAddr> {
         bytes.extend(word.to_ne_bytes());
     }
     match bytes.len() {
-        4 => <[u8; 4]>::try_from(bytes)
-            .ok()
-            .map(|octets| Ipv4Addr::from(octets).into()),
-        16 => <[u8; 16]>::try_from(bytes)
-            .ok()
-            .map(|octets| Ipv6Addr::from(octets).into()),
+        4 => <[u8; 4]>::try_from(bytes).ok().map(|octets| Ipv4Addr::from(octets).into()),
+        16 => <[u8; 16]>::try_from(bytes).ok().map(|octets| Ipv6Addr::from(octets).into()),
         _ => None,
     }
 }
@@ -103,19 +96,12 @@ fn parse_address(hexadecimal: &str) -> Option<IpAddr> {
 fn process_with(inode: u64) -> Option<PortHolder> {
     let link = format!("socket:[{inode}]");
     for entry in fs::read_dir("/proc").ok()?.flatten() {
-        let Some(id) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok())
-        else {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
         if has_open(&entry.path().join("fd"), &link) {
             let name = fs::read_to_string(entry.path().join("comm")).ok()?;
-            return Some(PortHolder::Process {
-                id,
-                name: name.trim_end().to_owned(),
-            });
+            return Some(PortHolder::Process { id, name: name.trim_end().to_owned() });
         }
     }
     None

@@ -62,10 +62,7 @@ fn checked(descriptor: OwnedFd) -> io::Result<PassedSocket> {
         )
     })?;
     set_for_ring(&socket)?;
-    Ok(PassedSocket {
-        address,
-        socket: socket.into(),
-    })
+    Ok(PassedSocket { address, socket: socket.into() })
 }
 
 #[cfg(test)]
@@ -92,11 +89,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let name = "control::socket_activation::tests::a_passed_socket_is_used_by_every_shard";
         let mut child = Command::new("/bin/sh")
-            .args([
-                "-c",
-                "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\" 3<&0 0</dev/null",
-                "sh",
-            ])
+            .args(["-c", "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\" 3<&0 0</dev/null", "sh"])
             .arg(std::env::current_exe().unwrap())
             .args([name, "--exact", "--nocapture"])
             .env(ADDRESS, address.to_string())
@@ -113,10 +106,7 @@ mod tests {
 
     fn child(address: SocketAddr) {
         let mut listeners = Listeners::new(2, passed_sockets().unwrap());
-        let wanted = [WantedListener {
-            address,
-            kind: ListenerKind::Plain,
-        }];
+        let wanted = [WantedListener { address, kind: ListenerKind::Plain }];
         let prepared = listeners
             .prepare(&wanted)
             .expect("no second socket is bound: the parent's has no SO_REUSEPORT");

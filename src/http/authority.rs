@@ -16,9 +16,7 @@ pub(super) fn is_authority(authority: &[u8]) -> bool {
                     .all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
         }
         // Every byte is looked at: with an early exit this loop is slower for ordinary names.
-        name => name
-            .iter()
-            .fold(true, |valid, &byte| valid & is_host_byte(byte)),
+        name => name.iter().fold(true, |valid, &byte| valid & is_host_byte(byte)),
     };
     host_is_valid && port.is_none_or(is_port)
 }
@@ -41,8 +39,7 @@ fn is_port(port: &[u8]) -> bool {
         && port
             .iter()
             .try_fold(0_u32, |number, byte| {
-                byte.is_ascii_digit()
-                    .then(|| number * 10 + u32::from(byte - b'0'))
+                byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0'))
             })
             .is_some_and(|number| number <= 65_535)
 }
@@ -126,11 +123,7 @@ mod tests {
             ("a\\b", false),
             ("b\u{fc}cher.example", false),
         ] {
-            assert_eq!(
-                is_authority(authority.as_bytes()),
-                expected,
-                "{authority:?}"
-            );
+            assert_eq!(is_authority(authority.as_bytes()), expected, "{authority:?}");
         }
     }
 

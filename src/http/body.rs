@@ -152,11 +152,7 @@ impl BodyReader {
             }
             _ => return self.read_chunked(input),
         };
-        Ok(Piece {
-            consumed: data_bytes,
-            data: 0..data_bytes,
-            done: self.is_done(),
-        })
+        Ok(Piece { consumed: data_bytes, data: 0..data_bytes, done: self.is_done() })
     }
 
     /// Takes framing bytes up to the first data, the data, and framing bytes up to the next data:
@@ -184,11 +180,7 @@ impl BodyReader {
                 break;
             }
         }
-        Ok(Piece {
-            consumed: position,
-            data,
-            done: self.state == State::Done,
-        })
+        Ok(Piece { consumed: position, data, done: self.state == State::Done })
     }
 
     /// One byte of chunked framing.
@@ -197,10 +189,9 @@ impl BodyReader {
         match (self.state, byte) {
             (State::Size { size, digits }, _) => match (hexadecimal(byte), byte) {
                 // 16 digits fill 64 bits, so the shift loses nothing.
-                (Some(digit), _) if digits < 16 => Ok(State::Size {
-                    size: size << 4 | u64::from(digit),
-                    digits: digits + 1,
-                }),
+                (Some(digit), _) if digits < 16 => {
+                    Ok(State::Size { size: size << 4 | u64::from(digit), digits: digits + 1 })
+                }
                 (None, b'\r') if digits > 0 => Ok(State::SizeLf { size }),
                 (None, b'\n') if digits > 0 => Err(BadBody::ChunkLineEnding),
                 (None, b';') if digits > 0 => self.extension(size),
@@ -348,25 +339,12 @@ mod tests {
 
     #[test]
     fn a_body_of_a_length_leaves_what_follows_it() {
-        assert_eq!(
-            read_all(Framing::Length(3), b"abcd"),
-            Ok((b"abc".to_vec(), &b"d"[..], true))
-        );
-        assert_eq!(
-            read_all(Framing::Length(3), b"ab"),
-            Ok((b"ab".to_vec(), &b""[..], false))
-        );
+        assert_eq!(read_all(Framing::Length(3), b"abcd"), Ok((b"abc".to_vec(), &b"d"[..], true)));
+        assert_eq!(read_all(Framing::Length(3), b"ab"), Ok((b"ab".to_vec(), &b""[..], false)));
         for framing in [Framing::None, Framing::Length(0)] {
             let mut reader = BodyReader::new(framing);
             assert!(reader.is_done());
-            assert_eq!(
-                reader.read(b"x"),
-                Ok(Piece {
-                    consumed: 0,
-                    data: 0..0,
-                    done: true
-                })
-            );
+            assert_eq!(reader.read(b"x"), Ok(Piece { consumed: 0, data: 0..0, done: true }));
         }
     }
 
@@ -395,11 +373,7 @@ mod tests {
         }
         let mut reader = BodyReader::new(Framing::Chunked);
         reader.read(b"1\r\na\r\n0\r\n").expect("valid");
-        assert_eq!(
-            reader.end_of_stream(),
-            Err(Truncated),
-            "an empty line is missing"
-        );
+        assert_eq!(reader.end_of_stream(), Err(Truncated), "an empty line is missing");
     }
 
     #[test]
@@ -407,29 +381,18 @@ mod tests {
         let mut reader = BodyReader::new(Framing::Chunked);
         assert_eq!(
             reader.read(b"3\r\nabc\r\n2\r\nde"),
-            Ok(Piece {
-                consumed: 11,
-                data: 3..6,
-                done: false
-            })
+            Ok(Piece { consumed: 11, data: 3..6, done: false })
         );
         assert_eq!(
             reader.read(b"de\r\n0\r\n\r\nnext"),
-            Ok(Piece {
-                consumed: 9,
-                data: 0..2,
-                done: true
-            })
+            Ok(Piece { consumed: 9, data: 0..2, done: true })
         );
     }
 
     #[test]
     fn chunks_extensions_and_trailers_are_read_and_dropped() {
         let input = b"3;name=\"a;b\";c\r\nabc\r\n00A \t; x\r\n0123456789\r\n0;last\r\nX: y\r\nZ:\r\n\r\nnext";
-        assert_eq!(
-            chunked(input),
-            Ok((b"abc0123456789".to_vec(), &b"next"[..], true))
-        );
+        assert_eq!(chunked(input), Ok((b"abc0123456789".to_vec(), &b"next"[..], true)));
     }
 
     #[test]
@@ -486,10 +449,7 @@ mod tests {
         let half = EXTENSION_BYTES_MAX as usize / 2;
 
         let within = [line(half), line(half), "0\r\n\r\n".to_owned()].concat();
-        assert_eq!(
-            chunked(within.as_bytes()),
-            Ok((b"aa".to_vec(), &b""[..], true))
-        );
+        assert_eq!(chunked(within.as_bytes()), Ok((b"aa".to_vec(), &b""[..], true)));
         let beyond = [line(half), line(half + 1)].concat();
         assert_eq!(chunked(beyond.as_bytes()), Err(BadBody::ChunkExtension));
         let spaces = format!("1{};", " ".repeat(EXTENSION_BYTES_MAX as usize));

@@ -10,10 +10,7 @@ pub struct Date {
 impl Date {
     /// Starts at the epoch.
     pub fn new() -> Date {
-        Date {
-            epoch_seconds: 0,
-            text: *b"Thu, 01 Jan 1970 00:00:00 GMT",
-        }
+        Date { epoch_seconds: 0, text: *b"Thu, 01 Jan 1970 00:00:00 GMT" }
     }
 
     /// The text for a time in seconds since 1970-01-01 00:00:00 UTC, as in

@@ -112,11 +112,7 @@ impl Known {
             3 => among(name, [(b"age", Known::Age), (b"via", Known::Via)]),
             4 => among(
                 name,
-                [
-                    (b"host", Known::Host),
-                    (b"date", Known::Date),
-                    (b"warn", Known::Warn),
-                ],
+                [(b"host", Known::Host), (b"date", Known::Date), (b"warn", Known::Warn)],
             ),
             5 => among(name, [(b"range", Known::Range)]),
             6 => among(
@@ -138,13 +134,7 @@ impl Known {
                     (b"trailer", Known::Trailer),
                 ],
             ),
-            9 => among(
-                name,
-                [
-                    (b"forwarded", Known::Forwarded),
-                    (b"x-api-key", Known::XApiKey),
-                ],
-            ),
+            9 => among(name, [(b"forwarded", Known::Forwarded), (b"x-api-key", Known::XApiKey)]),
             10 => among(
                 name,
                 [
@@ -157,10 +147,7 @@ impl Known {
             11 => among(name, [(b"content-md5", Known::ContentMd5)]),
             12 => among(
                 name,
-                [
-                    (b"content-type", Known::ContentType),
-                    (b"max-forwards", Known::MaxForwards),
-                ],
+                [(b"content-type", Known::ContentType), (b"max-forwards", Known::MaxForwards)],
             ),
             13 => among(name, [(b"authorization", Known::Authorization)]),
             14 => among(
@@ -201,14 +188,8 @@ impl Known {
             ),
             18 => among(name, [(b"proxy-authenticate", Known::ProxyAuthenticate)]),
             19 => among(name, [(b"proxy-authorization", Known::ProxyAuthorization)]),
-            22 => among(
-                name,
-                [(b"x-http-method-override", Known::XHttpMethodOverride)],
-            ),
-            24 => among(
-                name,
-                [(b"x-amzn-apigateway-api-id", Known::XAmznApigatewayApiId)],
-            ),
+            22 => among(name, [(b"x-http-method-override", Known::XHttpMethodOverride)]),
+            24 => among(name, [(b"x-amzn-apigateway-api-id", Known::XAmznApigatewayApiId)]),
             _ => Known::Other,
         }
     }
@@ -239,10 +220,7 @@ impl Known {
 /// for every recipient (RFC 9110 section 7.6.1), and a client must not be able to strip these from
 /// what a back end sees.
 pub fn named_by_connection(fields: &[Field<'_>], name: &[u8]) -> bool {
-    if matches!(
-        Known::of(name),
-        Known::Host | Known::ContentLength | Known::ContentType
-    ) {
+    if matches!(Known::of(name), Known::Host | Known::ContentLength | Known::ContentType) {
         return false;
     }
     fields
@@ -254,10 +232,7 @@ pub fn named_by_connection(fields: &[Field<'_>], name: &[u8]) -> bool {
 /// The members of a comma-separated list without the white space around them; empty ones are left
 /// out (RFC 9110 section 5.6.1.2). Knows nothing of quoted strings.
 pub(super) fn list(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
-    value
-        .split(|&byte| byte == b',')
-        .map(trim)
-        .filter(|member| !member.is_empty())
+    value.split(|&byte| byte == b',').map(trim).filter(|member| !member.is_empty())
 }
 
 /// Takes optional white space (space and tab, RFC 9110 section 5.6.3) off both ends.
@@ -332,21 +307,9 @@ mod tests {
     #[test]
     fn connection_names_fields_in_any_line_but_never_those_every_recipient_needs() {
         let fields = [
-            Field {
-                name: b"Connection",
-                value: b"close , X-Secret",
-                known: Known::Connection,
-            },
-            Field {
-                name: b"X-Other",
-                value: b"x-not",
-                known: Known::Other,
-            },
-            Field {
-                name: b"connection",
-                value: b",, host,x-Second",
-                known: Known::Connection,
-            },
+            Field { name: b"Connection", value: b"close , X-Secret", known: Known::Connection },
+            Field { name: b"X-Other", value: b"x-not", known: Known::Other },
+            Field { name: b"connection", value: b",, host,x-Second", known: Known::Connection },
         ];
 
         assert!(named_by_connection(&fields, b"x-secret"));

@@ -45,10 +45,7 @@ pub(super) enum FramingFault {
 
 impl Declared {
     pub(super) fn nothing() -> Declared {
-        Declared {
-            length: Length::Absent,
-            codings: Codings::Absent,
-        }
+        Declared { length: Length::Absent, codings: Codings::Absent }
     }
 
     /// One `Content-Length` line.
@@ -114,10 +111,7 @@ impl Codings {
         if coding.is_empty() {
             return Codings::Invalid;
         }
-        let name = coding
-            .split(|&byte| !is_token_byte(byte))
-            .next()
-            .unwrap_or_default();
+        let name = coding.split(|&byte| !is_token_byte(byte)).next().unwrap_or_default();
         let chunked = name.eq_ignore_ascii_case(b"chunked");
         match self {
             // `chunked` has no parameters, and a name must be a token: `"chunked"` is neither.

@@ -119,11 +119,7 @@ pub(super) fn take_fields<'b>(
         }
         let known = Known::of(name);
         // Never full: the parser was given at most as many slots.
-        _ = fields.try_push(Field {
-            name,
-            value: header.value,
-            known,
-        });
+        _ = fields.try_push(Field { name, value: header.value, known });
         match known {
             Known::Host => {
                 noted.host = match noted.host {

@@ -249,11 +249,7 @@ pub fn request_head<'b>(
     }
 
     let noted = head::take_fields(message, end, request.headers, fields)?;
-    let version = if minor == 0 {
-        Version::Http10
-    } else {
-        Version::Http11
-    };
+    let version = if minor == 0 { Version::Http10 } else { Version::Http11 };
     let target = parse_target(method, target)?;
     let host = match (target, noted.host) {
         (_, Host::Repeated) => return Err(Refused::HostRepeated),
@@ -320,21 +316,9 @@ fn absolute_target<'b>(method: &str, target: &'b [u8]) -> Result<Target<'b>, Ref
     match (path, query) {
         // What `OPTIONS *` looks like on its way through a proxy (RFC 9112 section 3.2.4). The
         // authority still counts, so it stays an absolute target with the asterisk as its path.
-        ([], None) if method == "OPTIONS" => Ok(Target::Absolute {
-            authority,
-            path: b"*",
-            query,
-        }),
-        ([], _) => Ok(Target::Absolute {
-            authority,
-            path: b"/",
-            query,
-        }),
-        _ => Ok(Target::Absolute {
-            authority,
-            path,
-            query,
-        }),
+        ([], None) if method == "OPTIONS" => Ok(Target::Absolute { authority, path: b"*", query }),
+        ([], _) => Ok(Target::Absolute { authority, path: b"/", query }),
+        _ => Ok(Target::Absolute { authority, path, query }),
     }
 }
 
@@ -388,18 +372,12 @@ fn fault(message: &[u8], limits: &HeadLimits, error: httparse::Error) -> Refused
 
 /// Checks the request line alone; the fields behind it if nothing is wrong with it.
 fn after_request_line(message: &[u8]) -> Result<&[u8], Refused> {
-    let method_bytes = message
-        .iter()
-        .take_while(|&&byte| is_token_byte(byte))
-        .count();
+    let method_bytes = message.iter().take_while(|&&byte| is_token_byte(byte)).count();
     let target = match message.get(method_bytes..) {
         Some([b' ', target @ ..]) if method_bytes > 0 => target,
         _ => return Err(Refused::RequestLine),
     };
-    let target_bytes = target
-        .iter()
-        .take_while(|&&byte| byte > b' ' && byte != 0x7f)
-        .count();
+    let target_bytes = target.iter().take_while(|&&byte| byte > b' ' && byte != 0x7f).count();
     let (target, rest) = target.split_at(target_bytes);
     let version = match rest {
         [b' ', version @ ..] if !target.is_empty() => version,
@@ -410,17 +388,7 @@ fn after_request_line(message: &[u8]) -> Result<&[u8], Refused> {
         return Err(Refused::Target);
     }
     match version {
-        [
-            b'H',
-            b'T',
-            b'T',
-            b'P',
-            b'/',
-            b'1',
-            b'.',
-            b'0' | b'1',
-            rest @ ..,
-        ] => match rest {
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0' | b'1', rest @ ..] => match rest {
             [b'\r', b'\n', fields @ ..] => Ok(fields),
             [b'\r' | b'\n', ..] => Err(Refused::LineEnding),
             _ => Err(Refused::RequestLine),
@@ -465,11 +433,7 @@ impl From<FramingFault> for Refused {
 mod tests {
     use super::*;
 
-    const LIMITS: HeadLimits = HeadLimits {
-        request_line_bytes: 64,
-        head_bytes: 256,
-        fields: 4,
-    };
+    const LIMITS: HeadLimits = HeadLimits { request_line_bytes: 64, head_bytes: 256, fields: 4 };
 
     /// What the parser makes of `bytes`, with the names and values of the fields as text.
     fn parse(bytes: &[u8]) -> Result<Option<(RequestHead<'_>, Vec<String>)>, Refused> {
@@ -477,13 +441,7 @@ mod tests {
         let head = request_head(bytes, &mut fields, &LIMITS)?;
         let fields = fields
             .iter()
-            .map(|field| {
-                format!(
-                    "{}={}",
-                    field.name.escape_ascii(),
-                    field.value.escape_ascii()
-                )
-            })
+            .map(|field| format!("{}={}", field.name.escape_ascii(), field.value.escape_ascii()))
             .collect();
         Ok(head.map(|head| (head, fields)))
     }
@@ -504,10 +462,7 @@ mod tests {
             head,
             RequestHead {
                 method: "POST",
-                target: Target::Origin {
-                    path: b"/a/b",
-                    query: Some(b"c=d?e"),
-                },
+                target: Target::Origin { path: b"/a/b", query: Some(b"c=d?e") },
                 version: Version::Http11,
                 host: Some(b"a:80"),
                 framing: Framing::Length(3),
@@ -525,10 +480,7 @@ mod tests {
         assert_eq!(parse(b"\r"), Ok(None));
         assert_eq!(parse(b"\r\n"), Ok(None));
         assert_eq!(head(b"\r\nGET / HTTP/1.0\r\n\r\n").head_bytes, 20);
-        assert_eq!(
-            parse(b"\r\n\r\nGET / HTTP/1.0\r\n\r\n"),
-            Err(Refused::LineEnding)
-        );
+        assert_eq!(parse(b"\r\n\r\nGET / HTTP/1.0\r\n\r\n"), Err(Refused::LineEnding));
         assert_eq!(parse(b"\nGET / HTTP/1.0\r\n\r\n"), Err(Refused::LineEnding));
     }
 
@@ -543,26 +495,10 @@ mod tests {
 
     #[test]
     fn an_asterisk_is_for_options_only_in_both_its_forms() {
-        assert_eq!(
-            head(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").target,
-            Target::Asterisk
-        );
-        assert_eq!(
-            head(b"OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n")
-                .target
-                .path(),
-            b"*"
-        );
-        assert_eq!(
-            head(b"OPTIONS http://a/ HTTP/1.1\r\nHost: a\r\n\r\n")
-                .target
-                .path(),
-            b"/"
-        );
-        assert_eq!(
-            parse(b"GET * HTTP/1.1\r\nHost: a\r\n\r\n"),
-            Err(Refused::Target)
-        );
+        assert_eq!(head(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").target, Target::Asterisk);
+        assert_eq!(head(b"OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n").target.path(), b"*");
+        assert_eq!(head(b"OPTIONS http://a/ HTTP/1.1\r\nHost: a\r\n\r\n").target.path(), b"/");
+        assert_eq!(parse(b"GET * HTTP/1.1\r\nHost: a\r\n\r\n"), Err(Refused::Target));
     }
 
     #[test]
@@ -625,19 +561,12 @@ mod tests {
 
     #[test]
     fn a_configured_limit_above_the_parsers_own_is_cut_to_it() {
-        let limits = HeadLimits {
-            request_line_bytes: 64,
-            head_bytes: 64 * 1024,
-            fields: 1_000,
-        };
+        let limits = HeadLimits { request_line_bytes: 64, head_bytes: 64 * 1024, fields: 1_000 };
         for (count, expected) in [(FIELDS_MAX, Ok(FIELDS_MAX)), (FIELDS_MAX + 1, Err(431))] {
             let bytes = format!("GET / HTTP/1.0\r\n{}\r\n", "A: b\r\n".repeat(count));
             let mut fields = Fields::new();
             let head = request_head(bytes.as_bytes(), &mut fields, &limits);
-            assert_eq!(
-                head.map(|_| fields.len()).map_err(Refused::status),
-                expected
-            );
+            assert_eq!(head.map(|_| fields.len()).map_err(Refused::status), expected);
         }
     }
 
@@ -655,11 +584,7 @@ mod tests {
         ] {
             let bytes =
                 format!("GET / HTTP/{version}\r\nHost: a\r\nConnection: {connection}\r\n\r\n");
-            assert_eq!(
-                head(bytes.as_bytes()).persistent,
-                persistent,
-                "{version} {connection}"
-            );
+            assert_eq!(head(bytes.as_bytes()).persistent, persistent, "{version} {connection}");
         }
     }
 
@@ -673,11 +598,7 @@ mod tests {
             ("X-Forwarded-For", true),
         ] {
             let bytes = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: {connection}\r\n\r\n");
-            assert_eq!(
-                head(bytes.as_bytes()).connection_names,
-                names,
-                "{connection}"
-            );
+            assert_eq!(head(bytes.as_bytes()).connection_names, names, "{connection}");
         }
     }
 
@@ -693,11 +614,7 @@ mod tests {
             let bytes = format!(
                 "PUT / HTTP/{version}\r\nHost: a\r\nExpect: 100-Continue\r\n{framing}\r\n\r\n"
             );
-            assert_eq!(
-                head(bytes.as_bytes()).expects_continue,
-                expects,
-                "{version} {framing}"
-            );
+            assert_eq!(head(bytes.as_bytes()).expects_continue, expects, "{version} {framing}");
         }
     }
 }

@@ -143,11 +143,7 @@ pub fn response_head<'b>(
     }
 
     let noted = head::take_fields(bytes, head_bytes, response.headers, fields)?;
-    let version = if minor == 0 {
-        Version::Http10
-    } else {
-        Version::Http11
-    };
+    let version = if minor == 0 { Version::Http10 } else { Version::Http11 };
     // Asked even where no body follows: what is passed on must not be doubtful either.
     let declared = noted.framing.framing(version)?;
     let framing = match (status, answering) {
@@ -184,17 +180,7 @@ fn fault(bytes: &[u8], error: httparse::Error) -> BadResponse {
 /// Checks the status line alone; the fields behind it if nothing is wrong with it.
 fn after_status_line(bytes: &[u8]) -> Result<&[u8], BadResponse> {
     let rest = match bytes {
-        [
-            b'H',
-            b'T',
-            b'T',
-            b'P',
-            b'/',
-            b'1',
-            b'.',
-            b'0' | b'1',
-            rest @ ..,
-        ] => rest,
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0' | b'1', rest @ ..] => rest,
         [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', ..] => {
             return Err(BadResponse::VersionUnsupported);
         }
@@ -203,10 +189,7 @@ fn after_status_line(bytes: &[u8]) -> Result<&[u8], BadResponse> {
     let [b' ', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', rest @ ..] = rest else {
         return Err(BadResponse::StatusLine);
     };
-    let reason_bytes = rest
-        .iter()
-        .take_while(|&&byte| super::field::is_value_byte(byte))
-        .count();
+    let reason_bytes = rest.iter().take_while(|&&byte| super::field::is_value_byte(byte)).count();
     match rest.split_at(reason_bytes) {
         ([] | [b' ', ..], [b'\r', b'\n', fields @ ..]) => Ok(fields),
         ([] | [b' ', ..], [b'\r' | b'\n', ..]) => Err(BadResponse::LineEnding),
@@ -250,11 +233,7 @@ impl From<FramingFault> for BadResponse {
 mod tests {
     use super::*;
 
-    const LIMITS: HeadLimits = HeadLimits {
-        request_line_bytes: 8,
-        head_bytes: 256,
-        fields: 4,
-    };
+    const LIMITS: HeadLimits = HeadLimits { request_line_bytes: 8, head_bytes: 256, fields: 4 };
 
     fn parse(
         bytes: &[u8],
@@ -264,9 +243,7 @@ mod tests {
     }
 
     fn head(bytes: &[u8], answering: RequestKind) -> ResponseHead<'_> {
-        parse(bytes, answering)
-            .expect("accepted")
-            .expect("complete")
+        parse(bytes, answering).expect("accepted").expect("complete")
     }
 
     #[test]
@@ -285,14 +262,8 @@ mod tests {
                 head_bytes: bytes.len() - 3,
             }
         );
-        assert_eq!(
-            head(b"HTTP/1.1 200 \r\n\r\n", RequestKind::Other).reason,
-            b""
-        );
-        assert_eq!(
-            head(b"HTTP/1.1 200\r\n\r\n", RequestKind::Other).reason,
-            b""
-        );
+        assert_eq!(head(b"HTTP/1.1 200 \r\n\r\n", RequestKind::Other).reason, b"");
+        assert_eq!(head(b"HTTP/1.1 200\r\n\r\n", RequestKind::Other).reason, b"");
     }
 
     #[test]
@@ -336,11 +307,7 @@ mod tests {
             ("1.1", "Content-Length: 5\r\nConnection: close\r\n", false),
             ("1.1", "", false),
             ("1.0", "Content-Length: 5\r\n", false),
-            (
-                "1.0",
-                "Content-Length: 5\r\nConnection: keep-alive\r\n",
-                true,
-            ),
+            ("1.0", "Content-Length: 5\r\nConnection: keep-alive\r\n", true),
         ] {
             let bytes = format!("HTTP/{version} 200 OK\r\n{fields}\r\n");
             assert_eq!(
@@ -353,18 +320,10 @@ mod tests {
 
     #[test]
     fn interim_responses_are_those_another_one_follows() {
-        for (status, interim) in [
-            (100, true),
-            (101, false),
-            (103, true),
-            (199, true),
-            (200, false),
-        ] {
+        for (status, interim) in [(100, true), (101, false), (103, true), (199, true), (200, false)]
+        {
             let bytes = format!("HTTP/1.1 {status} x\r\n\r\n");
-            assert_eq!(
-                head(bytes.as_bytes(), RequestKind::Other).is_interim(),
-                interim
-            );
+            assert_eq!(head(bytes.as_bytes(), RequestKind::Other).is_interim(), interim);
         }
     }
 
@@ -391,41 +350,21 @@ mod tests {
             (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", SpaceBeforeColon),
             (b"HTTP/1.1 200 OK\r\nnocolon\r\n\r\n", FieldName),
             (b"HTTP/1.1 200 OK\r\nA: \x01\r\n\r\n", FieldValue),
-            (
-                b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
-                LengthRepeated,
-            ),
-            (
-                b"HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\n",
-                LengthInvalid,
-            ),
-            (
-                b"HTTP/1.1 304 OK\r\nContent-Length: -1\r\n\r\n",
-                LengthInvalid,
-            ),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", LengthRepeated),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\n", LengthInvalid),
+            (b"HTTP/1.1 304 OK\r\nContent-Length: -1\r\n\r\n", LengthInvalid),
             (
                 b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
                 LengthWithTransferEncoding,
             ),
-            (
-                b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-                TransferEncodingIn10,
-            ),
+            (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", TransferEncodingIn10),
             (
                 b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
                 TransferEncodingInvalid,
             ),
-            (
-                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
-                TransferEncodingInvalid,
-            ),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", TransferEncodingInvalid),
         ] {
-            assert_eq!(
-                parse(bytes, RequestKind::Other),
-                Err(fault),
-                "{}",
-                bytes.escape_ascii()
-            );
+            assert_eq!(parse(bytes, RequestKind::Other), Err(fault), "{}", bytes.escape_ascii());
         }
     }
 
@@ -433,10 +372,7 @@ mod tests {
     fn limits_hold_on_both_sides_of_each() {
         let large = |head_bytes: usize| {
             let start = "HTTP/1.1 200 OK\r\nX: ";
-            format!(
-                "{start}{}\r\n\r\n",
-                "a".repeat(head_bytes - start.len() - 4)
-            )
+            format!("{start}{}\r\n\r\n", "a".repeat(head_bytes - start.len() - 4))
         };
         let many = |fields: usize| format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(fields));
 
@@ -448,10 +384,7 @@ mod tests {
         ] {
             assert_eq!(parse(bytes.as_bytes(), RequestKind::Other), Err(fault));
         }
-        assert_eq!(
-            parse(&large(300).as_bytes()[..255], RequestKind::Other),
-            Ok(None)
-        );
+        assert_eq!(parse(&large(300).as_bytes()[..255], RequestKind::Other), Ok(None));
         assert!(parse(many(4).as_bytes(), RequestKind::Other).is_ok());
     }
 }

@@ -118,9 +118,7 @@ pub struct StatusSet {
 impl StatusSet {
     /// Whether `status` is in the set.
     pub fn contains(&self, status: u16) -> bool {
-        self.ranges
-            .iter()
-            .any(|&(first, last)| (first..=last).contains(&status))
+        self.ranges.iter().any(|&(first, last)| (first..=last).contains(&status))
     }
 }
 

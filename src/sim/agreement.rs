@@ -10,12 +10,15 @@ use super::random::Random;
 use super::ring::SimRing;
 use super::trace::Trace;
 use super::weather::{Mood, Weather};
+use crate::ring::driver::KernelRing;
+use crate::ring::probe::RingSettings;
 use crate::ring::{
     BufferGroup, Close, Completion, InFlight, Lease, Received, Ring, SendId, Socket, Token,
 };
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::IntoRawFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -98,10 +101,12 @@ const TURNS_MAX: usize = 200_000;
 /// Long enough for everything on loopback to arrive; in the fake, for everything at all.
 const SETTLE_TURNS: usize = 60;
 
+type TakeTurn<R> = dyn FnMut(&mut R, &mut Vec<Completion>);
+
 struct Stage<'a, R> {
     ring: &'a mut R,
-    /// Lets time pass after a turn.
-    pass: &'a mut dyn FnMut(),
+    /// One turn, with as much waiting as the ring under test needs.
+    take_turn: &'a mut TakeTurn<R>,
     opener: Party,
     acceptor: Party,
     listener_closed: usize,
@@ -135,11 +140,10 @@ impl<R: Ring> Stage<'_, R> {
 
     fn turn(&mut self) {
         let mut completions = Vec::new();
-        self.ring.turn(&mut completions);
+        (self.take_turn)(self.ring, &mut completions);
         for completion in completions {
             self.on(completion);
         }
-        (self.pass)();
     }
 
     fn until(&mut self, what: &str, holds: impl Fn(&mut Self) -> bool) {
@@ -166,17 +170,12 @@ impl<R: Ring> Stage<'_, R> {
         party.receiving = true;
         party.cancelled = false;
         party.out_of_buffers = false;
-        self.ring
-            .receive(socket, BufferGroup::Client, Self::token(who));
+        self.ring.receive(socket, BufferGroup::Client, Self::token(who));
     }
 
     fn on(&mut self, completion: Completion) {
         match completion {
-            Completion::Accepted {
-                token,
-                socket,
-                more,
-            } => {
+            Completion::Accepted { token, socket, more } => {
                 assert_eq!(token, LISTENER);
                 match socket {
                     Ok(socket) => {
@@ -189,22 +188,13 @@ impl<R: Ring> Stage<'_, R> {
             }
             Completion::Connected { token, result } => {
                 let party = self.party(Self::who(token));
-                assert!(
-                    party.observed.connected.is_none(),
-                    "a connect finishes once"
-                );
+                assert!(party.observed.connected.is_none(), "a connect finishes once");
                 party.observed.connected = Some(result.map_err(|error| error.kind()));
             }
-            Completion::Received {
-                token,
-                received,
-                more,
-            } => self.on_received(Self::who(token), received, more),
-            Completion::Sent {
-                token,
-                outgoing,
-                result,
-            } => {
+            Completion::Received { token, received, more } => {
+                self.on_received(Self::who(token), received, more)
+            }
+            Completion::Sent { token, outgoing, result } => {
                 let party = self.party(Self::who(token));
                 assert!(party.sending.is_some(), "a send finishes once");
                 party.sending = None;
@@ -222,22 +212,14 @@ impl<R: Ring> Stage<'_, R> {
         let over = self.over;
         let mut ending = None;
         let party = self.party(who);
-        assert!(
-            party.receiving,
-            "completions come only while a receive is armed"
-        );
+        assert!(party.receiving, "completions come only while a receive is armed");
         let mut again = false;
         match received {
             Received::Bytes(lease) => {
                 assert!(!lease.is_empty(), "an empty receive says End, not Bytes");
                 let begin = party.observed.bytes;
-                let intact = (begin..)
-                    .zip(lease.iter())
-                    .all(|(at, byte)| pattern(at) == *byte);
-                assert!(
-                    intact,
-                    "{who:?} received other bytes than were sent behind {begin}"
-                );
+                let intact = (begin..).zip(lease.iter()).all(|(at, byte)| pattern(at) == *byte);
+                assert!(intact, "{who:?} received other bytes than were sent behind {begin}");
                 party.observed.bytes += lease.len();
                 if party.holding {
                     party.held.push(lease);
@@ -285,8 +267,7 @@ impl<R: Ring> Stage<'_, R> {
             Receive(who) => self.receive(who),
             CancelReceive(who) => {
                 self.party(who).cancelled = true;
-                self.ring
-                    .cancel_receive(BufferGroup::Client, Self::token(who));
+                self.ring.cancel_receive(BufferGroup::Client, Self::token(who));
             }
             Send(who, count) => {
                 let socket = self.socket(who);
@@ -312,13 +293,7 @@ impl<R: Ring> Stage<'_, R> {
                     send: party.sending,
                     connect: party.observed.connected.is_none() && who == Opener,
                 };
-                self.ring.close(
-                    socket,
-                    Self::token(who),
-                    BufferGroup::Client,
-                    in_flight,
-                    how,
-                );
+                self.ring.close(socket, Self::token(who), BufferGroup::Client, in_flight, how);
             }
             Hold(who) => self.party(who).holding = true,
             Release(who) => {
@@ -365,20 +340,15 @@ fn play<R: Ring>(
     ring: &mut R,
     listener: Socket,
     address: SocketAddr,
-    pass: &mut dyn FnMut(),
+    take_turn: &mut TakeTurn<R>,
     script: &[Step],
 ) -> (Observed, Observed) {
     ring.accept(listener, LISTENER);
-    let opener = ring
-        .connect(address, OPENER)
-        .expect("a socket can be opened");
+    let opener = ring.connect(address, OPENER).expect("a socket can be opened");
     let mut stage = Stage {
         ring,
-        pass,
-        opener: Party {
-            socket: Some(opener),
-            ..Party::default()
-        },
+        take_turn,
+        opener: Party { socket: Some(opener), ..Party::default() },
         acceptor: Party::default(),
         listener_closed: 0,
         accept_over: 0,
@@ -404,9 +374,7 @@ fn play<R: Ring>(
         stage.until("accept over", |stage| stage.accept_over > 0);
     }
     let (group, nothing) = (BufferGroup::Client, InFlight::default());
-    stage
-        .ring
-        .close(listener, LISTENER, group, nothing, Close::Orderly);
+    stage.ring.close(listener, LISTENER, group, nothing, Close::Orderly);
     stage.until("listener closed", |stage| stage.listener_closed > 0);
     (0..SETTLE_TURNS).for_each(|_| stage.turn());
     assert_eq!(stage.listener_closed, 1, "a close is reported once");
@@ -564,24 +532,18 @@ fn play_on_fake(seed: u64, listening: bool, script: &[Step]) -> (Observed, Obser
     let clock = Clock::new();
     let network = Network::new(weather, clock.clone(), random.fork(), Trace::off());
     let network = Rc::new(RefCell::new(network));
-    let mut ring = SimRing::new(
-        Rc::clone(&network),
-        clock.clone(),
-        random.fork(),
-        Trace::off(),
-    );
+    let mut ring = SimRing::new(Rc::clone(&network), clock.clone(), random.fork(), Trace::off());
     let address = SocketAddr::from(([127, 0, 0, 1], 8080));
     let listener = ring.open_listener(address);
-    let target = if listening {
-        address
-    } else {
-        SocketAddr::from(([127, 0, 0, 1], 9))
-    };
+    let target = if listening { address } else { SocketAddr::from(([127, 0, 0, 1], 9)) };
     let seen = play(
         &mut ring,
         listener,
         target,
-        &mut || clock.advance(Duration::from_micros(20)),
+        &mut move |ring, completions| {
+            ring.turn(completions);
+            clock.advance(Duration::from_micros(20));
+        },
         script,
     );
     assert_eq!(ring.buffers_lent(), 0, "all buffers came back");
@@ -590,16 +552,55 @@ fn play_on_fake(seed: u64, listening: bool, script: &[Step]) -> (Observed, Obser
     seen
 }
 
+/// Plays a script on the kernel's ring, over loopback.
+fn play_on_kernel(listening: bool, script: &[Step]) -> (Observed, Observed) {
+    let settings = RingSettings {
+        entries: 64,
+        client_buffers: 16,
+        client_buffer_bytes: 4096,
+        upstream_buffers: 1,
+        upstream_buffer_bytes: 4096,
+    };
+    let mut ring = KernelRing::new(&settings).expect("this host has io_uring");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let target = if listening {
+        address
+    } else {
+        let other = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        other.local_addr().expect("it is bound")
+    };
+    let listener = Socket(listener.into_raw_fd());
+    let seen = play(
+        &mut ring,
+        listener,
+        target,
+        &mut |ring, completions| ring.wait(completions, Duration::from_millis(1)),
+        script,
+    );
+    assert_eq!(ring.buffers_lent(), (0, 0), "all buffers came back");
+    seen
+}
+
+#[test]
+fn the_kernel_shows_the_same_as_the_fake() {
+    for (name, script) in scripts() {
+        let expected = play_on_kernel(true, &script);
+        let seen = play_on_fake(0, true, &script);
+        assert!(seen == expected, "{name}: the fake {seen:?}\nthe kernel {expected:?}");
+    }
+    let expected = play_on_kernel(false, &[]);
+    let seen = play_on_fake(0, false, &[]);
+    assert!(seen == expected, "nobody listens: the fake {seen:?}\nthe kernel {expected:?}");
+}
+
 #[test]
 fn every_weather_of_the_fake_shows_the_same() {
     for (name, script) in scripts() {
         let expected = play_on_fake(0, true, &script);
         for seed in 1..8 {
             let seen = play_on_fake(seed, true, &script);
-            assert!(
-                seen == expected,
-                "{name}, seed {seed}: {seen:?}\nexpected {expected:?}"
-            );
+            assert!(seen == expected, "{name}, seed {seed}: {seen:?}\nexpected {expected:?}");
         }
     }
 }

@@ -20,10 +20,7 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock at the beginning of its world.
     pub(crate) fn new() -> Self {
-        Self {
-            start: Instant::now(),
-            elapsed: Rc::default(),
-        }
+        Self { start: Instant::now(), elapsed: Rc::default() }
     }
 
     /// The monotonic time.
@@ -67,9 +64,6 @@ mod tests {
         clock.advance_to(begin);
         assert_eq!(clock.elapsed(), Duration::from_millis(5));
         clock.advance_to(begin + Duration::from_secs(1));
-        assert_eq!(
-            clock.clone().since_epoch(),
-            EPOCH_AT_START + Duration::from_secs(1)
-        );
+        assert_eq!(clock.clone().since_epoch(), EPOCH_AT_START + Duration::from_secs(1));
     }
 }

@@ -17,11 +17,7 @@ pub(crate) struct SimEnv {
 impl SimEnv {
     /// An environment around a ring.
     pub(crate) fn new(ring: SimRing, clock: Clock, random: Random) -> Self {
-        Self {
-            ring,
-            clock,
-            random,
-        }
+        Self { ring, clock, random }
     }
 }
 

@@ -101,8 +101,7 @@ struct Side {
 
 impl Side {
     fn room(&self) -> usize {
-        self.window_bytes
-            .saturating_sub(self.incoming_bytes + self.unread.len())
+        self.window_bytes.saturating_sub(self.incoming_bytes + self.unread.len())
     }
 }
 
@@ -179,11 +178,8 @@ impl Network {
                 Event::Syn(end) => self.syn(end),
                 Event::SynAnswered(end, accepted) => {
                     let side = &mut self.sides[end.0];
-                    side.handshake = if accepted {
-                        Handshake::Established
-                    } else {
-                        Handshake::Refused
-                    };
+                    side.handshake =
+                        if accepted { Handshake::Established } else { Handshake::Refused };
                 }
             }
         }
@@ -192,10 +188,7 @@ impl Network {
 
     /// Connections of which an end is not closed yet, without those that nobody accepted.
     pub(crate) fn open_ends(&self) -> usize {
-        self.sides
-            .iter()
-            .filter(|side| side.life != Life::Closed)
-            .count()
+        self.sides.iter().filter(|side| side.life != Life::Closed).count()
     }
 
     // Listening and connecting.
@@ -203,11 +196,7 @@ impl Network {
     /// Begins to accept at an address.
     pub(crate) fn listen(&mut self, address: SocketAddr) -> Listener {
         let listener = Listener(self.listeners.len());
-        self.listeners.push(Listening {
-            address,
-            open: true,
-            backlog: VecDeque::new(),
-        });
+        self.listeners.push(Listening { address, open: true, backlog: VecDeque::new() });
         let before = self.by_address.insert(address, listener);
         assert!(before.is_none(), "{address} has one listener at a time");
         listener
@@ -269,8 +258,7 @@ impl Network {
     pub(crate) fn connect_into_the_void(&mut self, from: SocketAddr, to: SocketAddr) -> End {
         let end = self.connect(from, to);
         self.faults += 1;
-        self.events
-            .retain(|Reverse((_, _, event))| *event != Event::Syn(end));
+        self.events.retain(|Reverse((_, _, event))| *event != Event::Syn(end));
         end
     }
 
@@ -383,11 +371,7 @@ impl Network {
             }
             return Err(ErrorKind::ConnectionReset.into());
         }
-        Ok(if side.finished {
-            Read::End
-        } else {
-            Read::Nothing
-        })
+        Ok(if side.finished { Read::End } else { Read::Nothing })
     }
 
     /// Sends FIN behind what was written.
@@ -432,8 +416,7 @@ impl Network {
 
     /// Something in the middle resets the connection: both ends learn of it, at their own time.
     fn tamper(&mut self, end: End) {
-        self.trace
-            .note(&self.clock, || format!("network resets {end:?}"));
+        self.trace.note(&self.clock, || format!("network resets {end:?}"));
         self.faults += 1;
         self.sides[end.0].tampered = true;
         self.lose_what_is_under_way(end.other());
@@ -462,10 +445,7 @@ impl Network {
             self.random.below(1 + side.latency.as_micros() as usize / 2) as u64,
         );
         let arrival = self.clock.now() + side.latency + jitter;
-        let arrival = side
-            .incoming
-            .back()
-            .map_or(arrival, |(last, _)| arrival.max(*last));
+        let arrival = side.incoming.back().map_or(arrival, |(last, _)| arrival.max(*last));
         side.incoming.push_back((arrival, segment));
         self.schedule_at(arrival, Event::Arrival(to));
     }
@@ -504,10 +484,7 @@ impl Network {
         if side.life != Life::Open {
             return;
         }
-        side.life = Life::Reset {
-            read_told: false,
-            write_told: false,
-        };
+        side.life = Life::Reset { read_told: false, write_told: false };
         // Linux keeps what had arrived; other stacks, and segments lost on the way, do not.
         let keep = self.random.between(0, side.unread.len());
         if self.random.below(2) == 0 {
@@ -544,10 +521,7 @@ mod tests {
         let mut random = Random::seeded(1);
         let weather = Weather::of(Mood::Sunny, &mut random);
         let clock = Clock::new();
-        (
-            Network::new(weather, clock.clone(), random, Trace::off()),
-            clock,
-        )
+        (Network::new(weather, clock.clone(), random, Trace::off()), clock)
     }
 
     fn settle(network: &mut Network, clock: &Clock) {
@@ -566,12 +540,7 @@ mod tests {
         settle(&mut network, &clock);
         assert!(matches!(network.connected(opener), Some(Ok(()))));
         let acceptor = network.accept(listener).expect("the connection arrived");
-        Pair {
-            network,
-            clock,
-            opener,
-            acceptor,
-        }
+        Pair { network, clock, opener, acceptor }
     }
 
     fn read_all(network: &mut Network, end: End) -> Vec<u8> {
@@ -586,16 +555,10 @@ mod tests {
     fn bytes_arrive_in_order_and_after_some_time() {
         let mut pair = pair();
         for piece in [&b"one "[..], b"two ", b"three"] {
-            assert_eq!(
-                pair.network.write(pair.opener, piece).ok(),
-                Some(piece.len())
-            );
+            assert_eq!(pair.network.write(pair.opener, piece).ok(), Some(piece.len()));
         }
         pair.network.finish(pair.opener);
-        assert_eq!(
-            pair.network.read(pair.acceptor, 100).ok(),
-            Some(Read::Nothing)
-        );
+        assert_eq!(pair.network.read(pair.acceptor, 100).ok(), Some(Read::Nothing));
         settle(&mut pair.network, &pair.clock);
         assert_eq!(read_all(&mut pair.network, pair.acceptor), b"one two three");
         assert_eq!(pair.network.read(pair.acceptor, 100).ok(), Some(Read::End));
@@ -609,14 +572,8 @@ mod tests {
         assert_eq!(pair.network.write(pair.opener, &flood).ok(), Some(window));
         assert_eq!(pair.network.write(pair.opener, b"y").ok(), Some(0));
         settle(&mut pair.network, &pair.clock);
-        assert!(
-            !pair.network.is_writable(pair.opener),
-            "arrived is not read"
-        );
-        assert!(matches!(
-            pair.network.read(pair.acceptor, 3),
-            Ok(Read::Bytes(_))
-        ));
+        assert!(!pair.network.is_writable(pair.opener), "arrived is not read");
+        assert!(matches!(pair.network.read(pair.acceptor, 3), Ok(Read::Bytes(_))));
         assert_eq!(pair.network.write(pair.opener, b"yyyy").ok(), Some(3));
     }
 
@@ -625,10 +582,7 @@ mod tests {
         let mut orderly = pair();
         orderly.network.close(orderly.acceptor, Close::Orderly);
         settle(&mut orderly.network, &orderly.clock);
-        assert_eq!(
-            orderly.network.read(orderly.opener, 9).ok(),
-            Some(Read::End)
-        );
+        assert_eq!(orderly.network.read(orderly.opener, 9).ok(), Some(Read::End));
 
         let mut rude = pair();
         rude.network.write(rude.opener, b"unread").expect("room");
@@ -637,15 +591,9 @@ mod tests {
         settle(&mut rude.network, &rude.clock);
         let error = rude.network.read(rude.opener, 9).expect_err("RST arrived");
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-        let error = rude
-            .network
-            .write(rude.opener, b"x")
-            .expect_err("RST arrived");
+        let error = rude.network.write(rude.opener, b"x").expect_err("RST arrived");
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-        let error = rude
-            .network
-            .write(rude.opener, b"x")
-            .expect_err("RST arrived");
+        let error = rude.network.write(rude.opener, b"x").expect_err("RST arrived");
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
     }
 
@@ -654,14 +602,10 @@ mod tests {
         let mut pair = pair();
         pair.network.close(pair.acceptor, Close::Orderly);
         settle(&mut pair.network, &pair.clock);
-        pair.network
-            .write(pair.opener, b"late")
-            .expect("FIN does not forbid it");
+        pair.network.write(pair.opener, b"late").expect("FIN does not forbid it");
         settle(&mut pair.network, &pair.clock);
         assert_eq!(
-            pair.network
-                .read(pair.opener, 9)
-                .map_err(|error| error.kind()),
+            pair.network.read(pair.opener, 9).map_err(|error| error.kind()),
             Err(ErrorKind::ConnectionReset)
         );
     }

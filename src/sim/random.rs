@@ -24,9 +24,7 @@ impl Random {
         let first = mix(seed);
         let second = mix(first);
         let third = mix(second);
-        Self {
-            state: [first, second, third, mix(third)],
-        }
+        Self { state: [first, second, third, mix(third)] }
     }
 
     /// An independent generator, seeded by one draw from this one.
@@ -37,10 +35,7 @@ impl Random {
     /// 64 random bits.
     pub(crate) fn draw(&mut self) -> u64 {
         let [first, second, third, fourth] = self.state;
-        let drawn = first
-            .wrapping_add(fourth)
-            .rotate_left(23)
-            .wrapping_add(first);
+        let drawn = first.wrapping_add(fourth).rotate_left(23).wrapping_add(first);
         let mut next = [first, second, third ^ first, fourth ^ second];
         next[1] ^= next[2];
         next[0] ^= next[3];
@@ -109,9 +104,7 @@ mod tests {
     fn rates_are_kept_within_what_chance_allows() {
         let mut random = Random::seeded(1);
         let hits = |random: &mut Random, rate| {
-            (0..10_000)
-                .filter(|_| random.happens(PerMille(rate)))
-                .count()
+            (0..10_000).filter(|_| random.happens(PerMille(rate))).count()
         };
         assert_eq!(hits(&mut random, 0), 0);
         assert_eq!(hits(&mut random, 1000), 10_000);

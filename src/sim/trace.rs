@@ -25,9 +25,7 @@ impl Trace {
 
     /// A trace that keeps the last lines.
     pub(crate) fn on() -> Self {
-        Self {
-            lines: Some(Rc::default()),
-        }
+        Self { lines: Some(Rc::default()) }
     }
 
     /// Records one line, formatted only when the trace is on.
@@ -38,11 +36,7 @@ impl Trace {
             if lines.len() == LINES_MAX {
                 lines.pop_front();
             }
-            lines.push_back(format!(
-                "{:>12.6} {}",
-                clock.elapsed().as_secs_f64(),
-                line()
-            ));
+            lines.push_back(format!("{:>12.6} {}", clock.elapsed().as_secs_f64(), line()));
         }
     }
 

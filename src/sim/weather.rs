@@ -133,22 +133,10 @@ impl Weather {
             send_cut,
             cancel_delay,
             pool_count: if sunny { 64 } else { 1 << random.between(1, 6) },
-            client_buffer_bytes: if sunny {
-                4096
-            } else {
-                random.between(16, 4096)
-            },
-            upstream_buffer_bytes: if sunny {
-                32_768
-            } else {
-                random.between(16, 32_768)
-            },
+            client_buffer_bytes: if sunny { 4096 } else { random.between(16, 4096) },
+            upstream_buffer_bytes: if sunny { 32_768 } else { random.between(16, 32_768) },
             window_bytes_min: 16,
-            window_bytes_max: if sunny {
-                65_536
-            } else {
-                random.between(64, 65_536)
-            },
+            window_bytes_max: if sunny { 65_536 } else { random.between(64, 65_536) },
             latency_max: Duration::from_micros(
                 random.skewed(if sunny { 50 } else { 40_000 }) as u64
             ),

@@ -196,9 +196,7 @@ impl BackEnd {
     }
 
     fn note(&self, line: impl FnOnce() -> String) {
-        self.trace.note(&self.clock, || {
-            format!("back end {}: {}", self.address, line())
-        });
+        self.trace.note(&self.clock, || format!("back end {}: {}", self.address, line()));
     }
 
     fn drive(
@@ -309,11 +307,7 @@ impl BackEnd {
                 tag.text()
             );
             request.complete = true;
-            let pause = if self.random.below(4) == 0 {
-                self.random.skewed(500)
-            } else {
-                0
-            };
+            let pause = if self.random.below(4) == 0 { self.random.skewed(500) } else { 0 };
             request.answer_at = self.clock.now() + Duration::from_millis(pause as u64);
             if request.answered {
                 // It was early: what follows is the next request.
@@ -332,15 +326,8 @@ impl BackEnd {
     ) -> Life {
         let address = self.address;
         let mut words = head.start.split(' ');
-        let (method, path) = (
-            words.next().unwrap_or_default(),
-            words.next().unwrap_or_default(),
-        );
-        assert_eq!(
-            words.next(),
-            Some("HTTP/1.1"),
-            "back end {address}: {head:?}"
-        );
+        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        assert_eq!(words.next(), Some("HTTP/1.1"), "back end {address}: {head:?}");
         let tag = path
             .strip_prefix("/b/")
             .and_then(|rest| rest.split('/').next())
@@ -354,10 +341,8 @@ impl BackEnd {
             .unwrap_or(Framing::Length(0));
         connection.reader.begin_body(framing);
         let now = self.clock.now();
-        let fault = self
-            .random
-            .happens(network.weather.back_end_fault)
-            .then(|| *self.random.pick(FAULTS));
+        let fault =
+            self.random.happens(network.weather.back_end_fault).then(|| *self.random.pick(FAULTS));
         if let Some(fault) = fault {
             ledger.excuse(tag);
             self.note(|| format!("will do this to {}: {fault:?}", tag.text()));
@@ -372,9 +357,7 @@ impl BackEnd {
             fault,
         });
         if head.field("expect").is_some() && self.random.below(4) > 0 {
-            connection
-                .unwritten
-                .extend(b"HTTP/1.1 100 Continue\r\n\r\n");
+            connection.unwritten.extend(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         match fault {
             Some(Fault::ResetAtOnce) => {
@@ -468,11 +451,7 @@ impl BackEnd {
         }
         match fault {
             Some(Fault::ResetInBody | Fault::CloseInBody | Fault::StallInBody) => {
-                message.truncate(
-                    self.random
-                        .between(1, message.len() - 1)
-                        .max(head_bytes / 2),
-                );
+                message.truncate(self.random.between(1, message.len() - 1).max(head_bytes / 2));
                 connection.then = match fault {
                     Some(Fault::ResetInBody) => Then::Close(Close::Abort),
                     Some(Fault::CloseInBody) => Then::Close(Close::Orderly),
@@ -505,11 +484,7 @@ impl BackEnd {
                 return Life::GoesOn;
             }
             let (piece, _) = connection.unwritten.as_slices();
-            let count = if connection.trickled_bytes > 0 {
-                1
-            } else {
-                piece.len()
-            };
+            let count = if connection.trickled_bytes > 0 { 1 } else { piece.len() };
             let piece = piece[..count].to_vec();
             match network.write(connection.end, &piece) {
                 Ok(0) => return Life::GoesOn,

@@ -129,24 +129,12 @@ impl Client {
         trace: Trace,
     ) -> Self {
         let sometimes = |random: &mut Random, millis: usize| {
-            let millis = if random.below(4) == 0 {
-                random.skewed(millis)
-            } else {
-                0
-            };
+            let millis = if random.below(4) == 0 { random.skewed(millis) } else { 0 };
             Duration::from_millis(millis as u64)
         };
         let manner = Manner {
-            pipelined_max: if random.below(3) == 0 {
-                random.between(2, 6)
-            } else {
-                1
-            },
-            write_bytes_max: if random.below(3) == 0 {
-                random.skewed(2000)
-            } else {
-                usize::MAX
-            },
+            pipelined_max: if random.below(3) == 0 { random.between(2, 6) } else { 1 },
+            write_bytes_max: if random.below(3) == 0 { random.skewed(2000) } else { usize::MAX },
             write_pause_max: sometimes(&mut random, 100),
             read_bytes_max: if random.below(3) == 0 {
                 random.skewed(4000).max(32)
@@ -155,11 +143,7 @@ impl Client {
             },
             read_pause_max: sometimes(&mut random, 100),
             think_max: sometimes(&mut random, 2000),
-            requests_per_connection: if random.below(3) == 0 {
-                1
-            } else {
-                random.between(2, 20)
-            },
+            requests_per_connection: if random.below(3) == 0 { 1 } else { random.between(2, 20) },
         };
         let begin = clock.now() + Duration::from_millis(random.below(300) as u64);
         Self {
@@ -234,8 +218,7 @@ impl Client {
     }
 
     fn note(&self, line: impl FnOnce() -> String) {
-        self.trace
-            .note(&self.clock, || format!("client {}: {}", self.name, line()));
+        self.trace.note(&self.clock, || format!("client {}: {}", self.name, line()));
     }
 
     fn go_away(&mut self, pause_max: Duration) -> Option<Instant> {
@@ -263,10 +246,7 @@ impl Client {
         match network.connected(end) {
             Some(Ok(())) => {
                 let per_connection = self.manner.requests_per_connection;
-                let left = self
-                    .random
-                    .between(1, per_connection)
-                    .min(self.requests_left);
+                let left = self.random.between(1, per_connection).min(self.requests_left);
                 self.state = State::Open(Box::new(Open {
                     end,
                     unwritten: VecDeque::new(),
@@ -496,10 +476,8 @@ impl Client {
             let Some(answer) = &mut open.answer else {
                 return;
             };
-            let part = open
-                .reader
-                .body()
-                .unwrap_or_else(|error| panic!("client {}: {error}", self.name));
+            let part =
+                open.reader.body().unwrap_or_else(|error| panic!("client {}: {error}", self.name));
             answer.check(&part.bytes);
             answer.read_bytes += part.bytes.len();
             if !part.complete {
@@ -548,17 +526,10 @@ impl Client {
             assert!(says_close, "client {name}: a body without an end: {head:?}");
         }
         if awaited.kind == Kind::Malformed {
-            assert!(
-                says_close,
-                "client {name}: after {head:?} the framing is in doubt"
-            );
+            assert!(says_close, "client {name}: after {head:?} the framing is in doubt");
         }
         open.close_said |= says_close;
-        let framing = if bodiless {
-            Framing::Length(0)
-        } else {
-            framing
-        };
+        let framing = if bodiless { Framing::Length(0) } else { framing };
         open.reader.begin_body(framing);
         open.answer = Some(Answer {
             tag,
@@ -588,9 +559,7 @@ impl Client {
                     Some(text.as_str()),
                     "client {name}: the answer of another request: {head:?}"
                 );
-                Checked::ByTag {
-                    bytes: ledger.entry(tag).answer_bytes,
-                }
+                Checked::ByTag { bytes: ledger.entry(tag).answer_bytes }
             }
             (Kind::Proxied, 502..=504) => {
                 assert!(
@@ -669,11 +638,7 @@ impl Client {
             if awaited.kind == Kind::Malformed || awaited.after_long_pause {
                 excused = true;
             }
-            assert!(
-                excused,
-                "client {name}: {} was not answered: {gone:?}",
-                awaited.tag.text()
-            );
+            assert!(excused, "client {name}: {} was not answered: {gone:?}", awaited.tag.text());
         }
         network.close(open.end, Close::Orderly);
     }
@@ -706,11 +671,7 @@ impl Answer {
     fn check(&self, bytes: &[u8]) {
         let right = match self.checked {
             Checked::ByTag { .. } => self.tag.answer_body(self.read_bytes, bytes.len()),
-            Checked::Mock => MOCK_BODY
-                .bytes()
-                .skip(self.read_bytes)
-                .take(bytes.len())
-                .collect(),
+            Checked::Mock => MOCK_BODY.bytes().skip(self.read_bytes).take(bytes.len()).collect(),
             Checked::Free => return,
         };
         assert!(

@@ -35,9 +35,7 @@ impl Tag {
 }
 
 fn body(key: u64, from: usize, count: usize) -> Vec<u8> {
-    (from..from + count)
-        .map(|at| (mix(key ^ (at / 8) as u64) >> (at % 8 * 8)) as u8)
-        .collect()
+    (from..from + count).map(|at| (mix(key ^ (at / 8) as u64) >> (at % 8 * 8)) as u8).collect()
 }
 
 /// Whether a back end may see a request.
@@ -89,10 +87,7 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// A ledger without requests.
     pub(crate) fn new(attempts_max: usize) -> Self {
-        Self {
-            attempts_max,
-            ..Self::default()
-        }
+        Self { attempts_max, ..Self::default() }
     }
 
     /// Enters a new request.
@@ -123,16 +118,12 @@ impl Ledger {
 
     /// One request.
     pub(crate) fn entry(&self, tag: Tag) -> &Entry {
-        self.entries
-            .get(&tag)
-            .unwrap_or_else(|| panic!("{} was never asked", tag.text()))
+        self.entries.get(&tag).unwrap_or_else(|| panic!("{} was never asked", tag.text()))
     }
 
     /// One request, to change.
     pub(crate) fn entry_mut(&mut self, tag: Tag) -> &mut Entry {
-        self.entries
-            .get_mut(&tag)
-            .unwrap_or_else(|| panic!("{} was never asked", tag.text()))
+        self.entries.get_mut(&tag).unwrap_or_else(|| panic!("{} was never asked", tag.text()))
     }
 
     /// How many there were.

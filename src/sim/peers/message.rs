@@ -27,9 +27,7 @@ impl Head {
     pub(crate) fn says_close(&self) -> bool {
         self.fields.iter().any(|(name, value)| {
             name == "connection"
-                && value
-                    .split(',')
-                    .any(|option| option.trim().eq_ignore_ascii_case("close"))
+                && value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"))
         })
     }
 }
@@ -78,10 +76,7 @@ const LINE_BYTES_MAX: usize = 16_384;
 impl Reader {
     /// A reader at the begin of a stream.
     pub(crate) fn new() -> Self {
-        Self {
-            bytes: VecDeque::new(),
-            stage: Stage::Head,
-        }
+        Self { bytes: VecDeque::new(), stage: Stage::Head }
     }
 
     /// Adds what has arrived.
@@ -117,9 +112,8 @@ impl Reader {
         let start = lines.next().unwrap_or_default().to_owned();
         let mut fields = Vec::new();
         for line in lines {
-            let (name, value) = line
-                .split_once(':')
-                .ok_or_else(|| format!("a field without a colon: {line:?}"))?;
+            let (name, value) =
+                line.split_once(':').ok_or_else(|| format!("a field without a colon: {line:?}"))?;
             if name.is_empty() || name.contains([' ', '\t']) || line.contains(['\r', '\n', '\0']) {
                 return Err(format!("not a field: {line:?}"));
             }
@@ -147,77 +141,49 @@ impl Reader {
         loop {
             match self.stage {
                 Stage::Head => {
-                    return Ok(BodyPart {
-                        bytes,
-                        complete: true,
-                    });
+                    return Ok(BodyPart { bytes, complete: true });
                 }
                 Stage::Counted(0) => self.stage = Stage::Head,
                 Stage::Counted(left) => {
                     let count = left.min(self.bytes.len());
                     if count == 0 {
-                        return Ok(BodyPart {
-                            bytes,
-                            complete: false,
-                        });
+                        return Ok(BodyPart { bytes, complete: false });
                     }
                     bytes.extend(self.bytes.drain(..count));
                     self.stage = Stage::Counted(left - count);
                 }
                 Stage::UntilClose => {
                     bytes.extend(self.bytes.drain(..));
-                    return Ok(BodyPart {
-                        bytes,
-                        complete: false,
-                    });
+                    return Ok(BodyPart { bytes, complete: false });
                 }
                 Stage::ChunkSize => {
                     let Some(line) = self.line()? else {
-                        return Ok(BodyPart {
-                            bytes,
-                            complete: false,
-                        });
+                        return Ok(BodyPart { bytes, complete: false });
                     };
                     let size = line.split(';').next().unwrap_or_default().trim();
                     let size = usize::from_str_radix(size, 16)
                         .map_err(|_| format!("not a chunk size: {line:?}"))?;
-                    self.stage = if size == 0 {
-                        Stage::Trailers
-                    } else {
-                        Stage::Chunk(size)
-                    };
+                    self.stage = if size == 0 { Stage::Trailers } else { Stage::Chunk(size) };
                 }
                 Stage::Chunk(left) => {
                     let count = left.min(self.bytes.len());
                     if count == 0 {
-                        return Ok(BodyPart {
-                            bytes,
-                            complete: false,
-                        });
+                        return Ok(BodyPart { bytes, complete: false });
                     }
                     bytes.extend(self.bytes.drain(..count));
-                    self.stage = if count == left {
-                        Stage::ChunkEnd
-                    } else {
-                        Stage::Chunk(left - count)
-                    };
+                    self.stage =
+                        if count == left { Stage::ChunkEnd } else { Stage::Chunk(left - count) };
                 }
                 Stage::ChunkEnd => match self.line()? {
                     None => {
-                        return Ok(BodyPart {
-                            bytes,
-                            complete: false,
-                        });
+                        return Ok(BodyPart { bytes, complete: false });
                     }
                     Some(line) if line.is_empty() => self.stage = Stage::ChunkSize,
                     Some(line) => return Err(format!("{line:?} behind a chunk")),
                 },
                 Stage::Trailers => match self.line()? {
                     None => {
-                        return Ok(BodyPart {
-                            bytes,
-                            complete: false,
-                        });
+                        return Ok(BodyPart { bytes, complete: false });
                     }
                     Some(line) if line.is_empty() => self.stage = Stage::Head,
                     Some(_) => {}
@@ -245,10 +211,7 @@ impl Reader {
 /// # Errors
 /// Both declared, or neither readable.
 pub(crate) fn declared_framing(head: &Head) -> Result<Option<Framing>, String> {
-    match (
-        head.field("content-length"),
-        head.field("transfer-encoding"),
-    ) {
+    match (head.field("content-length"), head.field("transfer-encoding")) {
         (Some(_), Some(_)) => Err(format!("two framings in {head:?}")),
         (Some(length), None) => length
             .parse()
@@ -332,11 +295,7 @@ mod tests {
         }
         let mut reader = Reader::new();
         reader.push(b"GET / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n");
-        let head = reader
-            .head()
-            .ok()
-            .flatten()
-            .expect("lines as such are fine");
+        let head = reader.head().ok().flatten().expect("lines as such are fine");
         assert!(declared_framing(&head).is_err());
     }
 }

@@ -91,16 +91,9 @@ impl Request {
 
     fn kept_by_gateway(ledger: &mut Ledger, kind: Kind, last: bool) -> Self {
         let tag = ledger.enter("GET", Admission::KeptAway, 0, MOCK_BODY.len());
-        let path = if kind == Kind::Mock {
-            "/hello"
-        } else {
-            "/nowhere"
-        };
+        let path = if kind == Kind::Mock { "/hello" } else { "/nowhere" };
         let close = if last { "Connection: close\r\n" } else { "" };
-        let head = format!(
-            "GET {path}?tag={} HTTP/1.1\r\nHost: a\r\n{close}\r\n",
-            tag.text()
-        );
+        let head = format!("GET {path}?tag={} HTTP/1.1\r\nHost: a\r\n{close}\r\n", tag.text());
         Self {
             tag,
             kind,
@@ -119,11 +112,7 @@ impl Request {
         } else {
             (Admission::KeptAway, *random.pick(MALFORMED_HEADS), "")
         };
-        let method = if head.starts_with("POST") {
-            "POST"
-        } else {
-            "GET"
-        };
+        let method = if head.starts_with("POST") { "POST" } else { "GET" };
         let tag = ledger.enter(method, admission, 0, 9);
         Self {
             tag,
@@ -139,16 +128,10 @@ impl Request {
     fn proxied(random: &mut Random, ledger: &mut Ledger, sizes: Sizes, last: bool) -> Self {
         let method = *random.pick(&["GET", "GET", "GET", "HEAD", "POST", "POST", "PUT", "DELETE"]);
         let has_body = matches!(method, "POST" | "PUT");
-        let body_bytes = if has_body && random.below(8) > 0 {
-            random.skewed(sizes.body_bytes_max)
-        } else {
-            0
-        };
-        let answer_bytes = if random.below(8) > 0 {
-            random.skewed(sizes.answer_bytes_max)
-        } else {
-            0
-        };
+        let body_bytes =
+            if has_body && random.below(8) > 0 { random.skewed(sizes.body_bytes_max) } else { 0 };
+        let answer_bytes =
+            if random.below(8) > 0 { random.skewed(sizes.answer_bytes_max) } else { 0 };
         let tag = ledger.enter(method, Admission::Proxied, body_bytes, answer_bytes);
         let plain = tag.request_body(0, body_bytes);
         let old = last && random.below(4) == 0;

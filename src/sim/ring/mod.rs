@@ -155,9 +155,7 @@ impl SimRing {
             self.upstream_pool.lent()
         );
         for socket in self.sockets.values() {
-            let readable = socket
-                .stream_end()
-                .map(|end| self.network.borrow().is_readable(end));
+            let readable = socket.stream_end().map(|end| self.network.borrow().is_readable(end));
             let armed = [
                 (socket.accept.is_some(), "accepting"),
                 (socket.receive.is_some(), "receiving"),
@@ -165,11 +163,7 @@ impl SimRing {
                 (socket.connect.is_some(), "connecting"),
                 (socket.close.is_some(), "closing"),
             ];
-            let armed: Vec<_> = armed
-                .iter()
-                .filter(|(is, _)| *is)
-                .map(|(_, it)| *it)
-                .collect();
+            let armed: Vec<_> = armed.iter().filter(|(is, _)| *is).map(|(_, it)| *it).collect();
             lines += &format!(
                 "  socket {} {:?} {armed:?}, readable: {readable:?}, completions under way: {}\n",
                 socket.number,
@@ -197,10 +191,7 @@ impl SimRing {
         let Some(found) = key.and_then(|key| self.sockets.get_mut(key)) else {
             panic!("{to} on {socket:?}, which is not open");
         };
-        assert!(
-            found.close.is_none(),
-            "{to} on {socket:?}, which is closing"
-        );
+        assert!(found.close.is_none(), "{to} on {socket:?}, which is closing");
         found
     }
 
@@ -224,11 +215,7 @@ impl SimRing {
 
     fn ready_turn(&mut self) -> u64 {
         let rate = self.network.borrow().weather.completion_delay;
-        let delay = if self.random.happens(rate) {
-            self.random.skewed(DELAY_TURNS_MAX)
-        } else {
-            0
-        };
+        let delay = if self.random.happens(rate) { self.random.skewed(DELAY_TURNS_MAX) } else { 0 };
         self.turns + delay as u64
     }
 
@@ -240,9 +227,7 @@ impl SimRing {
     fn record(&mut self, completion: &Completion) {
         let (token, what) = match completion {
             Completion::Accepted { token, socket, .. } => (token, socket.is_ok() as u64),
-            Completion::Received {
-                token, received, ..
-            } => match received {
+            Completion::Received { token, received, .. } => match received {
                 Received::Bytes(lease) => (token, 10 + lease.len() as u64),
                 Received::End => (token, 2),
                 Received::NoBuffers => (token, 3),
@@ -253,8 +238,7 @@ impl SimRing {
             Completion::Closed { token } => (token, 9),
         };
         self.digest = super::random::mix(self.digest ^ token.0.rotate_left(17) ^ what);
-        self.trace
-            .note(&self.clock, || format!("  ring: {completion:?}"));
+        self.trace.note(&self.clock, || format!("  ring: {completion:?}"));
     }
 }
 
@@ -265,14 +249,8 @@ impl Ring for SimRing {
             matches!(socket.what, What::Listener(_)),
             "accept on {listener:?}, which does not listen"
         );
-        assert!(
-            socket.accept.is_none(),
-            "accept armed twice on {listener:?}"
-        );
-        socket.accept = Some(Operation {
-            token,
-            cancelled: false,
-        });
+        assert!(socket.accept.is_none(), "accept armed twice on {listener:?}");
+        socket.accept = Some(Operation { token, cancelled: false });
     }
 
     fn cancel_accept(&mut self, token: Token) {
@@ -284,29 +262,18 @@ impl Ring for SimRing {
     }
 
     fn receive(&mut self, socket: Socket, group: BufferGroup, token: Token) {
-        self.trace
-            .note(&self.clock, || format!("  receive {socket:?} {token:?}"));
+        self.trace.note(&self.clock, || format!("  receive {socket:?} {token:?}"));
         let found = self.socket(socket, "receive");
-        assert!(
-            found.stream_end().is_some(),
-            "receive on {socket:?}, which listens"
-        );
+        assert!(found.stream_end().is_some(), "receive on {socket:?}, which listens");
         assert!(
             !found.owes_receive(),
             "receive on {socket:?} before the last completion of the one before"
         );
-        found.receive = Some(Receive {
-            operation: Operation {
-                token,
-                cancelled: false,
-            },
-            group,
-        });
+        found.receive = Some(Receive { operation: Operation { token, cancelled: false }, group });
     }
 
     fn cancel_receive(&mut self, group: BufferGroup, token: Token) {
-        self.trace
-            .note(&self.clock, || format!("  cancel_receive {token:?}"));
+        self.trace.note(&self.clock, || format!("  cancel_receive {token:?}"));
         for socket in self.sockets.values_mut() {
             if let Some(receive) = socket.receive.as_mut()
                 && receive.operation.token == token
@@ -318,24 +285,15 @@ impl Ring for SimRing {
     }
 
     fn send(&mut self, socket: Socket, token: Token, outgoing: Box<Outgoing>) -> SendId {
-        self.trace.note(&self.clock, || {
-            format!("  send {socket:?} {token:?} {} bytes", outgoing.len())
-        });
+        self.trace
+            .note(&self.clock, || format!("  send {socket:?} {token:?} {} bytes", outgoing.len()));
         assert!(!outgoing.is_empty(), "nothing to send on {socket:?}");
         self.next_send += 1;
         let id = SendId(self.next_send);
         let found = self.socket(socket, "send");
-        assert!(
-            found.stream_end().is_some(),
-            "send on {socket:?}, which listens"
-        );
+        assert!(found.stream_end().is_some(), "send on {socket:?}, which listens");
         assert!(!found.owes_sent(), "a second send in flight on {socket:?}");
-        found.send = Some(Send {
-            id,
-            token,
-            outgoing,
-            sent: 0,
-        });
+        found.send = Some(Send { id, token, outgoing, sent: 0 });
         id
     }
 
@@ -359,21 +317,16 @@ impl Ring for SimRing {
         };
         drop(network);
         let socket = self.open(What::Stream(end));
-        self.trace.note(&self.clock, || {
-            format!("  connect {socket:?} {token:?} to {address}, {end:?}")
-        });
+        self.trace
+            .note(&self.clock, || format!("  connect {socket:?} {token:?} to {address}, {end:?}"));
         self.socket(socket, "connect").connect = Some(token);
         Ok(socket)
     }
 
     fn shut_down_sending(&mut self, socket: Socket) {
-        self.trace
-            .note(&self.clock, || format!("  shut_down_sending {socket:?}"));
+        self.trace.note(&self.clock, || format!("  shut_down_sending {socket:?}"));
         let found = self.socket(socket, "shut_down_sending");
-        assert!(
-            found.send.is_none(),
-            "shut_down_sending on {socket:?} with a send in flight"
-        );
+        assert!(found.send.is_none(), "shut_down_sending on {socket:?} with a send in flight");
         if let Some(end) = found.stream_end() {
             self.network.borrow_mut().finish(end);
         }
@@ -387,9 +340,8 @@ impl Ring for SimRing {
         in_flight: InFlight,
         how: Close,
     ) {
-        self.trace.note(&self.clock, || {
-            format!("  close {socket:?} {token:?} {how:?} {in_flight:?}")
-        });
+        self.trace
+            .note(&self.clock, || format!("  close {socket:?} {token:?} {how:?} {in_flight:?}"));
         let found = self.socket(socket, "close");
         assert!(
             found.accept.as_ref().is_none_or(|accept| accept.cancelled),
@@ -411,16 +363,8 @@ impl Ring for SimRing {
         );
         // What is not said to be in flight is not cancelled by the kernel, and holds the file open.
         assert_eq!(
-            (
-                in_flight.receive,
-                in_flight.send.is_some(),
-                in_flight.connect
-            ),
-            (
-                found.owes_receive(),
-                found.owes_sent(),
-                found.owes_connected()
-            ),
+            (in_flight.receive, in_flight.send.is_some(), in_flight.connect),
+            (found.owes_receive(), found.owes_sent(), found.owes_connected()),
             "close of {socket:?}: (receive, send, connect) in flight, as said and as they are"
         );
         if let (Some(send), Some(said)) = (&found.send, in_flight.send) {
@@ -430,18 +374,12 @@ impl Ring for SimRing {
     }
 
     fn peer_address(&mut self, socket: Socket) -> Option<SocketAddr> {
-        let end = self
-            .sockets
-            .get(self.numbers.get(&socket.0)?)?
-            .stream_end()?;
+        let end = self.sockets.get(self.numbers.get(&socket.0)?)?.stream_end()?;
         Some(self.network.borrow().address(end.other()))
     }
 
     fn local_address(&mut self, socket: Socket) -> Option<SocketAddr> {
-        let end = self
-            .sockets
-            .get(self.numbers.get(&socket.0)?)?
-            .stream_end()?;
+        let end = self.sockets.get(self.numbers.get(&socket.0)?)?.stream_end()?;
         Some(self.network.borrow().address(end))
     }
 

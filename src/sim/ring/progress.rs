@@ -60,14 +60,7 @@ impl SimRing {
             let Some(end) = accepted else { return };
             let socket = self.open(What::Stream(end));
             let more = !self.random.happens(weather.multishot_end);
-            self.queue_stream(
-                key,
-                Completion::Accepted {
-                    token,
-                    socket: Ok(socket),
-                    more,
-                },
-            );
+            self.queue_stream(key, Completion::Accepted { token, socket: Ok(socket), more });
             if !more {
                 self.set_accept(key, None);
             }
@@ -76,14 +69,7 @@ impl SimRing {
 
     fn end_accept(&mut self, key: Key, token: Token, error: io::Error) {
         self.set_accept(key, None);
-        self.queue_stream(
-            key,
-            Completion::Accepted {
-                token,
-                socket: Err(error),
-                more: false,
-            },
-        );
+        self.queue_stream(key, Completion::Accepted { token, socket: Err(error), more: false });
     }
 
     fn set_accept(&mut self, key: Key, accept: Option<Operation>) {
@@ -134,9 +120,7 @@ impl SimRing {
                 }
                 Ok(Read::Bytes(bytes)) => {
                     let more = !self.random.happens(weather.multishot_end);
-                    let lease = pool
-                        .lend_copy(&bytes)
-                        .expect("fewer are lent than there are");
+                    let lease = pool.lend_copy(&bytes).expect("fewer are lent than there are");
                     self.queue_received(key, token, Received::Bytes(lease), more);
                     if !more {
                         return;
@@ -154,14 +138,7 @@ impl SimRing {
         if !more && let Some(socket) = self.sockets.get_mut(&key) {
             socket.receive = None;
         }
-        self.queue_stream(
-            key,
-            Completion::Received {
-                token,
-                received,
-                more,
-            },
-        );
+        self.queue_stream(key, Completion::Received { token, received, more });
     }
 
     fn progress_send(&mut self, key: Key, end: End) {
@@ -200,11 +177,7 @@ impl SimRing {
         }
         self.queue_other(
             key,
-            Completion::Sent {
-                token: send.token,
-                outgoing: send.outgoing,
-                result,
-            },
+            Completion::Sent { token: send.token, outgoing: send.outgoing, result },
         );
     }
 
@@ -243,18 +216,8 @@ impl SimRing {
             let failed = Received::Failed(cancelled());
             self.queue_received(key, operation.token, failed, false);
         }
-        if let Some(Send {
-            token, outgoing, ..
-        }) = send
-        {
-            self.queue_other(
-                key,
-                Completion::Sent {
-                    token,
-                    outgoing,
-                    result: Err(cancelled()),
-                },
-            );
+        if let Some(Send { token, outgoing, .. }) = send {
+            self.queue_other(key, Completion::Sent { token, outgoing, result: Err(cancelled()) });
         }
         if let Some(token) = connect {
             let result = Err(cancelled());

@@ -34,12 +34,7 @@ pub struct LogBatch {
 impl LogBatch {
     /// A batch that no shard waits for.
     pub fn new(destination: u32, lines: Vec<u8>, count: u32) -> Self {
-        Self {
-            destination,
-            lines,
-            count,
-            home: None,
-        }
+        Self { destination, lines, count, home: None }
     }
 }
 
@@ -72,15 +67,7 @@ impl LogBuffer {
     /// An empty buffer for the destination of that [`super::Destination::id`].
     pub fn new(destination: u32) -> Self {
         let (home, spare) = sync_channel(SPARE_MAX);
-        Self {
-            destination,
-            lines: Vec::new(),
-            count: 0,
-            oldest: None,
-            dropped: 0,
-            spare,
-            home,
-        }
+        Self { destination, lines: Vec::new(), count: 0, oldest: None, dropped: 0, spare, home }
     }
 
     /// [`super::Destination::id`].

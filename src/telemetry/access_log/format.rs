@@ -105,9 +105,7 @@ pub enum FormatProblemKind {
 }
 
 fn did_you_mean(suggestion: Option<&str>) -> String {
-    suggestion.map_or_else(String::new, |name| {
-        format!("; did you mean `$context.{name}`?")
-    })
+    suggestion.map_or_else(String::new, |name| format!("; did you mean `$context.{name}`?"))
 }
 
 impl Format {
@@ -121,9 +119,8 @@ impl Format {
             let bytes = text.len();
             return Err(problem(0, bytes, FormatProblemKind::TooLong { bytes }));
         }
-        if let Some((at, character)) = text
-            .char_indices()
-            .find(|(_, character)| character.is_control() && *character != '\t')
+        if let Some((at, character)) =
+            text.char_indices().find(|(_, character)| character.is_control() && *character != '\t')
         {
             let kind = match character {
                 '\n' | '\r' => FormatProblemKind::LineBreak,
@@ -153,17 +150,12 @@ impl Format {
         }
 
         let has_id = pieces.iter().any(|piece| {
-            matches!(
-                piece,
-                Piece::Variable(_, Variable::RequestId | Variable::ExtendedRequestId)
-            )
+            matches!(piece, Piece::Variable(_, Variable::RequestId | Variable::ExtendedRequestId))
         });
         if !has_id {
             return Err(problem(0, text.len(), FormatProblemKind::NoRequestId));
         }
-        Ok(Self {
-            pieces: pieces.into(),
-        })
+        Ok(Self { pieces: pieces.into() })
     }
 
     /// Appends one line, with its line feed. Allocates only when `out` has to grow.
@@ -210,17 +202,11 @@ fn variable_at(text: &str, dollar: usize) -> Result<Option<(&str, Variable)>, Fo
         }
     }
     if rest.starts_with("${context") {
-        return Err(problem(
-            dollar,
-            "${context".len(),
-            FormatProblemKind::Braces,
-        ));
+        return Err(problem(dollar, "${context".len(), FormatProblemKind::Braces));
     }
     let name = &rest[1..1 + variables::name_length(&rest[1..])];
     if name.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        let kind = FormatProblemKind::NotContext {
-            name: name.to_owned(),
-        };
+        let kind = FormatProblemKind::NotContext { name: name.to_owned() };
         return Err(problem(dollar, 1 + name.len(), kind));
     }
     Ok(None)
@@ -332,10 +318,8 @@ fn push_number(out: &mut Vec<u8>, mut number: u64) {
 }
 
 fn push_milliseconds(out: &mut Vec<u8>, duration: Duration) {
-    let milliseconds = duration
-        .as_secs()
-        .saturating_mul(1000)
-        .saturating_add(u64::from(duration.subsec_millis()));
+    let milliseconds =
+        duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()));
     push_number(out, milliseconds);
 }
 
@@ -371,11 +355,7 @@ fn civil_date(days_since_epoch: u64) -> (u64, u64, u64) {
         day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day_of_month = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = cycle * 400 + year_of_cycle + u64::from(month <= 2);
     (year, month, day_of_month)
 }
