@@ -21,4 +21,6 @@ mod peers;
 mod random;
 mod ring;
 mod trace;
+mod toy;
 mod weather;
+mod world;

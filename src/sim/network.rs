@@ -219,6 +219,15 @@ impl Network {
         self.listeners[listener.0].backlog.pop_front()
     }
 
+    /// Resets a connection that waits to be accepted: what `ECONNABORTED` tells.
+    pub(crate) fn abort_unaccepted(&mut self, listener: Listener) {
+        if let Some(end) = self.accept(listener) {
+            self.faults += 1;
+            self.sides[end.0].tampered = true;
+            self.close(end, Close::Abort);
+        }
+    }
+
     /// How many connections wait to be accepted.
     pub(crate) fn backlog(&self, listener: Listener) -> usize {
         self.listeners[listener.0].backlog.len()

@@ -5,7 +5,7 @@
 //! entered into the ledger as an excuse before it is committed.
 
 use super::ledger::{Admission, Ledger, Tag};
-use super::message::{Framing, Head, Reader, chunked, declared_framing};
+use super::message::{Framing, Head, Reader, chunk_sizes, chunked, declared_framing};
 use crate::ring::Close;
 use crate::sim::clock::Clock;
 use crate::sim::network::{End, Listener, Network, Read};
@@ -137,6 +137,11 @@ impl BackEnd {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Connections that it still has.
     pub(crate) fn connections(&self) -> usize {
         self.connections.len()
@@ -149,7 +154,7 @@ impl BackEnd {
             lines += &format!(
                 "\n    {:?} {:?} {:?}, {} bytes unwritten",
                 connection.end,
-                connection.request,
+                connection.request.as_ref().map(|request| (request.tag, request.fault)),
                 connection.then,
                 connection.unwritten.len()
             );
@@ -221,7 +226,11 @@ impl BackEnd {
             return Life::Over;
         }
         self.answer_when_due(connection, network, ledger);
-        self.write(connection, network)
+        if self.write(connection, network) == Life::Over {
+            return Life::Over;
+        }
+        // Behind an early answer the next request may be here already.
+        self.understand(connection, network, ledger)
     }
 
     fn read(&mut self, connection: &mut Connection, network: &mut Network) -> Life {
@@ -411,8 +420,9 @@ impl BackEnd {
     ) {
         let count = ledger.entry(tag).answer_bytes;
         let body = tag.answer_body(0, count);
-        // One whose end is the connection's cannot be cut by FIN without looking whole.
-        let cut = matches!(fault, Some(Fault::CloseInBody));
+        // One whose end is the connection's cannot be cut by FIN, nor have anything behind it,
+        // without looking whole.
+        let cut = matches!(fault, Some(Fault::CloseInBody | Fault::ExtraAnswer));
         let framing = match self.random.below(5) {
             0 if !cut && !head_only => Framing::UntilClose,
             1 | 2 => Framing::Chunked,
@@ -431,7 +441,7 @@ impl BackEnd {
             }
             Framing::Chunked => {
                 head += "Transfer-Encoding: chunked\r\n";
-                let sizes: Vec<usize> = (0..4).map(|_| self.random.skewed(count.max(1))).collect();
+                let sizes = chunk_sizes(&mut self.random, count);
                 chunked(&body, &sizes)
             }
             Framing::UntilClose => {

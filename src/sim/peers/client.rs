@@ -124,6 +124,7 @@ impl Client {
     pub(crate) fn new(
         name: usize,
         requests: usize,
+        sizes: Sizes,
         clock: Clock,
         mut random: Random,
         trace: Trace,
@@ -134,10 +135,15 @@ impl Client {
         };
         let manner = Manner {
             pipelined_max: if random.below(3) == 0 { random.between(2, 6) } else { 1 },
-            write_bytes_max: if random.below(3) == 0 { random.skewed(2000) } else { usize::MAX },
+            // Slow, but not so slow that a large body takes forever.
+            write_bytes_max: if random.below(3) == 0 {
+                random.skewed(2000).max(sizes.body_bytes_max / 20)
+            } else {
+                usize::MAX
+            },
             write_pause_max: sometimes(&mut random, 100),
             read_bytes_max: if random.below(3) == 0 {
-                random.skewed(4000).max(32)
+                random.skewed(4000).max(sizes.answer_bytes_max / 10).max(32)
             } else {
                 1 << 16
             },
@@ -175,19 +181,15 @@ impl Client {
     /// What it is doing, for the report of a world that does not come to rest.
     pub(crate) fn describe(&self) -> String {
         match &self.state {
-            State::Open(open) => format!(
-                "client {}: {:?} awaits {:?}, {} bytes unwritten, answer {:?}",
-                self.name,
-                open.end,
-                open.awaited,
-                open.unwritten.len(),
-                open.answer
-            ),
-            other => format!("client {}: {other:?}", self.name),
+            State::Open(open) => format!("client {}: {}", self.name, open.describe()),
+            State::Connecting { end, .. } => format!("client {}: connects {end:?}", self.name),
+            State::Away { .. } => format!("client {}: away", self.name),
+            State::Done => format!("client {}: done", self.name),
         }
     }
 
-    /// Does what can be done now. Gives the time of its next own action, if it has one.
+    /// Does what can be done now. Gives the time of its next own action, if it has one; a time that
+    /// has come means that there is more to do already.
     pub(crate) fn poll(
         &mut self,
         network: &mut Network,
@@ -315,28 +317,25 @@ impl Client {
         if !open.awaited.is_empty() || open.close_said {
             assert!(
                 now <= deadline,
-                "client {}: nothing moved for {:?} while waiting: {open:?}",
+                "client {}: nothing moved for {:?} while waiting: {}",
                 self.name,
-                expected.patience
+                expected.patience,
+                open.describe()
             );
         }
-        let mut wake = Some(deadline);
-        let mut earlier = |at: Instant| {
+        let can_read = now >= open.read_at && network.is_readable(open.end);
+        let can_write =
+            now >= open.write_at && !open.unwritten.is_empty() && network.is_writable(open.end);
+        let mut wake = if can_read || can_write { now } else { deadline };
+        let kept_until = open.kept_body.as_ref().map(|(_, at)| *at);
+        let times = [Some(open.write_at), Some(open.read_at), Some(open.ask_at), open.leave_at];
+        for at in times.into_iter().chain([kept_until]).flatten() {
             if at > now {
-                wake = wake.map(|other| other.min(at));
+                wake = wake.min(at);
             }
-        };
-        earlier(open.write_at);
-        earlier(open.read_at);
-        earlier(open.ask_at);
-        if let Some(at) = open.leave_at {
-            earlier(at);
-        }
-        if let Some((_, at)) = open.kept_body {
-            earlier(at);
         }
         self.state = State::Open(open);
-        wake
+        Some(wake)
     }
 
     fn ask(
@@ -657,6 +656,20 @@ impl Client {
         }
         network.close(open.end, how);
         self.go_away(Duration::from_millis(200))
+    }
+}
+
+impl Open {
+    /// Without the times: they differ from run to run, and a replay must say the same.
+    fn describe(&self) -> String {
+        format!(
+            "{:?} awaits {:?}, {} bytes unwritten, answer {:?}, close said: {}",
+            self.end,
+            self.awaited,
+            self.unwritten.len(),
+            self.answer,
+            self.close_said
+        )
     }
 }
 

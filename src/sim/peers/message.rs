@@ -3,6 +3,7 @@
 //! It shares no line with `crate::http`, so that a mistake there is not made here again; and it is
 //! strict, because the gateway is: what it writes must be plain.
 
+use crate::sim::random::Random;
 use std::collections::VecDeque;
 
 /// Start line and fields.
@@ -89,6 +90,11 @@ impl Reader {
         matches!(self.stage, Stage::Head) && self.bytes.is_empty()
     }
 
+    /// Whether the body at hand ends with the connection.
+    pub(crate) fn is_until_close(&self) -> bool {
+        matches!(self.stage, Stage::UntilClose)
+    }
+
     /// Whether bytes wait that nobody has asked for yet.
     pub(crate) fn has_bytes(&self) -> bool {
         !self.bytes.is_empty()
@@ -126,6 +132,7 @@ impl Reader {
     /// Says how the body of the head just read is framed.
     pub(crate) fn begin_body(&mut self, framing: Framing) {
         self.stage = match framing {
+            Framing::Length(0) => Stage::Head,
             Framing::Length(count) => Stage::Counted(count),
             Framing::Chunked => Stage::ChunkSize,
             Framing::UntilClose => Stage::UntilClose,
@@ -223,6 +230,12 @@ pub(crate) fn declared_framing(head: &Head) -> Result<Option<Framing>, String> {
         (None, Some(coding)) => Err(format!("not a coding of ours: {coding:?}")),
         (None, None) => Ok(None),
     }
+}
+
+/// Sizes of chunks for a body: any, but not so small that a large one takes forever.
+pub(crate) fn chunk_sizes(random: &mut Random, body_bytes: usize) -> Vec<usize> {
+    let size_min = body_bytes / 50;
+    (0..4).map(|_| random.skewed(body_bytes.max(1)).max(size_min)).collect()
 }
 
 /// Writes a body in chunks of the given sizes, the last one repeated, with the end.

@@ -6,5 +6,5 @@
 pub(crate) mod back_end;
 pub(crate) mod client;
 pub(crate) mod ledger;
-mod message;
-mod requests;
+pub(crate) mod message;
+pub(crate) mod requests;

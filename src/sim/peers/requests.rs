@@ -1,7 +1,7 @@
 //! What clients ask: well-formed requests of every framing, and malformed ones that nobody may pass on.
 
 use super::ledger::{Admission, Ledger, Tag};
-use super::message::chunked;
+use super::message::{chunk_sizes, chunked};
 use crate::sim::random::{PerMille, Random};
 
 /// What a client expects of a request.
@@ -141,7 +141,7 @@ impl Request {
             plain
         } else if !old && random.below(2) == 0 {
             fields += "Transfer-Encoding: chunked\r\n";
-            let sizes: Vec<usize> = (0..4).map(|_| random.skewed(body_bytes.max(1))).collect();
+            let sizes = chunk_sizes(random, body_bytes);
             chunked(&plain, &sizes)
         } else {
             fields += &format!("Content-Length: {body_bytes}\r\n");

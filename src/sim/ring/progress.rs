@@ -47,11 +47,7 @@ impl SimRing {
             if self.random.happens(weather.accept_error) {
                 let error = *self.random.pick(&[TOO_MANY_FILES, CONNECTION_ABORTED]);
                 if error == CONNECTION_ABORTED {
-                    let end = self.network.borrow_mut().accept(listener);
-                    if let Some(end) = end {
-                        self.network.borrow_mut().faults += 1;
-                        self.network.borrow_mut().close(end, Close::Abort);
-                    }
+                    self.network.borrow_mut().abort_unaccepted(listener);
                 }
                 self.end_accept(key, token, io::Error::from_raw_os_error(error));
                 return;

@@ -21,6 +21,8 @@ pub(super) struct SimSocket {
     pub(super) stream: VecDeque<Queued>,
     /// Completions of the send and the connect: in any order.
     pub(super) others: Vec<Queued>,
+    /// The turns in which the last completion of a receive, a send and a connect was delivered.
+    pub(super) told: [u64; 3],
     /// The turn from which `Closed` may be delivered, once the close is done.
     pub(super) closed: Option<u64>,
 }
@@ -78,6 +80,7 @@ impl SimSocket {
             close: None,
             stream: VecDeque::new(),
             others: Vec::new(),
+            told: [0; 3],
             closed: None,
         }
     }
@@ -119,9 +122,27 @@ impl SimSocket {
         self.connect.is_some() || self.others.iter().any(is_connected)
     }
 
+    /// What the owner owes or may believe to be owed: (receive, send, connect). The second is true as
+    /// well for what was delivered in this very turn, which the owner may not have looked at yet.
+    pub(super) fn in_flight(&self, turn: u64) -> [(bool, bool); 3] {
+        let owed = [self.owes_receive(), self.owes_sent(), self.owes_connected()];
+        [0, 1, 2].map(|index| (owed[index], owed[index] || self.told[index] == turn))
+    }
+
     /// Takes a completion that may be delivered in this turn; a coin decides between those of the
     /// stream and the others.
     pub(super) fn take_ready(&mut self, turn: u64, coin: bool) -> Option<Completion> {
+        let completion = self.take_any(turn, coin)?;
+        match &completion {
+            Completion::Received { .. } => self.told[0] = turn,
+            Completion::Sent { .. } => self.told[1] = turn,
+            Completion::Connected { .. } => self.told[2] = turn,
+            Completion::Accepted { .. } | Completion::Closed { .. } => {}
+        }
+        Some(completion)
+    }
+
+    fn take_any(&mut self, turn: u64, coin: bool) -> Option<Completion> {
         let stream_ready = self.stream.front().is_some_and(|it| it.ready <= turn);
         let other_ready = self.others.iter().position(|it| it.ready <= turn);
         let closed_ready = self.closed.is_some_and(|ready| ready <= turn);
