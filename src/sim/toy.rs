@@ -412,7 +412,7 @@ impl<const SABOTAGE: u8> Toy<SABOTAGE> {
             Received::Bytes(lease) => {
                 conn.reader.push(&lease);
                 if !matches!(conn.role, Role::Client { exchange: Some(_), .. }) {
-                    conn.deadline = now + IDLE_TIMEOUT;
+                    conn.deadline = conn.deadline.max(now + IDLE_TIMEOUT);
                 }
                 if self.leaked.is_empty() && self.sabotage(Sabotage::LeakedBuffer, 20) {
                     self.leaked.push(lease);

@@ -211,7 +211,9 @@ impl BackEnd {
         ledger: &mut Ledger,
     ) -> Life {
         let now = self.clock.now();
-        let idle = connection.request.is_none() && connection.unwritten.is_empty();
+        let idle = connection.request.is_none()
+            && connection.unwritten.is_empty()
+            && connection.then == Then::Keep;
         if idle && connection.close_at.is_some_and(|at| at <= now) {
             // Lawful, but a request may be on its way.
             self.note(|| format!("closes the idle {:?}", connection.end));

@@ -218,6 +218,11 @@ impl Reader {
 /// # Errors
 /// Both declared, or neither readable.
 pub(crate) fn declared_framing(head: &Head) -> Result<Option<Framing>, String> {
+    for name in ["content-length", "transfer-encoding"] {
+        if head.fields.iter().filter(|(it, _)| it == name).count() > 1 {
+            return Err(format!("{name} twice in {head:?}"));
+        }
+    }
     match (head.field("content-length"), head.field("transfer-encoding")) {
         (Some(_), Some(_)) => Err(format!("two framings in {head:?}")),
         (Some(length), None) => length
