@@ -161,6 +161,19 @@ pub(super) mod tests {
     use std::sync::{Arc, Mutex};
     use tokio::net::UdpSocket;
 
+    /// Asks the DNS server on that port of loopback and nobody else.
+    pub(in crate::control) fn resolver_at(port: u16) -> TokioResolver {
+        let mut server = NameServerConfig::udp(Ipv4Addr::LOCALHOST.into());
+        server.connections[0].port = port;
+        let mut builder = Resolver::builder_with_config(
+            ResolverConfig::from_name_servers(vec![server]),
+            TokioRuntimeProvider::default(),
+        );
+        set_options(builder.options_mut());
+        builder.options_mut().use_hosts_file = ResolveHosts::Never;
+        builder.build().unwrap()
+    }
+
     /// A DNS server that knows one zone: name to addresses; anything else does not exist.
     pub(in crate::control) struct FakeDns {
         pub(in crate::control) zone: Arc<Mutex<HashMap<&'static str, Vec<Ipv4Addr>>>>,
@@ -170,8 +183,7 @@ pub(super) mod tests {
     impl FakeDns {
         pub(in crate::control) async fn start(ttl_seconds: u32) -> Self {
             let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-            let mut server = NameServerConfig::udp(Ipv4Addr::LOCALHOST.into());
-            server.connections[0].port = socket.local_addr().unwrap().port();
+            let resolver = resolver_at(socket.local_addr().unwrap().port());
             let zone = Arc::new(Mutex::new(HashMap::new()));
             let known = Arc::clone(&zone);
             tokio::spawn(async move {
@@ -181,13 +193,7 @@ pub(super) mod tests {
                     socket.send_to(&reply, from).await.unwrap();
                 }
             });
-            let mut builder = Resolver::builder_with_config(
-                ResolverConfig::from_name_servers(vec![server]),
-                TokioRuntimeProvider::default(),
-            );
-            set_options(builder.options_mut());
-            builder.options_mut().use_hosts_file = ResolveHosts::Never;
-            Self { zone, resolver: builder.build().unwrap() }
+            Self { zone, resolver }
         }
     }
 

@@ -19,7 +19,7 @@ use super::port_holder::{PortHolder, port_holder};
 use super::socket_activation::PassedSocket;
 use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
@@ -81,7 +81,8 @@ pub enum ListenError {
 }
 
 impl ListenError {
-    fn new(address: SocketAddr, error: io::Error) -> Self {
+    /// Names the cause behind the kernel's answer.
+    pub(super) fn new(address: SocketAddr, error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::AddrInUse => Self::InUse { address, holder: port_holder(address) },
             io::ErrorKind::PermissionDenied => {
@@ -241,19 +242,15 @@ impl Listeners {
         self.bound.retain(|bound| !ids.contains(&bound.id));
     }
 
-    /// Gives up the sockets of a shard that died, so that the kernel spreads over the others.
-    pub fn forget_shard(&mut self, shard: usize) {
-        for bound in &mut self.bound {
-            if let BoundSockets::Own(sockets) = &mut bound.sockets
-                && shard < sockets.len()
+    /// Stops listening on the sockets of a shard that died, so that the kernel spreads over the
+    /// others. Works whether or not the shard's own descriptors were closed.
+    pub fn stop_shard(&mut self, shard: usize) {
+        for bound in &self.bound {
+            if let BoundSockets::Own(sockets) = &bound.sockets
+                && let Some(socket) = sockets.get(shard)
+                && let Err(error) = socket.shutdown(Shutdown::Both)
             {
-                // Another socket of the same address stands in: the places of later shards stay.
-                if let Some(other) = sockets
-                    .get((shard + 1) % sockets.len())
-                    .and_then(|other| other.try_clone().ok())
-                {
-                    sockets[shard] = other;
-                }
+                tracing::warn!(shard, address = %bound.address, %error, "cannot stop listening");
             }
         }
     }
@@ -302,6 +299,26 @@ fn take_one(list: &mut Vec<WantedListener>, wanted: WantedListener) -> bool {
         }
         None => false,
     }
+}
+
+/// One listener for the control thread itself, the service manager's when it passed one. It shares
+/// its port like the others, so that a second process can take over.
+pub(super) fn listen_alone(
+    address: SocketAddr,
+    passed: &[PassedSocket],
+) -> io::Result<std::net::TcpListener> {
+    let passed = passed.iter().find(|passed| passed.address == address);
+    let socket = match passed {
+        Some(passed) => Socket::from(passed.socket.try_clone()?),
+        None => {
+            let socket = bind(address)?;
+            socket.listen(BACKLOG)?;
+            socket
+        }
+    };
+    // tokio waits with epoll.
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 /// One bound socket per shard. With port 0 the first one's port is taken by the others.
@@ -475,6 +492,20 @@ mod tests {
         TcpStream::connect(address).expect("the shard's socket still listens");
         drop(change);
         assert!(TcpStream::connect(address).is_err());
+    }
+
+    #[test]
+    fn the_sockets_of_a_dead_shard_get_no_more_connections() {
+        let mut listeners = Listeners::new(2, Vec::new());
+        let mut change = listen(&mut listeners, &[plain("127.0.0.1:0")]);
+        let alive = TcpListener::from(change.take.remove(0).remove(0).socket);
+        let address = change.take[0][0].address;
+        listeners.stop_shard(1);
+        // With both listening, one in two would go the other way.
+        for _ in 0..20 {
+            let _client = TcpStream::connect(address).unwrap();
+            alive.accept().unwrap();
+        }
     }
 
     /// Accepts and answers until told to close; then takes what is queued and closes a moment later,

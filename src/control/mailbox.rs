@@ -8,9 +8,9 @@
 //! Nothing here knows what a shard does with a message.
 
 use super::endpoints::Endpoints;
-use super::stand_in as telemetry;
 use crate::ring::Socket;
 use crate::snapshot::Snapshot;
+use crate::telemetry;
 use rustix::event::{EventfdFlags, eventfd};
 use std::collections::VecDeque;
 use std::io;
@@ -158,6 +158,48 @@ pub fn reports() -> (mpsc::Sender<FromShard>, mpsc::Receiver<FromShard>) {
     mpsc::channel(REPORTS_MAX)
 }
 
+/// A shard's way to tell the control thread something. Never waits. When the shard's thread ends in
+/// a panic, dropping this reports its death.
+#[derive(Debug)]
+pub struct Reporter {
+    shard: ShardId,
+    sender: mpsc::Sender<FromShard>,
+}
+
+impl Reporter {
+    /// For that shard.
+    pub fn new(shard: ShardId, sender: mpsc::Sender<FromShard>) -> Self {
+        Self { shard, sender }
+    }
+
+    /// Which shard's it is.
+    pub fn shard(&self) -> ShardId {
+        self.shard
+    }
+
+    /// Tells the control thread.
+    ///
+    /// # Errors
+    /// The report, when the channel is full (keep it and try again later) or the control thread has
+    /// ended (then nobody wants it any more).
+    pub fn send(&self, report: FromShard) -> Result<(), FromShard> {
+        self.sender.try_send(report).map_err(mpsc::error::TrySendError::into_inner)
+    }
+}
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let report = FromShard::Died {
+                shard: self.shard,
+                error: "its thread panicked; the log has the message".to_owned(),
+            };
+            // Full: the shard's silence will tell.
+            let _ = self.sender.try_send(report);
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     /// Whether the queue may hold something. Written under the lock only.
@@ -302,6 +344,20 @@ mod tests {
         assert!(first.upstream("new").is_some());
         assert!(matches!(mailbox.try_take(), Some(ToShard::DropListeners(_))));
         assert!(mailbox.try_take().is_none());
+    }
+
+    #[test]
+    fn a_panic_is_reported_and_an_orderly_end_is_not() {
+        let (sender, mut received) = reports();
+        drop(Reporter::new(0, sender.clone()));
+        let reporter = Reporter::new(1, sender);
+        let panicked = std::thread::spawn(move || {
+            let _reporter = reporter;
+            panic!("on purpose");
+        });
+        assert!(panicked.join().is_err());
+        assert!(matches!(received.try_recv(), Ok(FromShard::Died { shard: 1, .. })));
+        assert!(received.try_recv().is_err());
     }
 
     #[test]

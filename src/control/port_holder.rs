@@ -34,14 +34,24 @@ impl fmt::Display for PortHolder {
     }
 }
 
-/// Looks for the process that listens where `address` cannot be bound.
-pub fn port_holder(address: SocketAddr) -> Option<PortHolder> {
-    let socket = ["/proc/net/tcp", "/proc/net/tcp6"]
+/// How many sockets listen exactly there, in all processes: more than one's own when another process
+/// shares the port.
+pub fn listeners_on(address: SocketAddr) -> usize {
+    listening_lines()
+        .filter(|line| line.port == address.port() && line.address == address.ip())
+        .count()
+}
+
+fn listening_lines() -> impl Iterator<Item = TableLine> {
+    ["/proc/net/tcp", "/proc/net/tcp6"]
         .into_iter()
         .filter_map(|table| fs::read_to_string(table).ok())
-        .find_map(|table| {
-            table.lines().filter_map(TableLine::parse).find(|line| line.blocks(address))
-        })?;
+        .flat_map(|table| table.lines().filter_map(TableLine::parse).collect::<Vec<_>>())
+}
+
+/// Looks for the process that listens where `address` cannot be bound.
+pub fn port_holder(address: SocketAddr) -> Option<PortHolder> {
+    let socket = listening_lines().find(|line| line.blocks(address))?;
     Some(process_with(socket.inode).unwrap_or(PortHolder::User(socket.user)))
 }
 

@@ -14,7 +14,6 @@ use rustls_pki_types::ServerName;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// News waiting to be taken; the tasks wait when it is full.
@@ -114,9 +113,7 @@ impl Targets {
         self.unresolved.retain(|name, _| names.contains(&**name));
         for name in &names {
             if !self.addresses.contains_key(*name) {
-                self.unresolved
-                    .entry((*name).into())
-                    .or_insert(Unresolved::NotAnsweredYet);
+                self.unresolved.entry((*name).into()).or_insert(Unresolved::NotAnsweredYet);
             }
         }
         self.names.follow(names);
@@ -128,32 +125,23 @@ impl Targets {
         self.names.restart(resolver);
     }
 
-    /// Waits until every name was answered once, well or badly, at most `patience`; then says which
-    /// were not.
-    pub async fn first_answers(&mut self, patience: Duration) -> Vec<Box<str>> {
-        let all = async {
-            while self.not_answered_yet().next().is_some() {
-                self.take_news().await;
-            }
-        };
-        // Running out of patience is told by what is returned.
-        let _ = tokio::time::timeout(patience, all).await;
-        self.not_answered_yet().cloned().collect()
-    }
-
-    fn not_answered_yet(&self) -> impl Iterator<Item = &Box<str>> {
+    /// Names of which nothing has been heard yet, neither good nor bad.
+    pub fn not_answered_yet(&self) -> impl Iterator<Item = &Box<str>> {
         self.unresolved
             .iter()
             .filter(|(_, state)| **state == Unresolved::NotAnsweredYet)
             .map(|(name, _)| name)
     }
 
-    /// Waits until something has changed; then the shards should be told. Cancelling loses nothing.
+    /// Waits until something has changed; then the shards should be told. Also returns when the last
+    /// name is answered for the first time, whatever it was. Cancelling loses nothing.
     pub async fn changed(&mut self) -> Endpoints {
         loop {
+            let waiting = self.not_answered_yet().next().is_some();
             self.take_news().await;
             let now = self.endpoints();
-            if now != self.told {
+            let answered = waiting && self.not_answered_yet().next().is_none();
+            if now != self.told || answered {
                 self.told = now.clone();
                 return now;
             }
@@ -208,12 +196,11 @@ impl Targets {
             }
             Err(error) => {
                 // Once per outage; the retries in between would only repeat it.
-                let before = self
-                    .unresolved
-                    .insert(name.clone(), Unresolved::Failing);
+                let before = self.unresolved.insert(name.clone(), Unresolved::Failing);
                 if before != Some(Unresolved::Failing) {
                     tracing::warn!(
-                        name = &*name, error,
+                        name = &*name,
+                        error,
                         kept = self.addresses.get(&name).map_or(0, Vec::len),
                         "upstream name does not resolve; its last addresses are kept"
                     );
@@ -229,11 +216,7 @@ impl Targets {
             return;
         };
         check.healthy = result.is_ok();
-        let CheckId {
-            upstream,
-            target,
-            address,
-        } = &id;
+        let CheckId { upstream, target, address } = &id;
         match result {
             Ok(()) => tracing::info!(upstream, target, %address, "target passes its health check"),
             Err(error) => {
@@ -266,10 +249,7 @@ impl Targets {
             }
             if let Some(plan) = self.plan(&id) {
                 let checking = keep_checking(id.clone(), plan, self.verdict_sender.clone());
-                let check = Check {
-                    _task: Task(tokio::spawn(checking)),
-                    healthy: true,
-                };
+                let check = Check { _task: Task(tokio::spawn(checking)), healthy: true };
                 self.checks.insert(id, check);
             }
         }
@@ -277,10 +257,7 @@ impl Targets {
 
     fn plan(&self, id: &CheckId) -> Option<CheckPlan> {
         let Followed { upstream, tls } = self.upstreams.get(&id.upstream)?;
-        let target = upstream
-            .targets
-            .iter()
-            .find(|target| target.address == id.target)?;
+        let target = upstream.targets.iter().find(|target| target.address == id.target)?;
         let tls = tls.clone().map(|config| {
             let declared = upstream.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
             let name = declared.unwrap_or(&target.host).to_owned();
@@ -331,22 +308,155 @@ impl Targets {
                     health,
                 }
             });
-            UpstreamEndpoints {
-                upstream: key.clone(),
-                targets: targets.collect(),
-            }
+            UpstreamEndpoints { upstream: key.clone(), targets: targets.collect() }
         });
-        Endpoints {
-            upstreams: upstreams.collect(),
-        }
+        Endpoints { upstreams: upstreams.collect() }
     }
 
     fn is_healthy(&self, upstream: &str, target: &str, address: SocketAddr) -> bool {
-        let id = CheckId {
-            upstream: upstream.into(),
-            target: target.into(),
-            address,
-        };
+        let id = CheckId { upstream: upstream.into(), target: target.into(), address };
         self.checks.get(&id).is_none_or(|check| check.healthy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::dns::tests::{FakeDns, resolver_at};
+    use crate::control::test_snapshot::{snapshot, upstream};
+    use crate::snapshot::{HealthCheck, StatusSet};
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn no_tls(_: &crate::snapshot::UpstreamTls) -> Result<Arc<rustls::ClientConfig>, String> {
+        Err("no TLS in this test".to_owned())
+    }
+
+    impl Targets {
+        /// Waits until every name was answered once, at most that long; the names that were not.
+        async fn first_answers(&mut self, patience: Duration) -> Vec<Box<str>> {
+            let all = async {
+                while self.not_answered_yet().next().is_some() {
+                    self.take_news().await;
+                }
+            };
+            let _ = tokio::time::timeout(patience, all).await;
+            self.not_answered_yet().cloned().collect()
+        }
+    }
+
+    async fn changed(targets: &mut Targets) -> Endpoints {
+        tokio::time::timeout(PATIENCE, targets.changed()).await.expect("news in time")
+    }
+
+    #[tokio::test]
+    async fn names_are_resolved_and_addresses_need_no_asking() {
+        let dns = FakeDns::start(60).await;
+        let shop: Vec<Ipv4Addr> = vec![[127, 0, 0, 1].into(), [127, 0, 0, 2].into()];
+        dns.zone.lock().unwrap().insert("shop.test", shop);
+        let mut targets = Targets::new(Ok(dns.resolver.clone()), no_tls);
+        let literal = upstream("literal#1", &["127.0.0.9:90", "[::1]:90"]);
+        let named = upstream("named#2", &["shop.test:80", "gone.test:80"]);
+        targets.follow(&[&snapshot(1, vec![named, literal])]);
+
+        let late = targets.first_answers(PATIENCE).await;
+        assert!(late.is_empty(), "an answer that says no is an answer");
+        let endpoints = targets.tell();
+        let literal = endpoints.upstream("literal#1").unwrap();
+        assert_eq!(literal[0].addresses, ["127.0.0.9:90".parse().unwrap()]);
+        assert_eq!(literal[1].addresses, ["[::1]:90".parse().unwrap()]);
+        let named = endpoints.upstream("named#2").unwrap();
+        assert_eq!(
+            named[0].addresses,
+            ["127.0.0.1:80", "127.0.0.2:80"].map(|it| it.parse().unwrap())
+        );
+        assert!(named[1].addresses.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_last_addresses_stay_when_dns_fails() {
+        let dns = FakeDns::start(0).await;
+        let known = vec![Ipv4Addr::LOCALHOST];
+        dns.zone.lock().unwrap().insert("shop.test", known);
+        let mut targets = Targets::new(Ok(dns.resolver.clone()), no_tls);
+        targets.follow(&[&snapshot(1, vec![upstream("shop#1", &["shop.test:80"])])]);
+        targets.first_answers(PATIENCE).await;
+        let before = targets.tell();
+
+        dns.zone.lock().unwrap().clear();
+        while targets.unresolved.is_empty() {
+            tokio::time::timeout(PATIENCE, targets.take_news()).await.unwrap();
+        }
+        assert_eq!(targets.endpoints(), before);
+    }
+
+    #[tokio::test]
+    async fn impatience_names_who_has_not_answered() {
+        let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let resolver = resolver_at(silent.local_addr().unwrap().port());
+        let mut targets = Targets::new(Ok(resolver), no_tls);
+        targets.follow(&[&snapshot(1, vec![upstream("shop#1", &["shop.test:80"])])]);
+        let late = targets.first_answers(Duration::from_millis(50)).await;
+        assert_eq!(late, ["shop.test".into()]);
+    }
+
+    #[tokio::test]
+    async fn a_sick_address_is_left_out_and_a_sick_target_is_marked() {
+        // The first address answers 200, the other refuses.
+        let well = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = well.local_addr().unwrap().port();
+        let serving = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = well.accept().await {
+                use tokio::io::{AsyncReadExt, AsyncWriteExt};
+                let _ = stream.read(&mut [0; 1024]).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            }
+        });
+        let dns = FakeDns::start(60).await;
+        let both = vec![[127, 0, 0, 1].into(), [127, 0, 0, 2].into()];
+        dns.zone.lock().unwrap().insert("shop.test", both);
+        let mut checked = upstream("shop#1", &[&format!("shop.test:{port}")]);
+        checked.health = Some(HealthCheck {
+            path: "/".to_owned(),
+            interval: Duration::from_millis(10),
+            timeout: Duration::from_secs(1),
+            healthy_after: 1,
+            unhealthy_after: 2,
+            expect: StatusSet { ranges: vec![(200, 200)] },
+        });
+        let mut targets = Targets::new(Ok(dns.resolver.clone()), no_tls);
+        targets.follow(&[&snapshot(1, vec![checked])]);
+        targets.first_answers(PATIENCE).await;
+        let told = targets.tell();
+        assert_eq!(told.upstream("shop#1").unwrap()[0].addresses.len(), 2);
+
+        let one = changed(&mut targets).await;
+        let one = &one.upstream("shop#1").unwrap()[0];
+        let well = SocketAddr::from(([127, 0, 0, 1], port));
+        assert_eq!(one.addresses, [well]);
+        assert_eq!(one.health, Health::Healthy);
+        assert_eq!(targets.checked().filter(|it| it.healthy).count(), 1);
+
+        serving.abort();
+        let none = changed(&mut targets).await;
+        let none = &none.upstream("shop#1").unwrap()[0];
+        assert_eq!(none.health, Health::Unhealthy);
+        assert_eq!(none.addresses.len(), 2, "still told, to be tried in need");
+    }
+
+    #[tokio::test]
+    async fn what_no_snapshot_names_is_no_longer_followed() {
+        let mut targets = Targets::new(Err("none".to_owned()), no_tls);
+        let old = snapshot(1, vec![upstream("a#1", &["a.test:80"])]);
+        let new = snapshot(2, vec![upstream("b#1", &["127.0.0.1:80"])]);
+        targets.follow(&[&old]);
+        targets.follow(&[&old, &new]);
+        assert!(targets.tell().upstream("a#1").is_some());
+        assert!(targets.tell().upstream("b#1").is_some());
+        targets.follow(&[&new]);
+        assert!(targets.tell().upstream("a#1").is_none());
+        assert!(targets.unresolved.is_empty());
     }
 }

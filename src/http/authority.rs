@@ -28,7 +28,8 @@ pub fn host(authority: &[u8]) -> &[u8] {
 
 /// Splits at the colon before the port. Colons inside brackets belong to an address.
 fn split(authority: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match memchr::memrchr(b':', authority).and_then(|colon| authority.split_at_checked(colon)) {
+    let colon = authority.iter().rposition(|&byte| byte == b':');
+    match colon.and_then(|colon| authority.split_at_checked(colon)) {
         Some((host, [_, port @ ..])) if authority.last() != Some(&b']') => (host, Some(port)),
         _ => (authority, None),
     }

@@ -429,6 +429,7 @@ mod tests {
             (b"0\r\nx\r\n\r\n", Trailer),
             (b"0\r\nx: y\n\r\n", Trailer),
             (b"0\r\nx: y\rz\r\n", Trailer),
+            (b"0\r\nx: y\r \r\n\r\n", Trailer),
             (b"0\r\nx: \x00\r\n\r\n", Trailer),
             (b"0\r\nx: y\r\n z\r\n\r\n", Trailer),
         ] {

@@ -17,7 +17,7 @@
 //! | [`path`] | segments and percent-decoding for the router |
 //! | [`forwarded`] | who the client is behind trusted proxies, and what we tell the next one |
 //! | [`date`] | the `Date` field, formatted once a second |
-//! | [`write`] | start lines, fields, chunk headers into a byte vector |
+//! | [`write`](mod@write) | start lines, fields, chunk headers into a byte vector |
 //!
 //! What never happens here: a message that two recipients could read as different messages is not
 //! repaired and not passed on. It is refused with its cause, and the connection must then close,

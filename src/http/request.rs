@@ -286,33 +286,28 @@ fn parse_target<'b>(method: &str, target: &'b str) -> Result<Target<'b>, Refused
         return Err(Refused::Connect);
     }
     let bytes = target.as_bytes();
-    if !bytes.is_ascii() {
-        return Err(Refused::Target);
-    }
-    if memchr::memchr(b'#', bytes).is_some() {
-        return Err(Refused::Fragment);
-    }
+    let (path, query) = split_query(bytes)?;
     match bytes {
-        [b'/', ..] => {
-            let (path, query) = split_query(bytes);
-            Ok(Target::Origin { path, query })
-        }
+        [b'/', ..] => Ok(Target::Origin { path, query }),
         b"*" if method == "OPTIONS" => Ok(Target::Asterisk),
-        _ => absolute_target(method, bytes),
+        _ => absolute_target(method, path, query),
     }
 }
 
 /// `http://authority[/path][?query]` (RFC 9112 section 3.2.2).
-fn absolute_target<'b>(method: &str, target: &'b [u8]) -> Result<Target<'b>, Refused> {
-    let rest = strip_prefix_ignoring_case(target, b"http://")
-        .or_else(|| strip_prefix_ignoring_case(target, b"https://"))
+fn absolute_target<'b>(
+    method: &str,
+    before_query: &'b [u8],
+    query: Option<&'b [u8]>,
+) -> Result<Target<'b>, Refused> {
+    let rest = strip_prefix_ignoring_case(before_query, b"http://")
+        .or_else(|| strip_prefix_ignoring_case(before_query, b"https://"))
         .ok_or(Refused::Target)?;
-    let authority_bytes = memchr::memchr2(b'/', b'?', rest).unwrap_or(rest.len());
-    let (authority, rest) = rest.split_at(authority_bytes);
+    let authority_bytes = memchr::memchr(b'/', rest).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(authority_bytes);
     if !is_authority(authority) {
         return Err(Refused::HostInvalid);
     }
-    let (path, query) = split_query(rest);
     match (path, query) {
         // What `OPTIONS *` looks like on its way through a proxy (RFC 9112 section 3.2.4). The
         // authority still counts, so it stays an absolute target with the asterisk as its path.
@@ -322,10 +317,22 @@ fn absolute_target<'b>(method: &str, target: &'b [u8]) -> Result<Target<'b>, Ref
     }
 }
 
-fn split_query(target: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match memchr::memchr(b'?', target).and_then(|mark| target.split_at_checked(mark)) {
-        Some((path, [_, query @ ..])) => (path, Some(query)),
-        _ => (target, None),
+/// Splits at the first question mark, and refuses what no target may hold.
+///
+/// One plain loop: for targets of ordinary length that is faster than three searches.
+fn split_query(target: &[u8]) -> Result<(&[u8], Option<&[u8]>), Refused> {
+    let mut mark = target.len();
+    for (position, &byte) in target.iter().enumerate() {
+        match byte {
+            b'?' if mark == target.len() => mark = position,
+            b'#' => return Err(Refused::Fragment),
+            0x80.. => return Err(Refused::Target),
+            _ => {}
+        }
+    }
+    match target.split_at_checked(mark) {
+        Some((path, [_, query @ ..])) => Ok((path, Some(query))),
+        _ => Ok((target, None)),
     }
 }
 

@@ -146,6 +146,17 @@ impl KernelRing {
     /// # Errors
     /// When the kernel refuses: too old, io_uring disabled, too little memory to lock.
     pub fn new(settings: &RingSettings) -> Result<Self, RingFault> {
+        let eventfd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|error| RingFault::from_setup("eventfd", error.into(), settings))?;
+        Self::with_eventfd(settings, eventfd)
+    }
+
+    /// Like [`KernelRing::new`], with an eventfd (non-blocking) of the caller's: whoever else writes to
+    /// it wakes the ring's owner too.
+    ///
+    /// # Errors
+    /// As for [`KernelRing::new`].
+    pub fn with_eventfd(settings: &RingSettings, eventfd: OwnedFd) -> Result<Self, RingFault> {
         let fault = |step| move |error| RingFault::from_setup(step, error, settings);
         let ring = Self::build(settings).map_err(fault("io_uring_setup"))?;
         let ring = Box::into_raw(Box::new(ring));
@@ -164,15 +175,12 @@ impl KernelRing {
                     .map(|upstream| (client, upstream))
             })
             .and_then(|buffers| {
-                let eventfd =
-                    rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-                        .map_err(|error| fault("eventfd")(error.into()))?;
                 submitter
                     .register_eventfd(eventfd.as_raw_fd())
                     .map_err(fault("registering an eventfd"))?;
-                Ok((buffers, eventfd))
+                Ok(buffers)
             });
-        let ((client_buffers, upstream_buffers), eventfd) = match made {
+        let (client_buffers, upstream_buffers) = match made {
             Ok(made) => made,
             Err(fault) => {
                 // SAFETY: made by `Box::into_raw` above; the handles are not used again.
@@ -641,6 +649,14 @@ impl Ring for KernelRing {
             .build()
             .user_data(user_data(Operation::Close, token.0));
         self.push(&entry);
+    }
+
+    fn has_buffers(&self, group: BufferGroup) -> bool {
+        let pool = match group {
+            BufferGroup::Client => self.client_buffers.pool(),
+            BufferGroup::Upstream => self.upstream_buffers.pool(),
+        };
+        pool.lent() < pool.count()
     }
 
     fn peer_address(&mut self, socket: Socket) -> Option<SocketAddr> {

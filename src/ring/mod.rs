@@ -146,6 +146,9 @@ pub trait Ring {
         how: Close,
     );
 
+    /// Whether a receive into that group would find a free buffer now.
+    fn has_buffers(&self, group: BufferGroup) -> bool;
+
     /// The client's address of an accepted socket.
     fn peer_address(&mut self, socket: Socket) -> Option<SocketAddr>;
 

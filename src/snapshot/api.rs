@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{AccessLogIndex, Mock, Protocol, ProxyPath, RouteIndex, RouteTable, UpstreamIndex};
+use super::{
+    AccessLogIndex, Domain, Mock, Protocol, ProxyPath, RouteIndex, RouteTable, UpstreamIndex,
+};
 
 /// One API.
 #[derive(Debug, Clone)]
@@ -14,6 +16,10 @@ pub struct Api {
     pub name: Box<str>,
     /// Which rules it follows: matching, error bodies, headers.
     pub protocol: Protocol,
+    /// The only domain it answers; `None` is every host that no API's domain claims.
+    pub domain: Option<Domain>,
+    /// What comes before its routes' paths: empty, or `/…` without a trailing slash.
+    pub base_path: Box<str>,
     /// Its stage's name; `$default` unless declared.
     pub stage: Box<str>,
     /// Finds a route by method and path.

@@ -23,10 +23,12 @@ pub use route_table::{PARAMETERS_MAX, PathParameters, RouteTable};
 pub use upstream::{Target, Upstream};
 
 pub use crate::model::{
-    AccessLogDestination, Balance, Buffers, Certificate, Domain, Eject, Forwarding, HashOn,
-    HealthCheck, Limits, Log, LogFormat, Management, Protocol, Retry, RetryOn, Ring, Server,
-    StatusSet, Timeouts, UpstreamLimits, UpstreamTimeouts, UpstreamTls,
+    AccessLog, AccessLogDestination, Balance, Buffers, Certificate, Domain, Eject, Forwarding,
+    HashOn, HealthCheck, Limits, Log, LogFormat, Management, Protocol, Retry, RetryOn, Ring,
+    Server, StatusSet, Timeouts, UpstreamLimits, UpstreamTimeouts, UpstreamTls,
 };
+
+use crate::telemetry::access_log::Destination;
 
 /// Position of an API in [`Snapshot::apis`]. Valid only for the snapshot it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,15 +70,6 @@ pub struct Snapshot {
     pub upstreams: Vec<Upstream>,
     /// The access logs, by [`AccessLogIndex`]; APIs that log the same way to the same place share one.
     pub access_logs: Vec<AccessLog>,
-}
-
-/// Where access log lines go and what they say.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct AccessLog {
-    /// Where lines go.
-    pub destination: AccessLogDestination,
-    /// The line with `$context.*` variables, checked: known variables only, one line, at most 3 KiB.
-    pub format: Box<str>,
 }
 
 impl Snapshot {

@@ -204,7 +204,10 @@ impl StatusCounts {
     pub fn iter(&self) -> impl Iterator<Item = (Status, u32)> + '_ {
         let codes = self.codes.iter().map(|&code| Status::Code(code));
         let classes = (0..6).map(Status::Class);
-        codes.zip(self.counts).chain(classes.zip(self.beyond)).filter(|&(_, count)| count > 0)
+        codes
+            .zip(self.counts)
+            .chain(classes.zip(self.beyond))
+            .filter(|&(_, count)| count > 0)
     }
 
     /// Whether nothing was counted.
@@ -377,6 +380,8 @@ pub struct Batch {
     /// The rest.
     pub shard: ShardCounts,
     clear: bool,
+    /// A layout change ended it, so that its gauges are not the newest.
+    cut_off: bool,
     /// The recorder it came from.
     home: Option<SyncSender<Box<Self>>>,
 }
@@ -386,11 +391,14 @@ impl Batch {
     pub(super) fn new(layout: SeriesLayout, home: Option<SyncSender<Box<Self>>>) -> Self {
         Self {
             layout,
-            apis: (0..layout.kept_apis() + 2).map(|_| ApiCounts::new()).collect(),
+            apis: (0..layout.kept_apis() + 2)
+                .map(|_| ApiCounts::new())
+                .collect(),
             routes: vec![StatusCounts::default(); layout.kept_routes()],
             upstreams: vec![UpstreamCounts::default(); layout.kept_upstreams() + 1],
             shard: ShardCounts::default(),
             clear: true,
+            cut_off: false,
             home,
         }
     }
@@ -450,6 +458,15 @@ impl Batch {
     pub(super) fn begin(&mut self, layout: SeriesLayout) {
         self.layout = layout;
         self.clear = false;
+        self.cut_off = false;
+    }
+
+    pub(super) fn cut_off(&mut self) {
+        self.cut_off = true;
+    }
+
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.cut_off
     }
 
     /// Adds the differences of a batch; gauges are left alone. With another layout the names do not
@@ -500,14 +517,18 @@ impl UpstreamCounts {
 
 impl ShardCounts {
     /// Adds the differences; gauges are left alone.
-    fn absorb(&mut self, older: &Self) {
+    pub(super) fn absorb(&mut self, older: &Self) {
         for (mine, theirs) in self.connections.iter_mut().zip(older.connections) {
             mine.opened += theirs.opened;
         }
         for (mine, theirs) in self.refused.iter_mut().zip(older.refused) {
             *mine += theirs;
         }
-        for (mine, theirs) in self.buffers_exhausted.iter_mut().zip(older.buffers_exhausted) {
+        for (mine, theirs) in self
+            .buffers_exhausted
+            .iter_mut()
+            .zip(older.buffers_exhausted)
+        {
             *mine += theirs;
         }
         self.tls_handshakes += older.tls_handshakes;

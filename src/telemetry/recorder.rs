@@ -122,7 +122,8 @@ impl Recorder {
             return;
         }
         let fresh = self.fresh(layout);
-        let old = std::mem::replace(&mut self.current, fresh);
+        let mut old = std::mem::replace(&mut self.current, fresh);
+        old.cut_off();
         self.older.push_back(old);
         self.bound_older();
     }
@@ -314,4 +315,245 @@ fn microseconds(duration: Duration) -> u64 {
         .saturating_mul(1_000_000)
         .saturating_add(u64::from(duration.subsec_micros()));
     microseconds.clamp(1, LATENCY_US_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::batch::Status;
+
+    fn layout(version: u64, apis: u32, routes: u32, upstreams: u32) -> SeriesLayout {
+        SeriesLayout {
+            version,
+            apis,
+            routes,
+            upstreams,
+        }
+    }
+
+    fn finished(api: Option<u32>, route: Option<u32>, status: u16) -> Finished {
+        Finished {
+            api,
+            route,
+            status,
+            latency: Duration::from_millis(2),
+            integration_latency: Some(Duration::from_millis(1)),
+            request_bytes: 3,
+            response_bytes: 5,
+        }
+    }
+
+    fn statuses(counts: &crate::telemetry::batch::StatusCounts) -> Vec<(Status, u32)> {
+        counts.iter().collect()
+    }
+
+    #[test]
+    fn an_exchange_counts_once_in_each_place_it_belongs_to() {
+        let mut recorder = Recorder::new(0);
+        recorder.set_series(layout(1, 2, 3, 0));
+        recorder.exchange(&finished(Some(1), Some(2), 200));
+        recorder.exchange(&finished(Some(1), None, 404));
+        recorder.exchange(&finished(None, None, 400));
+        recorder.exchange(&finished(None, None, 0));
+        assert!(recorder.has_older(), "the layout before the first snapshot");
+        let now = Instant::now();
+        drop(recorder.take_batch(now));
+        let batch = recorder.take_batch(now);
+
+        assert!(batch.apis()[0].is_empty());
+        let api = &batch.apis()[1];
+        assert_eq!(api.latency.len(), 2);
+        assert_eq!(api.latency_us_sum, 4000);
+        assert_eq!(api.integration_latency_us_sum, 2000);
+        assert_eq!((api.request_bytes, api.response_bytes), (6, 10));
+        assert_eq!(statuses(&api.unmatched), [(Status::Code(404), 1)]);
+        assert_eq!(statuses(&batch.routes()[2]), [(Status::Code(200), 1)]);
+        assert!(batch.routes()[0].is_empty());
+        let no_api = statuses(&batch.no_api().unmatched);
+        assert_eq!(no_api, [(Status::Code(400), 1), (Status::Class(0), 1)]);
+        assert_eq!(batch.shard.uncounted_series, 0);
+    }
+
+    #[test]
+    fn the_last_series_within_the_cap_has_its_own_place_and_the_next_has_not() {
+        let mut recorder = Recorder::new(0);
+        recorder.set_series(layout(1, APIS_MAX + 1, ROUTES_MAX + 1, UPSTREAMS_MAX + 1));
+        drop(recorder.take_batch(Instant::now()));
+        recorder.exchange(&finished(Some(APIS_MAX - 1), Some(ROUTES_MAX - 1), 200));
+        recorder.exchange(&finished(Some(0), Some(ROUTES_MAX), 201));
+        recorder.exchange(&finished(Some(APIS_MAX), Some(ROUTES_MAX), 202));
+        recorder.exchange(&finished(Some(u32::MAX), Some(u32::MAX), 203));
+        recorder.upstream(UPSTREAMS_MAX - 1, UpstreamEvent::Request);
+        recorder.upstream(UPSTREAMS_MAX, UpstreamEvent::Request);
+        recorder.upstream_connections(UPSTREAMS_MAX, 1, 2);
+        recorder.upstream_connections(u32::MAX, 3, 4);
+        let batch = recorder.take_batch(Instant::now());
+
+        assert_eq!(batch.apis().len(), APIS_MAX as usize);
+        assert_eq!(batch.apis()[APIS_MAX as usize - 1].latency.len(), 1);
+        assert_eq!(batch.other_apis().latency.len(), 2);
+        assert_eq!(
+            statuses(&batch.routes()[ROUTES_MAX as usize - 1]),
+            [(Status::Code(200), 1)]
+        );
+        assert_eq!(
+            statuses(&batch.apis()[0].other_routes),
+            [(Status::Code(201), 1)]
+        );
+        assert_eq!(batch.shard.uncounted_series, 3);
+        assert_eq!(batch.upstreams()[UPSTREAMS_MAX as usize - 1].events[0], 1);
+        assert_eq!(batch.other_upstreams().events[0], 1);
+        assert_eq!(batch.other_upstreams().active_connections, 4);
+        assert_eq!(batch.other_upstreams().idle_connections, 6);
+    }
+
+    #[test]
+    fn a_seventh_status_code_goes_by_its_class() {
+        let mut recorder = Recorder::new(0);
+        recorder.set_series(layout(1, 1, 1, 0));
+        drop(recorder.take_batch(Instant::now()));
+        for status in [200, 201, 202, 203, 204, 404, 418, 200, 599, 600, 99] {
+            recorder.exchange(&finished(Some(0), Some(0), status));
+        }
+        let batch = recorder.take_batch(Instant::now());
+        let counts = statuses(&batch.routes()[0]);
+        assert_eq!(counts[0], (Status::Code(200), 2));
+        assert_eq!(counts[5], (Status::Code(404), 1));
+        let by_class = [
+            (Status::Class(0), 2),
+            (Status::Class(4), 1),
+            (Status::Class(5), 1),
+        ];
+        assert_eq!(counts[6..], by_class);
+        assert_eq!(counts.iter().map(|(_, count)| count).sum::<u32>(), 11);
+    }
+
+    #[test]
+    fn batches_come_back_and_the_steady_state_allocates_none() {
+        let mut recorder = Recorder::new(0);
+        recorder.set_series(layout(1, 1, 1, 0));
+        let now = Instant::now();
+        drop(recorder.take_batch(now));
+        recorder.exchange(&finished(Some(0), Some(0), 200));
+        let first = recorder.take_batch(now);
+        let address = std::ptr::from_ref(&*first);
+        first.give_back();
+        let second = recorder.take_batch(now);
+        assert!(!std::ptr::eq(&*second, address));
+        second.give_back();
+        let third = recorder.take_batch(now);
+        assert!(std::ptr::eq(&*third, address), "the first is used again");
+        assert!(
+            third.apis()[0].is_empty() && third.routes()[0].is_empty(),
+            "and it was cleared"
+        );
+    }
+
+    #[test]
+    fn a_batch_that_could_not_be_sent_is_counted_with_the_next() {
+        let start = Instant::now();
+        let mut recorder = Recorder::new(0);
+        recorder.set_series(layout(1, 1, 1, 1));
+        drop(recorder.take_batch(start));
+        drop(recorder.take_batch(start));
+        recorder.exchange(&finished(Some(0), Some(0), 200));
+        recorder.upstream(0, UpstreamEvent::Retry);
+        recorder.ring_turn(2, 3);
+        recorder.parked(Duration::from_millis(300));
+        let batch = recorder.take_batch(start + Duration::from_secs(1));
+        recorder.put_back(batch);
+        recorder.exchange(&finished(Some(0), Some(0), 200));
+        recorder.parked(Duration::from_millis(200));
+        let batch = recorder.take_batch(start + Duration::from_secs(2));
+        assert_eq!(batch.apis()[0].latency.len(), 2);
+        assert_eq!(batch.apis()[0].latency_us_sum, 4000);
+        assert_eq!(statuses(&batch.routes()[0]), [(Status::Code(200), 2)]);
+        assert_eq!(
+            batch.upstreams()[0].events[UpstreamEvent::Retry as usize],
+            1
+        );
+        assert_eq!(batch.shard.ring_completions, 3);
+        assert_eq!(batch.shard.wall, Duration::from_secs(2));
+        assert_eq!(batch.shard.parked, Duration::from_millis(500));
+    }
+
+    #[test]
+    fn a_change_of_layout_keeps_what_was_counted_under_the_old_names() {
+        let now = Instant::now();
+        let mut recorder = Recorder::new(0);
+        // One more than wait; the layout of a new recorder is the first to go.
+        for version in 1..=OLDER_MAX as u64 + 2 {
+            recorder.set_series(layout(version, 1, 1, 0));
+            recorder.exchange(&finished(Some(0), Some(0), 200));
+        }
+        let mut versions = Vec::new();
+        let mut nameless = 0;
+        while recorder.has_older() {
+            let batch = recorder.take_batch(now);
+            assert_eq!(batch.apis()[0].latency.len(), 1);
+            versions.push(batch.layout.version);
+            nameless += batch.other_apis().latency.len();
+        }
+        let batch = recorder.take_batch(now);
+        versions.push(batch.layout.version);
+        nameless += batch.other_apis().latency.len();
+        assert_eq!(
+            versions,
+            [2, 3, 4, 5, 6],
+            "oldest first, and the newest last"
+        );
+        assert_eq!(
+            nameless, 1,
+            "version 1 had to make room and kept its count, not its name"
+        );
+        let other = statuses(&batch.other_apis().other_routes);
+        assert_eq!(other, [(Status::Code(200), 1)]);
+    }
+
+    #[test]
+    fn the_same_layout_again_changes_nothing() {
+        let mut recorder = Recorder::new(0);
+        recorder.set_series(layout(1, 1, 1, 0));
+        drop(recorder.take_batch(Instant::now()));
+        recorder.set_series(layout(1, 1, 1, 0));
+        assert!(!recorder.has_older());
+    }
+
+    #[test]
+    fn open_connections_are_a_gauge_and_survive_batches() {
+        let mut recorder = Recorder::new(0);
+        recorder.connection_opened(ConnectionKind::Tls);
+        recorder.connection_opened(ConnectionKind::Tls);
+        recorder.connection_closed(ConnectionKind::Tls);
+        recorder.connection_closed(ConnectionKind::Plain);
+        let tls = ConnectionKind::Tls as usize;
+        let first = recorder.take_batch(Instant::now());
+        assert_eq!(
+            (
+                first.shard.connections[tls].opened,
+                first.shard.connections[tls].open
+            ),
+            (2, 1)
+        );
+        let second = recorder.take_batch(Instant::now());
+        assert_eq!(
+            (
+                second.shard.connections[tls].opened,
+                second.shard.connections[tls].open
+            ),
+            (0, 1)
+        );
+        assert_eq!(
+            second.shard.connections[ConnectionKind::Plain as usize].open,
+            0
+        );
+    }
+
+    #[test]
+    fn latencies_are_clamped_to_what_is_told_apart() {
+        assert_eq!(microseconds(Duration::ZERO), 1);
+        assert_eq!(microseconds(Duration::from_nanos(1999)), 1);
+        assert_eq!(microseconds(Duration::from_micros(2)), 2);
+        assert_eq!(microseconds(Duration::MAX), LATENCY_US_MAX);
+    }
 }

@@ -34,7 +34,12 @@ pub struct LogBatch {
 impl LogBatch {
     /// A batch that no shard waits for.
     pub fn new(destination: u32, lines: Vec<u8>, count: u32) -> Self {
-        Self { destination, lines, count, home: None }
+        Self {
+            destination,
+            lines,
+            count,
+            home: None,
+        }
     }
 }
 
@@ -67,7 +72,15 @@ impl LogBuffer {
     /// An empty buffer for the destination of that [`super::Destination::id`].
     pub fn new(destination: u32) -> Self {
         let (home, spare) = sync_channel(SPARE_MAX);
-        Self { destination, lines: Vec::new(), count: 0, oldest: None, dropped: 0, spare, home }
+        Self {
+            destination,
+            lines: Vec::new(),
+            count: 0,
+            oldest: None,
+            dropped: 0,
+            spare,
+            home,
+        }
     }
 
     /// [`super::Destination::id`].
@@ -133,5 +146,91 @@ impl LogBuffer {
     /// Lines lost since this was last asked, for [`crate::telemetry::Recorder::log_lines_dropped`].
     pub fn take_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(buffer: &mut LogBuffer, now: Instant, text: &[u8]) {
+        buffer.append(now, |out| {
+            out.extend_from_slice(text);
+            out.push(b'\n');
+        });
+    }
+
+    #[test]
+    fn a_batch_is_due_when_full_and_when_old_and_not_before() {
+        let start = Instant::now();
+        let mut buffer = LogBuffer::new(7);
+        assert!(
+            !buffer.is_due(start + 10 * BATCH_AGE),
+            "there is nothing to send"
+        );
+        assert_eq!(buffer.due_at(), None);
+
+        line(&mut buffer, start, b"one");
+        line(&mut buffer, start + BATCH_AGE / 2, b"two");
+        assert_eq!(buffer.due_at(), Some(start + BATCH_AGE));
+        assert!(
+            buffer
+                .take_due(start + BATCH_AGE - Duration::from_nanos(1))
+                .is_none()
+        );
+        let batch = buffer.take_due(start + BATCH_AGE).unwrap();
+        assert_eq!((batch.destination, batch.count), (7, 2));
+        assert_eq!(batch.lines, b"one\ntwo\n");
+        assert!(buffer.take().is_none());
+
+        line(&mut buffer, start, &[b'x'; BATCH_BYTES - 2]);
+        assert!(!buffer.is_due(start), "one byte less than full");
+        line(&mut buffer, start, b"");
+        assert!(buffer.is_due(start));
+    }
+
+    #[test]
+    fn memory_comes_back_and_is_used_again() {
+        let now = Instant::now();
+        let mut buffer = LogBuffer::new(0);
+        line(&mut buffer, now, b"first");
+        let batch = buffer.take().unwrap();
+        let memory = batch.lines.as_ptr();
+        drop(batch);
+        line(&mut buffer, now, b"second");
+        assert_eq!(buffer.lines.as_ptr(), memory);
+        assert_eq!(buffer.lines, b"second\n");
+    }
+
+    #[test]
+    fn memory_that_grew_too_much_is_not_kept() {
+        let now = Instant::now();
+        let mut buffer = LogBuffer::new(0);
+        line(&mut buffer, now, &vec![b'x'; 2 * KEPT_BYTES_MAX]);
+        drop(buffer.take());
+        line(&mut buffer, now, b"");
+        assert!(buffer.lines.capacity() <= KEPT_BYTES_MAX);
+    }
+
+    #[test]
+    fn lines_of_a_batch_that_finds_no_room_are_counted() {
+        let now = Instant::now();
+        let mut buffer = LogBuffer::new(0);
+        for _ in 0..3 {
+            line(&mut buffer, now, b"x");
+        }
+        let batch = buffer.take().unwrap();
+        buffer.drop_batch(batch);
+        assert_eq!(buffer.take_dropped(), 3);
+        assert_eq!(buffer.take_dropped(), 0);
+    }
+
+    #[test]
+    fn a_batch_outlives_its_shard() {
+        let mut buffer = LogBuffer::new(0);
+        line(&mut buffer, Instant::now(), b"last words");
+        let batch = buffer.take().unwrap();
+        drop(buffer);
+        assert_eq!(batch.lines, b"last words\n");
     }
 }

@@ -27,9 +27,9 @@ impl Destination {
     /// pairs; [`super::Writer`] notices and refuses the second.
     pub fn id(&self) -> u32 {
         // FNV-1a, 32 bits: fixed for ever, unlike the standard library's hasher.
-        self.to_string()
-            .bytes()
-            .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+        self.to_string().bytes().fold(0x811c_9dc5, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        })
     }
 }
 
@@ -43,5 +43,23 @@ impl fmt::Display for Destination {
             Self::SyslogUnix(path) => write!(out, "syslog+unix:{}", path.display()),
             Self::SyslogUdp(address) => write!(out, "syslog+udp:{address}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_depends_on_the_destination_alone() {
+        // Pinned: a process that takes over from another during an upgrade must agree with it.
+        assert_eq!(Destination::Stdout.id(), 0x3b7f_5ca6);
+        let file = |path: &str| Destination::File(path.into());
+        assert_eq!(file("/var/log/a").id(), file("/var/log/a").id());
+        assert_ne!(file("/var/log/a").id(), file("/var/log/b").id());
+        assert_ne!(
+            file("/dev/log").id(),
+            Destination::SyslogUnix("/dev/log".into()).id()
+        );
     }
 }

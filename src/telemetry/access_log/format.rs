@@ -2,10 +2,9 @@
 //! variables, so that writing a line is a walk over them without allocation.
 
 use std::fmt;
-use std::time::Duration;
 
-use super::escape::push_escaped;
 use super::facts::Facts;
+use super::value::push_value;
 use super::variables::{self, Variable};
 
 /// Amazon's limit for a format, bytes ("Set up access logging": 3 KB).
@@ -105,7 +104,9 @@ pub enum FormatProblemKind {
 }
 
 fn did_you_mean(suggestion: Option<&str>) -> String {
-    suggestion.map_or_else(String::new, |name| format!("; did you mean `$context.{name}`?"))
+    suggestion.map_or_else(String::new, |name| {
+        format!("; did you mean `$context.{name}`?")
+    })
 }
 
 impl Format {
@@ -119,8 +120,9 @@ impl Format {
             let bytes = text.len();
             return Err(problem(0, bytes, FormatProblemKind::TooLong { bytes }));
         }
-        if let Some((at, character)) =
-            text.char_indices().find(|(_, character)| character.is_control() && *character != '\t')
+        if let Some((at, character)) = text
+            .char_indices()
+            .find(|(_, character)| character.is_control() && *character != '\t')
         {
             let kind = match character {
                 '\n' | '\r' => FormatProblemKind::LineBreak,
@@ -150,12 +152,17 @@ impl Format {
         }
 
         let has_id = pieces.iter().any(|piece| {
-            matches!(piece, Piece::Variable(_, Variable::RequestId | Variable::ExtendedRequestId))
+            matches!(
+                piece,
+                Piece::Variable(_, Variable::RequestId | Variable::ExtendedRequestId)
+            )
         });
         if !has_id {
             return Err(problem(0, text.len(), FormatProblemKind::NoRequestId));
         }
-        Ok(Self { pieces: pieces.into() })
+        Ok(Self {
+            pieces: pieces.into(),
+        })
     }
 
     /// Appends one line, with its line feed. Allocates only when `out` has to grow.
@@ -163,7 +170,7 @@ impl Format {
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(text) => out.extend_from_slice(text.as_bytes()),
-                Piece::Variable(_, variable) => write_variable(*variable, facts, out),
+                Piece::Variable(_, variable) => push_value(out, *variable, facts),
             }
         }
         out.push(b'\n');
@@ -202,11 +209,17 @@ fn variable_at(text: &str, dollar: usize) -> Result<Option<(&str, Variable)>, Fo
         }
     }
     if rest.starts_with("${context") {
-        return Err(problem(dollar, "${context".len(), FormatProblemKind::Braces));
+        return Err(problem(
+            dollar,
+            "${context".len(),
+            FormatProblemKind::Braces,
+        ));
     }
     let name = &rest[1..1 + variables::name_length(&rest[1..])];
     if name.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        let kind = FormatProblemKind::NotContext { name: name.to_owned() };
+        let kind = FormatProblemKind::NotContext {
+            name: name.to_owned(),
+        };
         return Err(problem(dollar, 1 + name.len(), kind));
     }
     Ok(None)
@@ -216,146 +229,319 @@ fn problem(at: usize, length: usize, kind: FormatProblemKind) -> FormatProblem {
     FormatProblem { at, length, kind }
 }
 
-fn write_variable(variable: Variable, facts: &Facts<'_>, out: &mut Vec<u8>) {
-    let text: &[u8] = match variable {
-        Variable::Unavailable => b"",
-        Variable::AccountId => facts.account_id.as_bytes(),
-        Variable::ApiId => facts.api_id.as_bytes(),
-        Variable::BasePathMatched => facts.base_path_matched.as_bytes(),
-        Variable::CipherSuite => facts.cipher_suite.as_bytes(),
-        Variable::DeploymentId => facts.deployment_id.as_bytes(),
-        Variable::DomainName => facts.domain_name,
-        Variable::DomainPrefix => first_label(facts.domain_name),
-        Variable::EndpointType => facts.endpoint_type.as_bytes(),
-        Variable::ErrorMessage => facts.error_message.as_bytes(),
-        Variable::ErrorResponseType => facts.error_response_type.as_bytes(),
-        Variable::ExtendedRequestId => facts.extended_request_id.as_bytes(),
-        Variable::HttpMethod => facts.http_method,
-        Variable::IntegrationError => facts.integration_error.as_bytes(),
-        Variable::IntegrationRequestId => facts.integration_request_id,
-        Variable::IntegrationRequestId2 => facts.integration_request_id_2,
-        Variable::Path => facts.path,
-        Variable::Protocol => facts.protocol.as_bytes(),
-        Variable::RequestId => facts.request_id.as_bytes(),
-        Variable::ResourceId => facts.resource_id.as_bytes(),
-        Variable::ResourcePath => facts.resource_path.as_bytes(),
-        Variable::ResponseTransferMode => facts.response_transfer_mode.as_bytes(),
-        Variable::RouteKey => facts.route_key.as_bytes(),
-        Variable::SourceIp => facts.source_ip.as_bytes(),
-        Variable::Stage => facts.stage.as_bytes(),
-        Variable::TlsVersion => facts.tls_version.as_bytes(),
-        Variable::UserAgent => facts.user_agent,
-        Variable::XrayTraceId => facts.xray_trace_id.as_bytes(),
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-        Variable::ErrorMessageString => {
-            if facts.error_message.is_empty() {
-                b""
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FACTS: Facts<'static> = Facts {
+        account_id: "000000000000",
+        api_id: "a1b2c3d4e5",
+        stage: "$default",
+        deployment_id: "",
+        resource_id: "",
+        resource_path: "/products/{id}",
+        route_key: "GET /products/{id}",
+        request_id: "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+        extended_request_id: "VwjwNFuUIAMFrRA=",
+        xray_trace_id: "",
+        http_method: b"GET",
+        path: b"/v1/products/7",
+        protocol: "HTTP/1.1",
+        domain_name: b"shop.example.com",
+        source_ip: "192.0.2.1",
+        user_agent: b"curl/8.0 \"quoted\"",
+        base_path_matched: "v1",
+        endpoint_type: "REGIONAL",
+        tls_version: "TLSv1.3",
+        cipher_suite: "TLS_AES_128_GCM_SHA256",
+        // 2024-02-29T23:59:58.765Z
+        request_time: Duration::from_millis(1_709_251_198_765),
+        status: 200,
+        response_length: 27,
+        response_latency: Duration::from_micros(12_999),
+        data_processed: Some(27),
+        integration_status: Some(201),
+        function_status: None,
+        integration_latency: Some(Duration::from_micros(11_001)),
+        integration_error: "",
+        integration_request_id: b"",
+        integration_request_id_2: b"",
+        response_transfer_mode: "STREAMED",
+        time_to_all_headers: None,
+        time_to_first_content: None,
+        error_message: "",
+        error_response_type: "",
+    };
+
+    fn line(format: &str, facts: &Facts<'_>) -> String {
+        let format = Format::parse(&format!("{format}$context.requestId")).unwrap();
+        let mut out = Vec::new();
+        format.write(facts, &mut out);
+        let line = String::from_utf8(out).unwrap();
+        let end = format!(
+            "{}\n",
+            if facts.request_id.is_empty() {
+                "-"
             } else {
-                out.push(b'"');
-                push_escaped(out, facts.error_message.as_bytes());
-                out.push(b'"');
-                return;
+                facts.request_id
+            }
+        );
+        line.strip_suffix(&end).unwrap().to_owned()
+    }
+
+    fn kind(text: &str) -> FormatProblemKind {
+        Format::parse(text).unwrap_err().kind
+    }
+
+    #[test]
+    fn the_presets_print_what_amazons_examples_print() {
+        let mut out = Vec::new();
+        Format::parse("clf").unwrap().write(&FACTS, &mut out);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "192.0.2.1 - - [29/Feb/2024:23:59:58 +0000]\"GET /products/{id} HTTP/1.1\" 200 27 \
+             c6af9ac6-7b61-11e6-9a41-93e8deadbeef VwjwNFuUIAMFrRA=\n"
+        );
+        let mut out = Vec::new();
+        Format::parse("json").unwrap().write(&FACTS, &mut out);
+        let record: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(record["ip"], "192.0.2.1");
+        assert_eq!(record["user"], "-");
+        assert_eq!(record["status"], "200");
+        assert_eq!(record["requestTime"], "29/Feb/2024:23:59:58 +0000");
+        assert_eq!(record.as_object().unwrap().len(), 11);
+    }
+
+    #[test]
+    fn every_available_variable_prints_its_fact() {
+        let with_error = Facts {
+            error_message: "say \"no\"",
+            error_response_type: "ACCESS_DENIED",
+            integration_error: "refused",
+            integration_request_id: b"r-1",
+            integration_request_id_2: b"r-2",
+            time_to_all_headers: Some(Duration::from_millis(3)),
+            time_to_first_content: Some(Duration::from_millis(4)),
+            deployment_id: "d1",
+            resource_id: "r1",
+            xray_trace_id: "Root=1-0-0",
+            function_status: Some(418),
+            ..FACTS
+        };
+        for (name, expected) in [
+            ("accountId", "000000000000"),
+            ("apiId", "a1b2c3d4e5"),
+            ("awsEndpointRequestId", "r-1"),
+            ("awsEndpointRequestId2", "r-2"),
+            ("cipherSuite", "TLS_AES_128_GCM_SHA256"),
+            ("customDomain.basePathMatched", "v1"),
+            ("dataProcessed", "27"),
+            ("deploymentId", "d1"),
+            ("domainName", "shop.example.com"),
+            ("domainPrefix", "shop"),
+            ("endpointType", "REGIONAL"),
+            ("error.message", r#"say \"no\""#),
+            ("error.messageString", r#""say \"no\"""#),
+            ("error.responseType", "ACCESS_DENIED"),
+            ("extendedRequestId", "VwjwNFuUIAMFrRA="),
+            ("httpMethod", "GET"),
+            ("identity.sourceIp", "192.0.2.1"),
+            ("identity.userAgent", r#"curl/8.0 \"quoted\""#),
+            ("integration.error", "refused"),
+            ("integration.integrationStatus", "201"),
+            ("integration.latency", "11"),
+            ("integration.requestId", "r-1"),
+            ("integration.responseTransferMode", "STREAMED"),
+            ("integration.status", "418"),
+            ("integration.timeToAllHeaders", "3"),
+            ("integration.timeToFirstContent", "4"),
+            ("integrationErrorMessage", "refused"),
+            ("integrationLatency", "11"),
+            ("integrationStatus", "201"),
+            ("path", "/v1/products/7"),
+            ("protocol", "HTTP/1.1"),
+            ("requestId", "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"),
+            ("requestTime", "29/Feb/2024:23:59:58 +0000"),
+            ("requestTimeEpoch", "1709251198765"),
+            ("resourceId", "r1"),
+            ("resourcePath", "/products/{id}"),
+            ("responseLatency", "12"),
+            ("responseLength", "27"),
+            ("routeKey", "GET /products/{id}"),
+            ("stage", "$default"),
+            ("status", "200"),
+            ("tlsVersion", "TLSv1.3"),
+            ("xrayTraceId", "Root=1-0-0"),
+        ] {
+            let found = line(&format!("$context.{name} "), &with_error);
+            assert_eq!(found, format!("{expected} "), "{name}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_not_known_prints_a_hyphen() {
+        let always = [
+            "requestTime",
+            "requestTimeEpoch",
+            "responseLatency",
+            "responseLength",
+        ];
+        for (name, _) in variables::NAMED {
+            let expected = match *name {
+                "requestTime" => "01/Jan/1970:00:00:00 +0000",
+                name if always.contains(&name) => "0",
+                _ => "-",
+            };
+            let found = line(&format!("$context.{name} "), &Facts::default());
+            assert_eq!(found, format!("{expected} "), "{name}");
+        }
+        assert_eq!(
+            line("$context.authorizer.tenant $context.waf.status ", &FACTS),
+            "- - "
+        );
+    }
+
+    #[test]
+    fn dollars_and_dots_that_are_no_variable_stay() {
+        assert_eq!(
+            line("5$ $$ $1 $ ($context.status). $context.stage: ", &FACTS),
+            "5$ $$ $1 $ (200). $default: "
+        );
+    }
+
+    #[test]
+    fn a_wrong_format_is_refused_with_its_place_and_a_way_out() {
+        let problem = Format::parse("$context.requestId $context.responseLatncy!").unwrap_err();
+        assert_eq!(
+            (problem.at, problem.length),
+            (19, "$context.responseLatncy".len())
+        );
+        assert_eq!(
+            problem.to_string(),
+            "unknown variable `$context.responseLatncy`; did you mean `$context.responseLatency`?"
+        );
+        assert_eq!(
+            kind("$context.weather $context.requestId").to_string(),
+            "unknown variable `$context.weather`"
+        );
+        assert_eq!(
+            kind("$context.requestId $stageVariables.x").to_string(),
+            "unknown variable `$stageVariables.x`; an access log knows only `$context.` and a name, \
+             such as `$context.requestId`"
+        );
+        for (text, name) in [
+            ("$context", "context"),
+            ("$context.", "context"),
+            ("$contxt.x", "contxt.x"),
+        ] {
+            let name = name.to_owned();
+            assert_eq!(kind(text), FormatProblemKind::NotContext { name });
+        }
+        assert_eq!(kind("${context.requestId}"), FormatProblemKind::Braces);
+        assert_eq!(kind("$context.requestId\n"), FormatProblemKind::LineBreak);
+        assert_eq!(kind("a\r$context.requestId"), FormatProblemKind::LineBreak);
+        assert_eq!(
+            kind("$context.requestId \x1b").to_string(),
+            "a log format has no control characters but tab, found U+001B"
+        );
+        assert!(Format::parse("$context.requestId\t$context.status").is_ok());
+        assert_eq!(
+            kind("$context.status").to_string(),
+            "a log format must contain `$context.requestId` or `$context.extendedRequestId`"
+        );
+        assert_eq!(kind(""), FormatProblemKind::NoRequestId);
+        assert!(Format::parse("$context.extendedRequestId").is_ok());
+    }
+
+    #[test]
+    fn three_kilobytes_are_allowed_and_one_byte_more_is_not() {
+        let id = "$context.requestId ";
+        let longest = format!("{id}{}", "x".repeat(FORMAT_BYTES_MAX - id.len()));
+        assert!(Format::parse(&longest).is_ok());
+        let bytes = FORMAT_BYTES_MAX + 1;
+        assert_eq!(
+            kind(&format!("{longest}x")),
+            FormatProblemKind::TooLong { bytes }
+        );
+    }
+
+    #[test]
+    fn writing_into_a_buffer_with_room_does_not_move_it() {
+        let mut out = Vec::with_capacity(4096);
+        let before = (out.as_ptr(), out.capacity());
+        Format::parse("json").unwrap().write(&FACTS, &mut out);
+        assert_eq!((out.as_ptr(), out.capacity()), before);
+    }
+
+    fn any_format() -> impl Strategy<Value = String> {
+        let names =
+            prop::sample::select(variables::NAMED).prop_map(|(name, _)| format!("$context.{name}"));
+        let piece = prop_oneof![
+            3 => names,
+            1 => "[a-zA-Z_]{1,8}".prop_map(|key| format!("$context.authorizer.{key}")),
+            4 => "[ -~&&[^$]]{0,12}",
+            1 => "[$][0-9 .]?",
+        ];
+        prop::collection::vec(piece, 0..12)
+            .prop_map(|pieces| pieces.concat() + " $context.requestId")
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic_and_problems_lie_within(text: String) {
+            if let Err(problem) = Format::parse(&text) {
+                prop_assert!(text.get(problem.at..problem.at + problem.length).is_some());
             }
         }
-        Variable::RequestTime => return push_clf_time(out, facts.request_time),
-        Variable::RequestTimeEpoch => return push_milliseconds(out, facts.request_time),
-        Variable::ResponseLatency => return push_milliseconds(out, facts.response_latency),
-        Variable::ResponseLength => return push_number(out, facts.response_length),
-        Variable::Status => match facts.status {
-            0 => b"",
-            status => return push_number(out, status.into()),
-        },
-        Variable::DataProcessed => match facts.data_processed {
-            None => b"",
-            Some(bytes) => return push_number(out, bytes),
-        },
-        Variable::IntegrationStatus => match facts.integration_status {
-            None => b"",
-            Some(status) => return push_number(out, status.into()),
-        },
-        Variable::FunctionStatus => match facts.function_status.or(facts.integration_status) {
-            None => b"",
-            Some(status) => return push_number(out, status.into()),
-        },
-        Variable::IntegrationLatency => match facts.integration_latency {
-            None => b"",
-            Some(latency) => return push_milliseconds(out, latency),
-        },
-        Variable::TimeToAllHeaders => match facts.time_to_all_headers {
-            None => b"",
-            Some(latency) => return push_milliseconds(out, latency),
-        },
-        Variable::TimeToFirstContent => match facts.time_to_first_content {
-            None => b"",
-            Some(latency) => return push_milliseconds(out, latency),
-        },
-    };
-    if text.is_empty() {
-        out.push(b'-');
-    } else {
-        push_escaped(out, text);
-    }
-}
 
-fn first_label(domain_name: &[u8]) -> &[u8] {
-    let end = memchr::memchr(b'.', domain_name).unwrap_or(domain_name.len());
-    &domain_name[..end]
-}
+        #[test]
+        fn variable_like_texts_do_not_either(text in "[$]?([$]context[.]?|[{}]|[a-z.:-]{0,9}|requestId|authorizer[.]claims[.]){0,6}") {
+            let _ = Format::parse(&text);
+        }
 
-fn push_number(out: &mut Vec<u8>, mut number: u64) {
-    // u64::MAX has 20 digits.
-    let mut digits = [b'0'; 20];
-    let mut from = digits.len();
-    loop {
-        from -= 1;
-        digits[from] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
+        #[test]
+        fn a_format_prints_as_it_was_written(text in any_format()) {
+            if let Ok(format) = Format::parse(&text) {
+                prop_assert_eq!(format.to_string(), text.clone());
+                prop_assert_eq!(Format::parse(&format.to_string()), Ok(format));
+            }
+        }
+
+        /// Whatever a client sends, it is one line, it is valid JSON, and it says what was sent.
+        #[test]
+        fn a_client_cannot_forge_or_break_a_record(
+            path: Vec<u8>, user_agent: Vec<u8>, method: Vec<u8>, host: Vec<u8>,
+        ) {
+            let format = Format::parse(
+                r#"{"id":"$context.requestId","path":"$context.path","agent":"$context.identity.userAgent","method":"$context.httpMethod","host":"$context.domainName","prefix":"$context.domainPrefix"}"#,
+            ).unwrap();
+            let facts = Facts {
+                path: &path,
+                user_agent: &user_agent,
+                http_method: &method,
+                domain_name: &host,
+                ..FACTS
+            };
+            let mut out = Vec::new();
+            format.write(&facts, &mut out);
+            prop_assert_eq!(out.iter().filter(|&&byte| byte == b'\n' || byte == b'\r').count(), 1);
+            let record: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            for (name, sent) in [("path", &path), ("agent", &user_agent), ("method", &method), ("host", &host)] {
+                let expected = if sent.is_empty() { "-".into() } else { String::from_utf8_lossy(sent) };
+                prop_assert_eq!(record[name].as_str(), Some(&*expected));
+            }
+            for preset in ["json", "clf"] {
+                let mut out = Vec::new();
+                Format::parse(preset).unwrap().write(&facts, &mut out);
+                prop_assert_eq!(memchr::memchr_iter(b'\n', &out).count(), 1);
+                if preset == "json" {
+                    prop_assert!(serde_json::from_slice::<serde_json::Value>(&out).is_ok());
+                }
+            }
         }
     }
-    out.extend_from_slice(&digits[from..]);
-}
-
-fn push_milliseconds(out: &mut Vec<u8>, duration: Duration) {
-    let milliseconds =
-        duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()));
-    push_number(out, milliseconds);
-}
-
-/// `dd/Mon/yyyy:HH:MM:SS +0000`, always UTC as Amazon's. By hand, because it is in nearly every line
-/// and a time library's formatter costs ten times as much.
-fn push_clf_time(out: &mut Vec<u8>, since_epoch: Duration) {
-    const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    let seconds = since_epoch.as_secs();
-    let (year, month, day) = civil_date(seconds / 86_400);
-    let second = seconds % 86_400;
-    let two = |number: u64| [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8];
-    let mut text = *b"00/Jan/0000:00:00:00 +0000";
-    text[0..2].copy_from_slice(&two(day));
-    let from = 3 * (month as usize - 1);
-    text[3..6].copy_from_slice(&MONTHS[from..from + 3]);
-    text[7..9].copy_from_slice(&two(year / 100));
-    text[9..11].copy_from_slice(&two(year));
-    text[12..14].copy_from_slice(&two(second / 3600));
-    text[15..17].copy_from_slice(&two(second / 60 % 60));
-    text[18..20].copy_from_slice(&two(second % 60));
-    out.extend_from_slice(&text);
-}
-
-/// Year, month (1-12) and day (1-31) of a day since 1970-01-01 in the Gregorian calendar. Years are
-/// counted from March, so that the leap day is the last, in cycles of 400 years of 146 097 days.
-fn civil_date(days_since_epoch: u64) -> (u64, u64, u64) {
-    let day = days_since_epoch + 719_468; // since 0000-03-01
-    let cycle = day / 146_097;
-    let day_of_cycle = day % 146_097;
-    let year_of_cycle =
-        (day_of_cycle - day_of_cycle / 1460 + day_of_cycle / 36_524 - day_of_cycle / 146_096) / 365;
-    let day_of_year =
-        day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day_of_month = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = cycle * 400 + year_of_cycle + u64::from(month <= 2);
-    (year, month, day_of_month)
 }

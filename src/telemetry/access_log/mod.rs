@@ -12,6 +12,7 @@
 pub mod variables;
 pub mod facts;
 mod escape;
+mod value;
 pub mod format;
 pub mod buffer;
 pub mod destination;

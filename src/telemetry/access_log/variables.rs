@@ -135,9 +135,18 @@ pub const NAMED: &[(&str, Variable)] = &[
     ("identity.clientCert.issuerDN", Variable::Unavailable),
     ("identity.clientCert.serialNumber", Variable::Unavailable),
     ("identity.clientCert.subjectDN", Variable::Unavailable),
-    ("identity.clientCert.validity.notAfter", Variable::Unavailable),
-    ("identity.clientCert.validity.notBefore", Variable::Unavailable),
-    ("identity.cognitoAuthenticationProvider", Variable::Unavailable),
+    (
+        "identity.clientCert.validity.notAfter",
+        Variable::Unavailable,
+    ),
+    (
+        "identity.clientCert.validity.notBefore",
+        Variable::Unavailable,
+    ),
+    (
+        "identity.cognitoAuthenticationProvider",
+        Variable::Unavailable,
+    ),
     ("identity.cognitoAuthenticationType", Variable::Unavailable),
     ("identity.cognitoIdentityId", Variable::Unavailable),
     ("identity.cognitoIdentityPoolId", Variable::Unavailable),
@@ -152,10 +161,16 @@ pub const NAMED: &[(&str, Variable)] = &[
     ("integration.integrationStatus", Variable::IntegrationStatus),
     ("integration.latency", Variable::IntegrationLatency),
     ("integration.requestId", Variable::IntegrationRequestId),
-    ("integration.responseTransferMode", Variable::ResponseTransferMode),
+    (
+        "integration.responseTransferMode",
+        Variable::ResponseTransferMode,
+    ),
     ("integration.status", Variable::FunctionStatus),
     ("integration.timeToAllHeaders", Variable::TimeToAllHeaders),
-    ("integration.timeToFirstContent", Variable::TimeToFirstContent),
+    (
+        "integration.timeToFirstContent",
+        Variable::TimeToFirstContent,
+    ),
     ("integrationErrorMessage", Variable::IntegrationError),
     ("integrationLatency", Variable::IntegrationLatency),
     ("integrationStatus", Variable::IntegrationStatus),
@@ -213,7 +228,9 @@ pub fn find(name: &str) -> Option<Variable> {
 pub fn name_length(text: &str) -> usize {
     let bytes = text.as_bytes();
     let is_word = |index: usize| {
-        bytes.get(index).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        bytes
+            .get(index)
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
     };
     let mut length = 0;
     while length < bytes.len() {
@@ -259,14 +276,27 @@ mod tests {
 
     #[test]
     fn names_are_sorted_and_found() {
-        assert!(NAMED.is_sorted_by(|one, next| one.0 < next.0), "for the binary search");
+        assert!(
+            NAMED.is_sorted_by(|one, next| one.0 < next.0),
+            "for the binary search"
+        );
         for (name, variable) in NAMED {
             assert_eq!(find(name), Some(*variable));
             assert_eq!(name_length(name), name.len(), "{name}");
         }
-        assert_eq!(find("authorizer.claims.custom:role"), Some(Variable::Unavailable));
+        assert_eq!(
+            find("authorizer.claims.custom:role"),
+            Some(Variable::Unavailable)
+        );
         assert_eq!(find("authorizer.tenant"), Some(Variable::Unavailable));
-        for unknown in ["", "authorizer.", "requestid", "requestOverride.header.", "x", "error"] {
+        for unknown in [
+            "",
+            "authorizer.",
+            "requestid",
+            "requestOverride.header.",
+            "x",
+            "error",
+        ] {
             assert_eq!(find(unknown), None, "{unknown}");
         }
     }
@@ -279,9 +309,15 @@ mod tests {
             ("status:1", "status"),
             ("status..x", "status"),
             ("error.message\"", "error.message"),
-            ("authorizer.claims.cognito:groups:", "authorizer.claims.cognito:groups"),
+            (
+                "authorizer.claims.cognito:groups:",
+                "authorizer.claims.cognito:groups",
+            ),
             ("authorizer.tenant-1", "authorizer.tenant"),
-            ("requestOverride.header.X-Tenant-", "requestOverride.header.X-Tenant"),
+            (
+                "requestOverride.header.X-Tenant-",
+                "requestOverride.header.X-Tenant",
+            ),
             (".status", ""),
             ("", ""),
         ] {
@@ -295,5 +331,20 @@ mod tests {
         assert_eq!(nearest("identity.sourceIP"), Some("identity.sourceIp"));
         assert_eq!(nearest("responseLatncy"), Some("responseLatency"));
         assert_eq!(nearest("weather"), None);
+    }
+
+    #[test]
+    fn the_page_explains_every_variable_that_has_a_value() {
+        let page = include_str!("../../../docs/access-logs.md");
+        let on_page: Vec<&str> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `$context.")?.split('`').next())
+            .collect();
+        let available: Vec<&str> = NAMED
+            .iter()
+            .filter(|(_, variable)| *variable != Variable::Unavailable)
+            .map(|(name, _)| *name)
+            .collect();
+        assert_eq!(on_page, available);
     }
 }
