@@ -21,6 +21,7 @@ mod peers;
 mod random;
 mod ring;
 mod trace;
+mod shard;
 mod toy;
 mod weather;
 mod world;

@@ -67,6 +67,8 @@ pub(crate) struct Setup {
     pub(crate) listeners: Vec<(Socket, SocketAddr)>,
     /// Where the back ends listen.
     pub(crate) back_ends: Vec<SocketAddr>,
+    /// Connections to all back ends together.
+    pub(crate) connections_max: usize,
     /// For what is drawn per world beyond the weather.
     pub(crate) random: Random,
 }
@@ -164,7 +166,12 @@ impl<S: Subject> World<S> {
                 BackEnd::new(address, &mut network, clock.clone(), random, trace.clone())
             })
             .collect();
+        // Too few connections make requests wait, and some of them too long.
+        let connections_max = if faultless { 64 } else { *random.pick(&[1, 2, 4, 64]) };
+        let mut ledger = Ledger::new(ATTEMPTS + 1);
+        ledger.faults += u64::from(connections_max < 64);
         let setup = Setup {
+            connections_max,
             back_ends: back_ends.iter().map(BackEnd::address).collect(),
             random: random.fork(),
             listeners,
@@ -190,7 +197,7 @@ impl<S: Subject> World<S> {
             random,
             trace,
             network,
-            ledger: Ledger::new(ATTEMPTS + 1),
+            ledger,
             clients,
             back_ends,
             expected,
@@ -337,7 +344,8 @@ impl<S: Subject> World<S> {
 
     fn describe(&self) -> String {
         let mut lines = self.subject.ring().describe();
-        lines += &format!("open for clients: {:?}\n", self.subject.open_for_clients());
+        let open = self.subject.open_for_clients().unwrap_or_default();
+        lines += &format!("open for clients: {open}\n");
         lines += &format!(
             "next deadline in {:?}\n",
             self.subject.next_deadline().map(|at| at.saturating_duration_since(self.clock.now()))

@@ -72,6 +72,19 @@ pub struct Snapshot {
     pub access_logs: Vec<AccessLog>,
 }
 
+impl AccessLog {
+    /// Where lines go, in telemetry's words.
+    pub fn writer_destination(&self) -> Destination {
+        match &self.destination {
+            AccessLogDestination::Stdout => Destination::Stdout,
+            AccessLogDestination::Stderr => Destination::Stderr,
+            AccessLogDestination::File(path) => Destination::File(path.clone()),
+            AccessLogDestination::SyslogUnix(path) => Destination::SyslogUnix(path.clone()),
+            AccessLogDestination::SyslogUdp(address) => Destination::SyslogUdp(*address),
+        }
+    }
+}
+
 impl Snapshot {
     /// The API that a request belongs to, and how many bytes of base path to strip from its path.
     ///

@@ -174,6 +174,13 @@ impl SimRing {
         lines
     }
 
+    fn pool(&self, group: BufferGroup) -> &Rc<Pool> {
+        match group {
+            BufferGroup::Client => &self.client_pool,
+            BufferGroup::Upstream => &self.upstream_pool,
+        }
+    }
+
     fn open(&mut self, what: What) -> Socket {
         let number = self.free.pop_first().unwrap_or_else(|| {
             self.next_number += 1;
@@ -381,6 +388,11 @@ impl Ring for SimRing {
             assert_eq!(send.id, said, "close of {socket:?} names its send");
         }
         found.close = Some(Closing { token, how });
+    }
+
+    fn has_buffers(&self, group: BufferGroup) -> bool {
+        let pool = self.pool(group);
+        pool.lent() < pool.count()
     }
 
     fn peer_address(&mut self, socket: Socket) -> Option<SocketAddr> {

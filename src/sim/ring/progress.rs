@@ -2,7 +2,7 @@
 
 use super::socket::{Closing, Key, Operation, Receive, Send, What};
 use super::{CANCELLED, CONNECTION_ABORTED, PER_TURN_MAX, SimRing, TOO_MANY_FILES};
-use crate::ring::{BufferGroup, Close, Completion, Outgoing, Received, Token};
+use crate::ring::{Close, Completion, Outgoing, Received, Token};
 use crate::sim::network::{End, Listener, Read};
 use std::io;
 use std::rc::Rc;
@@ -90,10 +90,7 @@ impl SimRing {
             if !self.network.borrow().is_readable(end) {
                 return;
             }
-            let pool = match group {
-                BufferGroup::Client => Rc::clone(&self.client_pool),
-                BufferGroup::Upstream => Rc::clone(&self.upstream_pool),
-            };
+            let pool = Rc::clone(self.pool(group));
             if pool.lent() == pool.count() || self.random.happens(weather.no_buffers) {
                 self.queue_received(key, token, Received::NoBuffers, false);
                 return;
