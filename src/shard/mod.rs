@@ -18,6 +18,8 @@ pub mod env;
 mod accept;
 mod client;
 mod exchanges;
+#[cfg(test)]
+mod inspect;
 mod proxy;
 mod record;
 mod response;

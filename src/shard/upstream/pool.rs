@@ -118,6 +118,19 @@ impl Pool {
         self.connections == 0 && self.exchanges == 0 && self.waiting.is_empty()
     }
 
+    /// How often a connection stands among the idle ones.
+    #[cfg(test)]
+    pub(crate) fn places_among_idle(&self, connection: SlotId) -> usize {
+        let idle = self.targets.iter().flat_map(|target| &target.idle);
+        idle.filter(|it| **it == connection).count()
+    }
+
+    /// Requests at all targets together.
+    #[cfg(test)]
+    pub(crate) fn active(&self) -> usize {
+        self.targets.iter().map(|target| target.active).sum()
+    }
+
     /// A request begins to be this pool's.
     pub(crate) fn begin(&mut self) {
         self.exchanges += 1;
