@@ -32,6 +32,10 @@ pub(super) struct Client {
     pub(super) deadline: Deadline,
     /// Requests begun on this connection.
     pub(super) requests: u64,
+    /// The client has said that it asks nothing more (`Connection: close`, HTTP/1.0). From any other
+    /// a next request may be on its way when we close, and reading it is what keeps it from turning
+    /// into a reset that destroys the last answer (RFC 9112 section 9.6).
+    pub(super) said_last: bool,
     /// A request head of which only a part has arrived.
     pub(super) partial: Vec<u8>,
     /// Input that cannot be taken now, oldest first.
@@ -106,6 +110,7 @@ impl Client {
             state,
             deadline: Deadline::default(),
             requests: 0,
+            said_last: false,
             partial: Vec::new(),
             held: VecDeque::new(),
         }

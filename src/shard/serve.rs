@@ -200,6 +200,7 @@ impl<E: Env> Shard<E> {
         let ids = self.new_ids();
         let Some(client) = self.clients.get_mut(id) else { return };
         client.requests += 1;
+        client.said_last = !head.persistent;
         let limits = &snapshot.server.limits;
         let persistent = head.persistent
             && self.draining.is_none()
@@ -568,7 +569,7 @@ impl<E: Env> Shard<E> {
         client.held.clear();
         client.partial = Vec::new();
         let ring = self.env.ring();
-        if client.stream.has_ended() || matches!(client.state, ClientState::Idle) {
+        if client.stream.has_ended() || client.said_last {
             client.state = ClientState::Closing;
             client.stream.close_when_sent(ring);
         } else if !matches!(client.state, ClientState::Closing | ClientState::Lingering) {
