@@ -135,6 +135,7 @@ impl<E: Env> Shard<E> {
                 state: BackendState::Connecting { exchange: id },
                 deadline: Deadline::default(),
                 served: 0,
+                more_arrived: false,
                 partial: Vec::new(),
             }
         });
