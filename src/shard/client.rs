@@ -7,8 +7,8 @@
 //!                        '--refused--> Lingering (reads and drops, so that the answer arrives) --> Closing
 //! ```
 //! Input that cannot be taken now (the next pipelined request, content that the back end is too slow
-//! for) is held as leases, few of them, and the receive is paused: a slow consumer holds neither
-//! memory nor the shard's receive buffers.
+//! for) is held, a few pieces of it, and the receive is paused: a slow consumer holds little memory, and
+//! receive buffers only while there are plenty ([`Lease::is_scarce`]).
 
 use super::stream::Stream;
 use super::timers::Deadline;
@@ -75,6 +75,17 @@ impl Input {
         match plaintext {
             Plaintext::Leased(lease) => Self::Leased(lease),
             Plaintext::Copied(bytes) => Self::Copied { bytes: bytes.to_vec(), start: 0 },
+        }
+    }
+
+    /// The same bytes, to be kept until a peer does something: copied when buffers are scarce, so that
+    /// those who wait do not keep the others from receiving.
+    pub(super) fn kept(self) -> Self {
+        match self {
+            Self::Leased(lease) if lease.is_scarce() => {
+                Self::Copied { bytes: lease.to_vec(), start: 0 }
+            }
+            other => other,
         }
     }
 
