@@ -569,7 +569,8 @@ impl<E: Env> Shard<E> {
         client.held.clear();
         client.partial = Vec::new();
         let ring = self.env.ring();
-        if client.stream.has_ended() || client.said_last {
+        let nothing_comes = client.said_last && matches!(client.state, ClientState::Idle);
+        if client.stream.has_ended() || nothing_comes {
             client.state = ClientState::Closing;
             client.stream.close_when_sent(ring);
         } else if !matches!(client.state, ClientState::Closing | ClientState::Lingering) {

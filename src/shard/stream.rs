@@ -337,10 +337,8 @@ impl Stream {
                 self.flush(ring);
             }
             State::HalfClosed => self.close(ring, Close::Orderly),
-            State::Connecting
-            | State::Finishing
-            | State::Closing { .. }
-            | State::Closed { .. } => {}
+            State::Connecting | State::Finishing | State::Closing { .. } | State::Closed { .. } => {
+            }
         }
     }
 
