@@ -511,6 +511,10 @@ impl<const SABOTAGE: u8> Subject for Toy<SABOTAGE> {
         &self.env.ring
     }
 
+    fn describe(&self) -> String {
+        format!("{:?}", self.conns)
+    }
+
     fn swap(&mut self) {}
 
     fn drain(&mut self) {

@@ -47,6 +47,9 @@ pub(crate) trait Subject {
     /// Its ring.
     fn ring(&self) -> &SimRing;
 
+    /// All it holds, for the report of a world that does not come to rest.
+    fn describe(&self) -> String;
+
     /// Takes a new snapshot that means the same as the old.
     fn swap(&mut self);
 
@@ -140,12 +143,14 @@ impl<S: Subject> World<S> {
         (plan.adjust)(&mut weather);
         let clock = Clock::new();
         trace.note(&clock, || format!("seed {seed}: {weather:?}"));
-        // A window's worth of bytes moves per round trip: whatever is asked takes three seconds at
-        // most, so that being slow alone breaks no time-out.
-        let round_trips =
-            Duration::from_secs(3).as_micros() / (weather.latency_max.as_micros() * 3);
+        // A window's worth of bytes moves per round trip, and slow peers pause after it: whatever is
+        // asked takes about two seconds at most, so that being slow alone breaks no time-out.
+        let round_trip = weather.latency_max * 3 + Duration::from_millis(50);
+        let round_trips = Duration::from_secs(2).as_micros() / round_trip.as_micros();
         let bytes_max = weather.window_bytes_min.saturating_mul(round_trips as usize);
-        let bytes_max = bytes_max.clamp(200, 60_000);
+        // Tiny buffers make many steps of a body; large ones let it fill every queue on its way.
+        let buffer_bytes = weather.client_buffer_bytes.min(weather.upstream_buffer_bytes);
+        let bytes_max = bytes_max.min(buffer_bytes * 500).clamp(200, 400_000);
         let sizes = Sizes { body_bytes_max: bytes_max, answer_bytes_max: bytes_max };
         let faultless = weather.is_faultless();
         let network = Network::new(weather, clock.clone(), random.fork(), trace.clone());
@@ -344,8 +349,7 @@ impl<S: Subject> World<S> {
 
     fn describe(&self) -> String {
         let mut lines = self.subject.ring().describe();
-        let open = self.subject.open_for_clients().unwrap_or_default();
-        lines += &format!("open for clients: {open}\n");
+        lines += &format!("subject: {}\n", self.subject.describe());
         lines += &format!(
             "next deadline in {:?}\n",
             self.subject.next_deadline().map(|at| at.saturating_duration_since(self.clock.now()))
