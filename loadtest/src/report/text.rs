@@ -163,12 +163,10 @@ fn times(lines: &mut Lines, report: &Report, style: Style) {
     }
     match report.load.kind {
         LoopKind::Open => lines.add(
-            "latency counts from when a request was meant to leave, service time from when it left"
-                .to_owned(),
+            "latency counts from when a request was meant to leave, service time from when it left",
         ),
         LoopKind::Closed => lines.add(
-            "closed loop: a slow service is asked less, so stalls hardly show; --rate measures them"
-                .to_owned(),
+            "closed loop: a slow service is asked less, so stalls hardly show; --rate measures them",
         ),
     }
 }

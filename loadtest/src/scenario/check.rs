@@ -103,8 +103,12 @@ impl Check {
         draft
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "texts and errors alike, as they are at hand"
+    )]
     fn problem<T>(&mut self, place: &Spanned<T>, message: impl ToString) {
-        self.problems.push(Problem::at(place.span(), message));
+        self.problems.push(Problem::at(place.span(), message.to_string()));
     }
 
     fn parsed<T, E: ToString>(
