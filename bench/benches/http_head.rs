@@ -10,11 +10,8 @@ use ringgate::http::{
     BodyReader, Date, Fields, Framing, HeadLimits, RequestKind, request_head, response_head, write,
 };
 
-const LIMITS: HeadLimits = HeadLimits {
-    request_line_bytes: 8 * 1024,
-    head_bytes: 32 * 1024,
-    fields: 100,
-};
+const LIMITS: HeadLimits =
+    HeadLimits { request_line_bytes: 8 * 1024, head_bytes: 32 * 1024, fields: 100 };
 
 /// What a command line client sends.
 const FEW_FIELDS: &[u8] = b"GET /products/17?view=full HTTP/1.1\r\n\
@@ -37,26 +34,14 @@ fn many_fields() -> Vec<u8> {
     let mut head = b"GET /products/17?view=full HTTP/1.1\r\n".to_vec();
     for (name, value) in [
         ("Host", "api.example.com"),
-        (
-            "User-Agent",
-            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-        ),
-        (
-            "Accept",
-            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-        ),
+        ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+        ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
         ("Accept-Language", "en-GB,en;q=0.8,de;q=0.5,fr;q=0.3"),
         ("Accept-Encoding", "gzip, deflate, br, zstd"),
         ("Referer", "https://shop.example.com/products?page=3"),
         ("Origin", "https://shop.example.com"),
-        (
-            "Cookie",
-            "session=0123456789abcdef0123456789abcdef; theme=dark; consent=yes; _id=1.2.3",
-        ),
-        (
-            "Authorization",
-            "Bearer 0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab",
-        ),
+        ("Cookie", "session=0123456789abcdef0123456789abcdef; theme=dark; consent=yes; _id=1.2.3"),
+        ("Authorization", "Bearer 0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab"),
         ("Content-Type", "application/json"),
         ("Connection", "keep-alive"),
         ("Cache-Control", "no-cache"),
@@ -71,10 +56,7 @@ fn many_fields() -> Vec<u8> {
         ("X-Forwarded-For", "203.0.113.7, 198.51.100.2"),
         ("X-Forwarded-Proto", "https"),
         ("X-Forwarded-Port", "443"),
-        (
-            "X-Amzn-Trace-Id",
-            "Root=1-01234567-0123456789abcdef01234567",
-        ),
+        ("X-Amzn-Trace-Id", "Root=1-01234567-0123456789abcdef01234567"),
         ("Via", "1.1 proxy.example.com"),
     ] {
         write::field(&mut head, name.as_bytes(), value.as_bytes());

@@ -63,16 +63,12 @@ fn format_line(criterion: &mut Criterion) {
         let mut out = Vec::with_capacity(64 * 1024);
         format.write(facts, &mut out);
         group.throughput(Throughput::Bytes(out.len() as u64));
-        group.bench_with_input(
-            BenchmarkId::from_parameter(name),
-            facts,
-            |bencher, facts| {
-                bencher.iter(|| {
-                    out.clear();
-                    format.write(black_box(facts), &mut out);
-                });
-            },
-        );
+        group.bench_with_input(BenchmarkId::from_parameter(name), facts, |bencher, facts| {
+            bencher.iter(|| {
+                out.clear();
+                format.write(black_box(facts), &mut out);
+            });
+        });
     }
     group.finish();
 }
@@ -95,12 +91,7 @@ fn record_exchange(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("recorder");
     for routes in [1, 4096] {
         let mut recorder = Recorder::new(0);
-        recorder.set_series(SeriesLayout {
-            version: 1,
-            apis: 64,
-            routes,
-            upstreams: 1,
-        });
+        recorder.set_series(SeriesLayout { version: 1, apis: 64, routes, upstreams: 1 });
         let mut number = 0_u32;
         group.bench_with_input(
             BenchmarkId::new("exchange", routes),
@@ -129,9 +120,7 @@ fn record_exchange(criterion: &mut Criterion) {
 fn make_ids(criterion: &mut Criterion) {
     let random = [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210];
     let mut group = criterion.benchmark_group("ids");
-    group.bench_function("uuid", |bencher| {
-        bencher.iter(|| ids::uuid(black_box(random)))
-    });
+    group.bench_function("uuid", |bencher| bencher.iter(|| ids::uuid(black_box(random))));
     group.bench_function("extended_id", |bencher| {
         bencher.iter(|| ids::extended_id(black_box(random)))
     });

@@ -52,8 +52,7 @@ fn carry(out: &mut Outgoing, pool: &std::rc::Rc<Pool>, to: &mut Session, back: &
     out.clear(usize::MAX);
     if !bytes.is_empty() {
         let lease = pool.lend_copy(&bytes).expect("a free buffer");
-        to.receive(lease, back, |_| {})
-            .expect("the handshake works");
+        to.receive(lease, back, |_| {}).expect("the handshake works");
     }
 }
 
@@ -140,11 +139,7 @@ fn encrypt(criterion: &mut Criterion) {
                 let Ok(ConnectionState::WriteTraffic(mut traffic)) = state else {
                     panic!("the connection is open")
                 };
-                black_box(
-                    traffic
-                        .encrypt(black_box(&plain), &mut out)
-                        .expect("it fits"),
-                )
+                black_box(traffic.encrypt(black_box(&plain), &mut out).expect("it fits"))
             });
         });
     }
@@ -184,19 +179,14 @@ fn round_trip(criterion: &mut Criterion) {
                 let Ok(ConnectionState::WriteTraffic(mut traffic)) = state else {
                     panic!("the connection is open")
                 };
-                let sealed = traffic
-                    .encrypt(black_box(&plain), &mut out)
-                    .expect("it fits");
+                let sealed = traffic.encrypt(black_box(&plain), &mut out).expect("it fits");
                 let buffer = &mut buffer[..sealed];
                 buffer.copy_from_slice(&out[..sealed]);
                 let state = client.process_tls_records(buffer).state;
                 let Ok(ConnectionState::ReadTraffic(mut traffic)) = state else {
                     panic!("a record has arrived")
                 };
-                let record = traffic
-                    .next_record()
-                    .expect("a record")
-                    .expect("a good one");
+                let record = traffic.next_record().expect("a record").expect("a good one");
                 assert_eq!(black_box(record.payload).len(), bytes);
             });
         });

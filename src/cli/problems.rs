@@ -53,9 +53,7 @@ fn group<'a>(problem: &Problem, text: &'a str, file: &'a str) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level
-        .primary_title(problem.kind.to_string())
-        .id(problem.kind.code());
+    let title = level.primary_title(problem.kind.to_string()).id(problem.kind.code());
     if let ProblemKind::Unreadable { .. } = problem.kind {
         return title.element(Origin::path(file));
     }
@@ -64,9 +62,7 @@ fn group<'a>(problem: &Problem, text: &'a str, file: &'a str) -> Group<'a> {
         .annotation(AnnotationKind::Primary.span(clamp(&problem.span, text)));
     if let Some(first) = &problem.first {
         snippet = snippet.annotation(
-            AnnotationKind::Context
-                .span(clamp(first, text))
-                .label("the first is here"),
+            AnnotationKind::Context.span(clamp(first, text)).label("the first is here"),
         );
     }
     title.element(snippet)
@@ -75,11 +71,7 @@ fn group<'a>(problem: &Problem, text: &'a str, file: &'a str) -> Group<'a> {
 /// A span that lies in the text and ends where characters end: starring out secrets keeps lengths,
 /// but a span at the end of a file may reach beyond it.
 fn clamp(span: &std::ops::Range<usize>, text: &str) -> std::ops::Range<usize> {
-    let fit = |at: usize| {
-        (0..=at.min(text.len()))
-            .rev()
-            .find(|&at| text.is_char_boundary(at))
-    };
+    let fit = |at: usize| (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at));
     let start = fit(span.start).unwrap_or(0);
     start..fit(span.end).unwrap_or(0).max(start)
 }

@@ -38,29 +38,14 @@ pub fn table(snapshot: &Snapshot) -> String {
 }
 
 fn row(snapshot: &Snapshot, api: &Api, route: &Route) -> [String; 5] {
-    let domain = api
-        .domain
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let domain = api.domain.as_ref().map(ToString::to_string).unwrap_or_default();
     let (method, path) = route.key.split_once(' ').unwrap_or(("ANY", "$default"));
     let place = match path {
         "$default" => format!("{domain}{}/… ($default)", api.base_path),
         path => format!("{domain}{}{path}", api.base_path),
     };
-    let phases: Vec<_> = route
-        .program
-        .phases
-        .iter()
-        .map(|phase| phase.name())
-        .collect();
-    [
-        api.name.to_string(),
-        method.to_owned(),
-        place,
-        integration(snapshot, route),
-        phases.join(" "),
-    ]
+    let phases: Vec<_> = route.program.phases.iter().map(|phase| phase.name()).collect();
+    [api.name.to_string(), method.to_owned(), place, integration(snapshot, route), phases.join(" ")]
 }
 
 fn integration(snapshot: &Snapshot, route: &Route) -> String {

@@ -16,8 +16,7 @@ pub fn admit(exchange: &mut Exchange<'_>) -> Result<(), Refusal> {
     }
     let host = exchange.head.host.unwrap_or_default();
     let path = exchange.head.target.path();
-    let (api, base_path_bytes) =
-        exchange.snapshot.find_api(host, path).ok_or(Refusal::NoApi)?;
+    let (api, base_path_bytes) = exchange.snapshot.find_api(host, path).ok_or(Refusal::NoApi)?;
     exchange.api = Some(api);
     exchange.base_path_bytes = base_path_bytes;
     if let Framing::Length(bytes) = exchange.head.framing

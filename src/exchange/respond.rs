@@ -133,9 +133,7 @@ pub fn proxied_head(
             Known::ApigwRequestId | Known::XAmzApigwId => continue,
             Known::XAmznRequestId => remap = true,
             Known::Date if protocol != Protocol::Rest => has_date = true,
-            Known::Date | Known::Server | Known::WwwAuthenticate
-                if protocol == Protocol::Rest =>
-            {
+            Known::Date | Known::Server | Known::WwwAuthenticate if protocol == Protocol::Rest => {
                 remap = true;
             }
             Known::Via if protocol == Protocol::Rest => continue,

@@ -36,9 +36,7 @@ impl Date {
             .ok()
             .and_then(|seconds| Timestamp::from_second(seconds).ok());
         let written = time.is_some_and(|time| {
-            DateTimePrinter::new()
-                .print_timestamp_rfc9110(&time, StdIoWrite(&mut text[..]))
-                .is_ok()
+            DateTimePrinter::new().print_timestamp_rfc9110(&time, StdIoWrite(&mut text[..])).is_ok()
         });
         if written {
             self.epoch_seconds = epoch_seconds;
@@ -71,11 +69,7 @@ mod tests {
             (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
         ] {
             assert_eq!(date.at(epoch_seconds).escape_ascii().to_string(), text);
-            assert_eq!(
-                date.at(epoch_seconds).escape_ascii().to_string(),
-                text,
-                "kept"
-            );
+            assert_eq!(date.at(epoch_seconds).escape_ascii().to_string(), text, "kept");
         }
     }
 

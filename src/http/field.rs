@@ -201,10 +201,7 @@ static SLOTS: [Known; SLOT_COUNT] = match slots(MULTIPLIER) {
     None => [Known::Other; SLOT_COUNT],
 };
 
-#[expect(
-    clippy::indexing_slicing,
-    reason = "runs in the compiler, which would say so"
-)]
+#[expect(clippy::indexing_slicing, reason = "runs in the compiler, which would say so")]
 const fn slots(multiplier: u32) -> Option<[Known; SLOT_COUNT]> {
     let mut slots = [Known::Other; SLOT_COUNT];
     let mut index = 0;
@@ -253,10 +250,7 @@ fn is_in_lower_case(name: &[u8], lower: &[u8]) -> bool {
         _ => false,
     };
     match name.len() {
-        0..8 => name
-            .iter()
-            .zip(lower)
-            .all(|(byte, lower)| byte | 0x20 == *lower),
+        0..8 => name.iter().zip(lower).all(|(byte, lower)| byte | 0x20 == *lower),
         8..=24 => {
             let second = |text| <[u8]>::get(text, 8..).and_then(<[u8]>::first_chunk);
             !(differs(name.first_chunk(), lower.first_chunk())

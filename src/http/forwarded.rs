@@ -40,9 +40,7 @@ pub fn client_by_forwarded(
 ) -> IpAddr {
     let hops = lines(fields, Known::Forwarded)
         .rev()
-        .flat_map(|field| ElementsFromRight {
-            rest: Some(field.value),
-        })
+        .flat_map(|field| ElementsFromRight { rest: Some(field.value) })
         .map(|element| for_parameter(element).and_then(node_address));
     walk(peer, hops, trusted)
 }
@@ -366,12 +364,7 @@ mod tests {
         write_forwarded(
             &mut out,
             &[],
-            &Hop {
-                by: None,
-                peer: address("1.1.1.1"),
-                host: Some(b"a.example"),
-                proto: "http",
-            },
+            &Hop { by: None, peer: address("1.1.1.1"), host: Some(b"a.example"), proto: "http" },
         );
 
         let expected = [

@@ -138,11 +138,7 @@ pub(super) fn take_fields<'b>(
             }
             _ => {}
         }
-        Field {
-            name,
-            value: header.value,
-            known,
-        }
+        Field { name, value: header.value, known }
     }));
     // The last line and the empty one.
     if all_lines_end_in_crlf

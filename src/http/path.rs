@@ -86,9 +86,7 @@ fn escaped(digits: &[u8]) -> Option<(u8, &[u8])> {
 }
 
 fn hexadecimal(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]

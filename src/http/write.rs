@@ -173,11 +173,7 @@ pub fn chunk_header(out: &mut Vec<u8>, data_bytes: usize) {
     let digits = (usize::BITS - data_bytes.leading_zeros()).div_ceil(4);
     for position in (0..digits).rev() {
         let digit = u8::try_from((data_bytes >> (position * 4)) & 0xf).unwrap_or_default();
-        out.push(if digit < 10 {
-            b'0' + digit
-        } else {
-            b'a' - 10 + digit
-        });
+        out.push(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -207,50 +203,21 @@ mod tests {
 
     #[test]
     fn chunk_headers_are_hexadecimal() {
-        for size in [
-            1,
-            9,
-            10,
-            15,
-            16,
-            255,
-            256,
-            16 * 1024,
-            0xabc_def0,
-            usize::MAX,
-        ] {
-            assert_eq!(
-                written(|out| chunk_header(out, size)),
-                format!("{size:x}\r\n")
-            );
+        for size in [1, 9, 10, 15, 16, 255, 256, 16 * 1024, 0xabc_def0, usize::MAX] {
+            assert_eq!(written(|out| chunk_header(out, size)), format!("{size:x}\r\n"));
         }
     }
 
     #[test]
     fn start_lines_and_fields_end_in_crlf() {
         for (line, expected) in [
-            (
-                written(|out| status_line(out, 404)),
-                "HTTP/1.1 404 Not Found\r\n",
-            ),
+            (written(|out| status_line(out, 404)), "HTTP/1.1 404 Not Found\r\n"),
             (written(|out| status_line(out, 299)), "HTTP/1.1 299 \r\n"),
-            (
-                written(|out| status_line_with_reason(out, 200, b"Fine")),
-                "HTTP/1.1 200 Fine\r\n",
-            ),
-            (
-                written(|out| request_line(out, "GET", b"/a", None)),
-                "GET /a HTTP/1.1\r\n",
-            ),
-            (
-                written(|out| request_line(out, "PUT", b"/a", Some(b""))),
-                "PUT /a? HTTP/1.1\r\n",
-            ),
+            (written(|out| status_line_with_reason(out, 200, b"Fine")), "HTTP/1.1 200 Fine\r\n"),
+            (written(|out| request_line(out, "GET", b"/a", None)), "GET /a HTTP/1.1\r\n"),
+            (written(|out| request_line(out, "PUT", b"/a", Some(b""))), "PUT /a? HTTP/1.1\r\n"),
             (written(|out| field(out, b"a", b"b c")), "a: b c\r\n"),
-            (
-                written(|out| content_length(out, 0)),
-                "content-length: 0\r\n",
-            ),
+            (written(|out| content_length(out, 0)), "content-length: 0\r\n"),
         ] {
             assert_eq!(line, expected);
         }

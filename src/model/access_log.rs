@@ -206,10 +206,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Declared {
             reader.findings.add(value.span(), kind);
         }
     }
-    Declared {
-        destination,
-        format,
-    }
+    Declared { destination, format }
 }
 
 /// The access log of an API: its own table's words before the global one's.
@@ -221,9 +218,7 @@ pub(super) fn resolve(global: Option<&Declared>, own: Option<Declared>) -> Optio
             destination: own
                 .destination
                 .or_else(|| global.and_then(|global| global.destination.clone())),
-            format: own
-                .format
-                .or_else(|| global.and_then(|global| global.format.clone())),
+            format: own.format.or_else(|| global.and_then(|global| global.format.clone())),
         },
     };
     let destination = match declared.destination {
@@ -231,10 +226,7 @@ pub(super) fn resolve(global: Option<&Declared>, own: Option<Declared>) -> Optio
         Some(Destination::To(destination)) => destination,
         None => AccessLogDestination::Stdout,
     };
-    Some(AccessLog {
-        destination,
-        format: declared.format.unwrap_or_else(|| JSON.into()),
-    })
+    Some(AccessLog { destination, format: declared.format.unwrap_or_else(|| JSON.into()) })
 }
 
 fn destination(
@@ -288,11 +280,23 @@ fn format_problems(format: &str) -> Vec<ProblemKind> {
     if format.contains(['\n', '\r']) {
         problems.push(ProblemKind::LogLineBreak);
     }
+    let is_control = |c: &char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    if let Some(character) = format.chars().find(is_control) {
+        problems.push(ProblemKind::LogControl { character });
+    }
+    // `$requestId` or `${context.requestId}`: meant as a variable, and would be printed as it stands.
+    for (at, _) in format.match_indices('$') {
+        let rest = &format[at + 1..];
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !"_.{}".contains(c));
+        let name = &rest[..end.unwrap_or(rest.len())];
+        let is_meant =
+            name.starts_with(|c: char| c.is_ascii_alphabetic()) || name.starts_with("{c");
+        if is_meant && !name.starts_with("context.") {
+            problems.push(ProblemKind::LogDollar { name: name.into() });
+        }
+    }
     let names: Vec<&str> = variables(format).collect();
-    if !names
-        .iter()
-        .any(|name| matches!(*name, "requestId" | "extendedRequestId"))
-    {
+    if !names.iter().any(|name| matches!(*name, "requestId" | "extendedRequestId")) {
         problems.push(ProblemKind::LogWithoutRequestId);
     }
     for name in names {
@@ -324,6 +328,9 @@ fn variables(format: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::access_log::Format;
+    use proptest::prelude::*;
+    use proptest::sample::select;
 
     #[test]
     fn the_presets_obey_the_rules_for_formats() {
@@ -337,10 +344,39 @@ mod tests {
         let at_limit = format!("{lead}{}", "x".repeat(FORMAT_BYTES_MAX - lead.len()));
         assert_eq!(format_problems(&at_limit), []);
         let bytes = FORMAT_BYTES_MAX + 1;
-        assert_eq!(
-            format_problems(&(at_limit + "x")),
-            [ProblemKind::LogTooLong { bytes }]
-        );
+        assert_eq!(format_problems(&(at_limit + "x")), [ProblemKind::LogTooLong { bytes }]);
+    }
+
+    proptest! {
+        /// What is let through here is compiled by the shards, where nobody could be told any more.
+        #[test]
+        fn an_accepted_format_can_be_compiled(
+            pieces in proptest::collection::vec(any_piece(), 0..6)
+        ) {
+            let format = format!("$context.requestId{}", pieces.concat());
+            if format_problems(&format).is_empty() {
+                let compiled = Format::parse(&format);
+                prop_assert!(compiled.is_ok(), "{format:?}: {compiled:?}");
+            }
+        }
+    }
+
+    fn any_piece() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => select(VARIABLES).prop_map(|name| format!(" $context.{name}")),
+            1 => select(OPEN_VARIABLES).prop_map(|open| format!("$context.{open}x-y:z")),
+            1 => select(vec![".", "..", "$", "$$", "${", "{context", "context.", "-", "\t", "a", "\"", "5"])
+                .prop_map(str::to_owned),
+            1 => ".{0,3}",
+        ]
+    }
+
+    #[test]
+    fn the_presets_and_every_variable_can_be_compiled() {
+        let variables = VARIABLES.iter().map(|name| format!("$context.requestId $context.{name}"));
+        for format in variables.chain([CLF.to_owned(), JSON.to_owned()]) {
+            assert!(Format::parse(&format).is_ok(), "{format}: {:?}", Format::parse(&format));
+        }
     }
 
     #[test]
@@ -353,9 +389,6 @@ mod tests {
 
     #[test]
     fn the_authorizers_own_values_are_open() {
-        assert_eq!(
-            format_problems("$context.requestId $context.authorizer.tenant"),
-            []
-        );
+        assert_eq!(format_problems("$context.requestId $context.authorizer.tenant"), []);
     }
 }

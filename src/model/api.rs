@@ -144,30 +144,16 @@ pub(super) fn read(reader: &Reader<'_>, across: &mut Across<'_>) -> Option<Api> 
     let domain = reader.read("domain", domain);
     let base_path = reader.read("base_path", base_path).unwrap_or_default();
     let stage = reader.read("stage", stage);
-    let own_log = reader
-        .table_if_set("access_log")
-        .map(|table| access_log::read(&table));
-    check_address(
-        reader,
-        name.as_deref(),
-        (domain.clone(), base_path.clone()),
-        across,
-    );
+    let own_log = reader.table_if_set("access_log").map(|table| access_log::read(&table));
+    check_address(reader, name.as_deref(), (domain.clone(), base_path.clone()), across);
     let protocol = reader.choice(
         "protocol",
-        &[
-            ("http", Some(Protocol::Http)),
-            ("rest", Some(Protocol::Rest)),
-            ("websocket", None),
-        ],
+        &[("http", Some(Protocol::Http)), ("rest", Some(Protocol::Rest)), ("websocket", None)],
     );
     if let Some(None) = protocol {
         let what = "protocol `websocket`".to_owned();
         let served = "`http` and `rest`";
-        reader.findings.add(
-            reader.span_of("protocol"),
-            ProblemKind::NotServed { what, served },
-        );
+        reader.findings.add(reader.span_of("protocol"), ProblemKind::NotServed { what, served });
         // Its route keys follow other rules; complaints about them would mislead.
         return None;
     }
@@ -186,13 +172,8 @@ pub(super) fn read(reader: &Reader<'_>, across: &mut Across<'_>) -> Option<Api> 
 
 fn base_path(value: &DeValue<'_>, key: &Key) -> Result<String, Refused> {
     let path = text(value, key)?;
-    let refused = |way_out: &str| {
-        Err(Refused::with(
-            "bad-path",
-            key.kind.expected(),
-            way_out.into(),
-        ))
-    };
+    let refused =
+        |way_out: &str| Err(Refused::with("bad-path", key.kind.expected(), way_out.into()));
     if path == "/" {
         return Ok(String::new());
     }
@@ -218,9 +199,7 @@ fn base_path(value: &DeValue<'_>, key: &Key) -> Result<String, Refused> {
 
 fn stage(value: &DeValue<'_>, key: &Key) -> Result<String, Refused> {
     let stage = text(value, key)?;
-    let is_word = stage
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let is_word = stage.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     match stage == "$default" || (is_word && stage.len() <= 128) {
         true => Ok(stage.to_owned()),
         false => Err(Refused::new("bad-stage", key.kind.expected())),
@@ -235,9 +214,7 @@ fn check_address(
 ) {
     // A domain or base path that was refused is no address; its fallback must not be compared.
     let is_domain_refused = address.0.is_none() && reader.raw("domain").is_some();
-    let declared_path = reader
-        .raw("base_path")
-        .map(|value| value.get_ref().as_str());
+    let declared_path = reader.raw("base_path").map(|value| value.get_ref().as_str());
     let is_path_refused =
         address.1.is_empty() && declared_path.is_some_and(|path| path != Some("/"));
     if is_domain_refused || is_path_refused {
@@ -250,23 +227,11 @@ fn check_address(
         (None, None) => reader.span(),
     };
     if let Some((other, first)) = across.addresses.get(&address) {
-        let host = address
-            .0
-            .as_ref()
-            .map_or_else(|| "any host".to_owned(), Domain::to_string);
-        let base = if address.1.is_empty() {
-            "/"
-        } else {
-            &address.1
-        };
+        let host = address.0.as_ref().map_or_else(|| "any host".to_owned(), Domain::to_string);
+        let base = if address.1.is_empty() { "/" } else { &address.1 };
         let place = format!("{host}, base path `{base}`");
         let first_line = reader.findings.line(first);
-        let kind = ProblemKind::SameAddress {
-            name,
-            other: other.clone(),
-            place,
-            first_line,
-        };
+        let kind = ProblemKind::SameAddress { name, other: other.clone(), place, first_line };
         reader.findings.add_second(span, first.clone(), kind);
     } else {
         across.addresses.insert(address, (name, span));
@@ -279,17 +244,13 @@ fn read_routes(api: &Reader<'_>, protocol: Protocol, across: &mut Across<'_>) ->
     for reader in api.tables("route") {
         let text = reader.text("route");
         let span = reader.span_of("route");
-        let key = text
-            .as_deref()
-            .and_then(|text| match text.parse::<RouteKey>() {
-                Ok(key) => Some(key),
-                Err(error) => {
-                    reader
-                        .findings
-                        .add(span.clone(), ProblemKind::RouteKey(error));
-                    None
-                }
-            });
+        let key = text.as_deref().and_then(|text| match text.parse::<RouteKey>() {
+            Ok(key) => Some(key),
+            Err(error) => {
+                reader.findings.add(span.clone(), ProblemKind::RouteKey(error));
+                None
+            }
+        });
         if let Some(key) = &key {
             if protocol == Protocol::Rest {
                 check_rest(key, span.clone(), reader.findings);
@@ -331,11 +292,7 @@ fn check_repeated(
             let first_line = findings.line(first);
             let kind = match *other == route {
                 true => ProblemKind::DuplicateRoute { route, first_line },
-                false => ProblemKind::SameRequests {
-                    route,
-                    other: other.clone(),
-                    first_line,
-                },
+                false => ProblemKind::SameRequests { route, other: other.clone(), first_line },
             };
             findings.add_second(span, first.clone(), kind);
         }
@@ -353,10 +310,7 @@ fn check_rest(key: &RouteKey, span: Range<usize>, findings: &Findings<'_>) {
             Segment::Literal(text) if text.is_empty() => {
                 let route = key.to_string();
                 let without = route.trim_end_matches('/').to_owned();
-                findings.add(
-                    span.clone(),
-                    ProblemKind::TrailingSlashInRest { route, without },
-                );
+                findings.add(span.clone(), ProblemKind::TrailingSlashInRest { route, without });
             }
             Segment::Literal(text) if !text.is_ascii() => {
                 let segment = text.to_string();

@@ -89,10 +89,7 @@ fn suffixes(value: &DeValue<'_>, key: &Key) -> Result<Vec<String>, Refused> {
     };
     match value.as_array() {
         Some(array) if array.is_empty() => Err(Refused::new("empty-list", key.kind.expected())),
-        Some(array) => array
-            .iter()
-            .map(|element| suffix(element.get_ref()))
-            .collect(),
+        Some(array) => array.iter().map(|element| suffix(element.get_ref())).collect(),
         None => suffix(value).map(|suffix| vec![suffix]),
     }
 }

@@ -68,16 +68,11 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<Certificate> {
     let cert = reader.text("cert");
     let key = reader.text("key");
     let findings = reader.findings;
-    let chain = cert
-        .as_deref()
-        .and_then(|file| read_chain(file, reader.span_of("cert"), findings));
+    let chain = cert.as_deref().and_then(|file| read_chain(file, reader.span_of("cert"), findings));
     let key_der = key.as_deref().and_then(|file| {
         let path = findings.resolve(file);
         let key = read_pem(&path).and_then(|text| {
-            PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
-                pem::Error::NoItemsFound => "it holds no private key in PEM form".into(),
-                error => error.to_string(),
-            })
+            PrivateKeyDer::from_pem_slice(&text).map_err(|error| pem_words(&error, "private key"))
         });
         report(key, &path, "private key", reader.span_of("key"), findings)
     });
@@ -102,7 +97,7 @@ pub(super) fn read_chain(
         match chain {
             Ok(chain) if chain.is_empty() => Err("it holds no certificate in PEM form".into()),
             Ok(chain) => Ok(chain),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(pem_words(&error, "certificate")),
         }
     });
     report(chain, &path, "certificate chain", span, findings)
@@ -128,9 +123,7 @@ fn read_pem(path: &Path) -> Result<Vec<u8>, String> {
     const BYTES_MAX: u64 = 1 << 20;
     let file = File::open(path).map_err(|error| plain_words(&error))?;
     let mut text = Vec::new();
-    file.take(BYTES_MAX + 1)
-        .read_to_end(&mut text)
-        .map_err(|error| plain_words(&error))?;
+    file.take(BYTES_MAX + 1).read_to_end(&mut text).map_err(|error| plain_words(&error))?;
     match text.len() as u64 > BYTES_MAX {
         true => Err("it is larger than 1 MiB".into()),
         false => Ok(text),
@@ -142,4 +135,14 @@ pub(super) fn plain_words(error: &std::io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     text.to_lowercase()
+}
+
+fn pem_words(error: &pem::Error, noun: &str) -> String {
+    match error {
+        pem::Error::NoItemsFound => format!("it holds no {noun} in PEM form"),
+        pem::Error::MissingSectionEnd { .. } => "a section has no end line".into(),
+        pem::Error::IllegalSectionStart { .. } => "a section's first line is malformed".into(),
+        pem::Error::Base64Decode(_) => "a section is not valid base64".into(),
+        error => error.to_string().to_lowercase(),
+    }
 }

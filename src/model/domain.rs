@@ -45,11 +45,7 @@ pub(super) fn domain(value: &DeValue<'_>, key: &Key) -> Result<Domain, Refused> 
     if !is_host_name(rest) {
         return Err(Refused::new("bad-domain", FORM));
     }
-    Ok(if wildcard {
-        Domain::Wildcard(rest.into())
-    } else {
-        Domain::Exact(rest.into())
-    })
+    Ok(if wildcard { Domain::Wildcard(rest.into()) } else { Domain::Exact(rest.into()) })
 }
 
 /// Whether a text is a host name (RFC 1123) or an IPv4 address. Underscores are let through: names
@@ -59,9 +55,7 @@ pub(super) fn is_host_name(name: &str) -> bool {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
     name.len() <= 253 && name.split('.').all(is_label)
 }

@@ -207,15 +207,11 @@ fn kind_of<'a>(
 ) -> Option<&'static str> {
     // Other keys are checked once it is known whose they are.
     let reader = Reader::unchecked(&EITHER, keys, value.span(), route.findings);
-    let asked = reader
-        .raw("type")
-        .map(|value| (value.get_ref().as_str(), value.span()));
+    let asked = reader.raw("type").map(|value| (value.get_ref().as_str(), value.span()));
     if let Some((Some(what @ ("lambda" | "http" | "aws" | "aws_proxy")), span)) = asked {
         let what = format!("integration type `{what}`");
         let served = "`http_proxy` and `mock`";
-        route
-            .findings
-            .add(span, ProblemKind::NotServed { what, served });
+        route.findings.add(span, ProblemKind::NotServed { what, served });
         return None;
     }
     reader.choice("type", &[("http_proxy", "http_proxy"), ("mock", "mock")])
@@ -225,24 +221,14 @@ fn read_mock(reader: &Reader<'_>) -> Option<Mock> {
     let status: u16 = reader.count("status");
     let headers = read_headers(reader);
     let body = reader.read("body", |value, key| {
-        value
-            .as_str()
-            .map(str::to_owned)
-            .ok_or_else(|| wrong_type(key))
+        value.as_str().map(str::to_owned).ok_or_else(|| wrong_type(key))
     });
     let body = body.unwrap_or_default();
     if matches!(status, 204 | 304) && !body.is_empty() {
-        reader.findings.add(
-            reader.span_of("body"),
-            ProblemKind::BodyNotAllowed { status },
-        );
+        reader.findings.add(reader.span_of("body"), ProblemKind::BodyNotAllowed { status });
     }
     reader.raw("type");
-    Some(Mock {
-        status,
-        headers,
-        body,
-    })
+    Some(Mock { status, headers, body })
 }
 
 /// Fields that only the gateway can get right: they frame the message, belong to the connection, or
@@ -291,9 +277,7 @@ fn read_headers(reader: &Reader<'_>) -> Vec<(String, String)> {
         }
         if RESERVED_FIELDS.contains(&name.get_ref().to_ascii_lowercase().as_str()) {
             let name_text = name.get_ref().to_string();
-            reader
-                .findings
-                .add(name.span(), ProblemKind::ReservedHeader { name: name_text });
+            reader.findings.add(name.span(), ProblemKind::ReservedHeader { name: name_text });
             continue;
         }
         let values: Vec<&Spanned<DeValue<'_>>> = match value.get_ref() {
@@ -335,9 +319,7 @@ pub(super) fn is_field_name(name: &str) -> bool {
 
 /// A field value (RFC 9110 section 5.5): no control character but tab, and no white space around it.
 fn is_field_value(value: &str) -> bool {
-    value
-        .bytes()
-        .all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+    value.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
         && value.trim_matches([' ', '\t']) == value
 }
 
@@ -356,12 +338,10 @@ fn read_proxy(reader: &Reader<'_>, around: &mut Surroundings<'_>) -> Option<Http
             ("OPTIONS", Some(Method::Options)),
         ],
     );
-    let timeout = reader
-        .duration_if_set("timeout")
-        .unwrap_or(match around.protocol {
-            Protocol::Http => Duration::from_secs(30),
-            Protocol::Rest => Duration::from_secs(29),
-        });
+    let timeout = reader.duration_if_set("timeout").unwrap_or(match around.protocol {
+        Protocol::Http => Duration::from_secs(30),
+        Protocol::Rest => Duration::from_secs(29),
+    });
     let upstream = reader.text("upstream");
     let url = reader.text("url");
     let own_path = reader.text("path");
@@ -374,31 +354,18 @@ fn read_proxy(reader: &Reader<'_>, around: &mut Surroundings<'_>) -> Option<Http
         }
         (None, Some(_)) => {
             if reader.raw("path").is_some() {
-                reader
-                    .findings
-                    .add(reader.span_of("path"), ProblemKind::PathBesideUrl);
+                reader.findings.add(reader.span_of("path"), ProblemKind::PathBesideUrl);
             }
             let (upstream, path) = read_url(reader, &url?, around)?;
             (Some(upstream), path)
         }
         (upstream, _) => {
-            let found = if upstream.is_some() {
-                "both"
-            } else {
-                "neither"
-            };
-            reader
-                .findings
-                .add(reader.span(), ProblemKind::UpstreamOrUrl { found });
+            let found = if upstream.is_some() { "both" } else { "neither" };
+            reader.findings.add(reader.span(), ProblemKind::UpstreamOrUrl { found });
             return None;
         }
     };
-    Some(HttpProxy {
-        upstream: upstream?,
-        method: method?,
-        path: path?,
-        timeout,
-    })
+    Some(HttpProxy { upstream: upstream?, method: method?, path: path?, timeout })
 }
 
 fn declared_upstream(
@@ -406,10 +373,7 @@ fn declared_upstream(
     name: &str,
     around: &mut Surroundings<'_>,
 ) -> Option<usize> {
-    let found = around
-        .upstream_names
-        .iter()
-        .position(|declared| declared == name);
+    let found = around.upstream_names.iter().position(|declared| declared == name);
     if let Some(used) = found.and_then(|index| around.used.get_mut(index)) {
         *used = true;
     } else {
@@ -436,15 +400,7 @@ fn read_url(
     let refuse = |way_out: Option<String>| {
         let expected =
             "an http or https URL such as \"http://catalog.internal:9001/v1/{id}\"".into();
-        reader.refuse(
-            "url",
-            value,
-            Refused {
-                code: "bad-url",
-                expected,
-                way_out,
-            },
-        );
+        reader.refuse("url", value, Refused { code: "bad-url", expected, way_out });
     };
     let (is_tls, rest) = if let Some(rest) = url.strip_prefix("http://") {
         (false, rest)
@@ -459,9 +415,7 @@ fn read_url(
         refuse(Some("leave user and password out".into()));
         return None;
     }
-    let has_port = authority
-        .rsplit_once(':')
-        .is_some_and(|(_, port)| !port.ends_with(']'));
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
     let default_port = if is_tls { 443 } else { 80 };
     let target = match has_port {
         true => parse_target(authority),
@@ -476,10 +430,7 @@ fn read_url(
         false => format!("http://{authority}"),
     };
     let name = name.to_ascii_lowercase();
-    let position = around
-        .implied
-        .iter()
-        .position(|upstream| upstream.name == name);
+    let position = around.implied.iter().position(|upstream| upstream.name == name);
     let position = position.unwrap_or_else(|| {
         let upstream = implied(name, target, is_tls, value.span(), reader.findings);
         around.implied.push(upstream);
@@ -502,11 +453,7 @@ fn read_path(
     let value = reader.raw(key)?;
     let refuse = |way_out: &str| {
         let expected = "a path such as \"/v1/products/{id}\"";
-        reader.refuse(
-            key,
-            value,
-            Refused::with("bad-path", expected, way_out.into()),
-        );
+        reader.refuse(key, value, Refused::with("bad-path", expected, way_out.into()));
         None
     };
     if !path.starts_with('/') {

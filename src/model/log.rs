@@ -55,10 +55,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Log {
     Log {
         level: level.unwrap_or_default(),
         format: reader
-            .choice(
-                "format",
-                &[("text", LogFormat::Text), ("json", LogFormat::Json)],
-            )
+            .choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)])
             .unwrap_or(LogFormat::Text),
     }
 }

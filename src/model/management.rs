@@ -111,9 +111,7 @@ pub(super) fn read(reader: &Reader<'_>) -> (Management, Spanned<SocketAddr>) {
     // Counts tables, not good credentials: a bad one is a problem of its own.
     if !listen.ip().is_loopback() && tables.is_empty() {
         let address = listen.to_string();
-        reader
-            .findings
-            .add(span.clone(), ProblemKind::OpenManagement { address });
+        reader.findings.add(span.clone(), ProblemKind::OpenManagement { address });
     }
     let mut seen: Vec<(String, std::ops::Range<usize>)> = Vec::new();
     for table in &tables {
@@ -123,29 +121,20 @@ pub(super) fn read(reader: &Reader<'_>) -> (Management, Spanned<SocketAddr>) {
         let name = id.get_ref().as_str().unwrap_or_default().to_owned();
         if let Some((_, first)) = seen.iter().find(|(seen, _)| *seen == name) {
             let first_line = reader.findings.line(first);
-            let kind = ProblemKind::DuplicateName {
-                noun: "access key",
-                name,
-                first_line,
-            };
+            let kind = ProblemKind::DuplicateName { noun: "access key", name, first_line };
             reader.findings.add_second(id.span(), first.clone(), kind);
         } else {
             seen.push((name, id.span()));
         }
     }
-    let management = Management {
-        listen,
-        credentials,
-    };
+    let management = Management { listen, credentials };
     (management, Spanned::new(span, listen))
 }
 
 fn read_credential(reader: &Reader<'_>) -> Option<Credential> {
     let access_key_id = reader.read("access_key_id", |value, key| {
         let id = text(value, key)?;
-        let is_word = id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let is_word = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         match is_word && (16..=128).contains(&id.len()) {
             true => Ok(id.to_owned()),
             false => Err(Refused::new("bad-credential", key.kind.expected())),

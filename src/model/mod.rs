@@ -100,22 +100,12 @@ pub static ROOT: Table = Table {
 };
 
 const fn table(name: &'static str, kind: Kind) -> Key {
-    Key {
-        name,
-        kind,
-        absent: Absent::Means("its defaults"),
-        example: "",
-        about: "",
-    }
+    Key { name, kind, absent: Absent::Means("its defaults"), example: "", about: "" }
 }
 
 /// Tables that are values of a key and so have no header of their own in the file.
-pub static INLINE_TABLES: &[&Table] = &[
-    &upstream::TARGET,
-    &upstream::TLS,
-    &integration::HTTP_PROXY,
-    &integration::MOCK,
-];
+pub static INLINE_TABLES: &[&Table] =
+    &[&upstream::TARGET, &upstream::TLS, &integration::HTTP_PROXY, &integration::MOCK];
 
 /// The configuration that runs when there is no file: the commented default that ships beside it.
 pub const BUILT_IN: &str = include_str!("../../config/ringgate.toml");
@@ -142,16 +132,11 @@ pub fn load(path: Option<&Path>) -> Result<Model, Problems> {
 fn read_file(file: &Path) -> Result<String, Problems> {
     let unreadable = |error: String| {
         let kind = ProblemKind::Unreadable { error };
-        let problem = Problem {
-            span: 0..0,
-            first: None,
-            kind,
-        };
+        let problem = Problem { span: 0..0, first: None, kind };
         Problems::new(Source::new(file.to_owned(), String::new()), vec![problem])
     };
-    let size = fs::metadata(file)
-        .map_err(|error| unreadable(certificate::plain_words(&error)))?
-        .len();
+    let size =
+        fs::metadata(file).map_err(|error| unreadable(certificate::plain_words(&error)))?.len();
     if size > FILE_BYTES_MAX {
         return Err(unreadable("the file is larger than 64 MiB".into()));
     }
@@ -160,11 +145,8 @@ fn read_file(file: &Path) -> Result<String, Problems> {
         let at = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
         let message = "the file is not UTF-8 from here on".to_owned();
-        let problem = Problem {
-            span: at..at + 1,
-            first: None,
-            kind: ProblemKind::Syntax { message },
-        };
+        let problem =
+            Problem { span: at..at + 1, first: None, kind: ProblemKind::Syntax { message } };
         Problems::new(Source::new(file.to_owned(), text), vec![problem])
     })
 }
@@ -191,10 +173,7 @@ fn read(source: &Source) -> (Option<Model>, Vec<Problem>) {
         return (None, syntax_problems(source, &errors));
     }
     let findings = Findings::new(source);
-    let model = read_root(
-        &Reader::new(&ROOT, table.get_ref(), 0..0, &findings),
-        source,
-    );
+    let model = read_root(&Reader::new(&ROOT, table.get_ref(), 0..0, &findings), source);
     (model, findings.into_list())
 }
 
@@ -205,9 +184,7 @@ fn syntax_problems(source: &Source, errors: &[toml::de::Error]) -> Vec<Problem> 
         .map(|error| Problem {
             span: error.span().unwrap_or(0..0),
             first: None,
-            kind: ProblemKind::Syntax {
-                message: error.message().to_owned(),
-            },
+            kind: ProblemKind::Syntax { message: error.message().to_owned() },
         })
         .collect();
     problems.sort_by_key(|problem| problem.span.start);
@@ -224,9 +201,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
     listeners.sort_by_key(|listener| listener.span().start);
     server::check_listeners(&listeners, root.findings);
 
-    let access_log = root
-        .table_if_set("access_log")
-        .map(|table| access_log::read(&table));
+    let access_log = root.table_if_set("access_log").map(|table| access_log::read(&table));
     let log = log::read(&root.table("log"));
     let ring = ring::read(&root.table("ring"));
     let aws = aws::read(&root.table("aws"));
@@ -248,16 +223,15 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         used: &mut used,
         addresses: HashMap::new(),
     };
-    let apis: Vec<_> = api_tables
-        .iter()
-        .map(|table| api::read(table, &mut across))
-        .collect();
+    let apis: Vec<_> = api_tables.iter().map(|table| api::read(table, &mut across)).collect();
 
-    for ((table, name), used) in upstream_tables.iter().zip(&upstream_names).zip(used) {
-        if !used && !name.is_empty() {
-            let name = name.clone();
-            root.findings
-                .add(table.span_of("name"), ProblemKind::UnusedUpstream { name });
+    // While there are errors a route may be missing only because of one of them.
+    if !root.findings.has_errors() {
+        for ((table, name), used) in upstream_tables.iter().zip(&upstream_names).zip(used) {
+            if !used {
+                let name = name.clone();
+                root.findings.add(table.span_of("name"), ProblemKind::UnusedUpstream { name });
+            }
         }
     }
     // A missing element is one with a problem, so no model is made.
@@ -284,22 +258,60 @@ fn names(tables: &[Reader<'_>], noun: &'static str) -> Vec<String> {
     for table in tables {
         let name = table.raw("name").and_then(|name| name.get_ref().as_str());
         let name = name.unwrap_or_default().to_owned();
-        let first = names
-            .iter()
-            .position(|seen| !name.is_empty() && *seen == name);
+        let first = names.iter().position(|seen| !name.is_empty() && *seen == name);
         if let Some(first) = first.and_then(|first| tables.get(first)) {
             let first = first.span_of("name");
             let first_line = table.findings.line(&first);
-            let kind = ProblemKind::DuplicateName {
-                noun,
-                name: name.clone(),
-                first_line,
-            };
-            table
-                .findings
-                .add_second(table.span_of("name"), first, kind);
+            let kind = ProblemKind::DuplicateName { noun, name: name.clone(), first_line };
+            table.findings.add_second(table.span_of("name"), first, kind);
         }
         names.push(name);
     }
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The manual promises what is in the tables, so whatever is there must be read.
+    #[test]
+    fn every_documented_key_is_read() {
+        let reference = include_str!("../../config/reference.toml");
+        let text = format!("{reference}\n[[certificate]]\n");
+        let source = Source::new("reference.toml".into(), text);
+        let (table, errors) = DeTable::parse_recoverable(source.text());
+        assert!(errors.is_empty(), "{errors:?}");
+        let findings = Findings::new(&source);
+        read_root(&Reader::new(&ROOT, table.get_ref(), 0..0, &findings), &source);
+        let asked = findings.asked.take();
+
+        let mut tables = vec![&ROOT];
+        tables.extend(INLINE_TABLES);
+        while let Some(table) = tables.pop() {
+            for key in table.keys {
+                assert!(
+                    asked.contains(&(table.header, key.name.to_owned())),
+                    "{} {}",
+                    table.header,
+                    key.name
+                );
+                if let Kind::Table(inner) | Kind::Tables(inner) = key.kind {
+                    tables.push(inner);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_all_defaults_and_opens_nothing_to_the_network() {
+        let model = parse(Path::new("empty.toml"), String::new()).expect("a valid configuration");
+        let listeners = model.server.listen.iter().chain([&model.management.listen]);
+        assert!(listeners.into_iter().all(|address| address.ip().is_loopback()));
+        assert_eq!(model.server.limits.body_bytes_max, 10_485_760);
+        assert_eq!(model.server.limits.head_bytes_max, 10_240);
+        assert_eq!(model.server.shards, None);
+        assert_eq!(model.server.forwarding, Forwarding::Both);
+        assert!(model.warnings.is_empty() && model.apis.is_empty());
+    }
 }

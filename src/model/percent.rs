@@ -34,17 +34,11 @@ pub(crate) fn decoded(text: &[u8]) -> impl Iterator<Item = DecodedByte> {
             && let (Some(high), Some(low)) = (digit(*high), digit(*low))
         {
             rest = tail;
-            return Some(DecodedByte {
-                value: high << 4 | low,
-                was_encoded: true,
-            });
+            return Some(DecodedByte { value: high << 4 | low, was_encoded: true });
         }
         let (&value, tail) = rest.split_first()?;
         rest = tail;
-        Some(DecodedByte {
-            value,
-            was_encoded: false,
-        })
+        Some(DecodedByte { value, was_encoded: false })
     })
 }
 
@@ -60,11 +54,7 @@ fn digit(byte: u8) -> Option<u8> {
 /// Writes one byte as `%XX`, upper case as RFC 3986 section 2.1 asks.
 pub(crate) fn encode(byte: u8, out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    out.extend_from_slice(&[
-        b'%',
-        DIGITS[usize::from(byte >> 4)],
-        DIGITS[usize::from(byte & 15)],
-    ]);
+    out.extend_from_slice(&[b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
 }
 
 /// Letters, digits and `-._~`: never need encoding, and mean the same with and without.
@@ -140,16 +130,7 @@ mod tests {
         ] {
             assert!(has_dot_segment(path.as_bytes()), "{path}");
         }
-        for path in [
-            "/a.b",
-            "/...",
-            "/a..",
-            "/..a/b",
-            "/",
-            "",
-            "/a;..",
-            "/%252e%252e/",
-        ] {
+        for path in ["/a.b", "/...", "/a..", "/..a/b", "/", "", "/a;..", "/%252e%252e/"] {
             assert!(!has_dot_segment(path.as_bytes()), "{path}");
         }
     }

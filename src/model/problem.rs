@@ -108,7 +108,7 @@ pub enum ProblemKind {
     },
     /// Two route keys that take the same requests.
     #[error(
-        "route `{route}` takes the same requests as `{other}` at line {first_line}: only the names of variables differ"
+        "route `{route}` takes the same requests as `{other}` at line {first_line}: they differ only in the names of variables or in percent-encoding"
     )]
     SameRequests {
         /// The second.
@@ -250,6 +250,20 @@ pub enum ProblemKind {
         /// The nearest known one.
         nearest: Option<String>,
     },
+    /// A dollar sign that begins no variable.
+    #[error(
+        "`${name}` is not an access log variable; all of them begin with `$context.`, as `$context.requestId`"
+    )]
+    LogDollar {
+        /// What follows the dollar sign.
+        name: String,
+    },
+    /// A control character in a format.
+    #[error("an access log format has no control characters but tab, found U+{:04X}", u32::from(*.character))]
+    LogControl {
+        /// The first of them.
+        character: char,
+    },
     /// A format without a request's identity.
     #[error(
         "an access log format must hold `$context.requestId` or `$context.extendedRequestId`, so that a line can be traced to its request"
@@ -310,6 +324,8 @@ impl ProblemKind {
             Self::HashOnMissing => "hash-on-missing",
             Self::HashOnUnused { .. } => "hash-on-unused",
             Self::LogVariable { .. } => "log-variable",
+            Self::LogDollar { .. } => "log-dollar",
+            Self::LogControl { .. } => "log-control",
             Self::LogWithoutRequestId => "log-without-request-id",
             Self::LogLineBreak => "log-line-break",
             Self::LogTooLong { .. } => "log-too-long",
@@ -349,12 +365,7 @@ pub(super) fn nearest<'k>(
     let lower = found.to_lowercase();
     known
         .into_iter()
-        .map(|word| {
-            (
-                strsim::damerau_levenshtein(&lower, &word.to_lowercase()),
-                word,
-            )
-        })
+        .map(|word| (strsim::damerau_levenshtein(&lower, &word.to_lowercase()), word))
         .filter(|(distance, word)| *distance <= word.chars().count().max(lower.chars().count()) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
@@ -391,10 +402,7 @@ impl Problems {
 
     /// How many of them refuse the configuration.
     pub fn error_count(&self) -> usize {
-        self.list
-            .iter()
-            .filter(|problem| problem.kind.severity() == Severity::Error)
-            .count()
+        self.list.iter().filter(|problem| problem.kind.severity() == Severity::Error).count()
     }
 
     /// The text they are in.
@@ -437,11 +445,7 @@ impl Source {
         let line_starts = std::iter::once(0)
             .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
             .collect();
-        Self {
-            file,
-            text,
-            line_starts,
-        }
+        Self { file, text, line_starts }
     }
 
     /// The name to print.
@@ -464,10 +468,9 @@ impl Source {
             if let Some(value) = value {
                 star_out(&mut line[value + 1..]);
             }
-            if let (Some(scheme), Some(at)) = (
-                memchr::memmem::find(line, b"://"),
-                memchr::memrchr(b'@', line),
-            ) && scheme + 3 < at
+            if let (Some(scheme), Some(at)) =
+                (memchr::memmem::find(line, b"://"), memchr::memrchr(b'@', line))
+                && scheme + 3 < at
             {
                 star_out(&mut line[scheme + 3..at]);
             }
@@ -503,11 +506,7 @@ mod tests {
         assert_eq!(source.position(0), (1, 1));
         assert_eq!(source.position(2), (2, 1));
         assert_eq!(source.position(4), (2, 2), "ß is two bytes and one column");
-        assert_eq!(
-            source.position(99),
-            (3, 1),
-            "the end of the file is a place too"
-        );
+        assert_eq!(source.position(99), (3, 1), "the end of the file is a place too");
     }
 
     #[test]

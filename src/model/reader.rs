@@ -12,7 +12,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Problem, ProblemKind, Source, nearest};
+use super::problem::{Problem, ProblemKind, Severity, Source, nearest};
 use super::reference::{Absent, Key, Kind, Table, parse_duration, parse_size};
 
 /// Where problems are collected while a file is read.
@@ -35,20 +35,12 @@ impl<'s> Findings<'s> {
     }
 
     pub(super) fn add(&self, span: Range<usize>, kind: ProblemKind) {
-        self.list.borrow_mut().push(Problem {
-            span,
-            first: None,
-            kind,
-        });
+        self.list.borrow_mut().push(Problem { span, first: None, kind });
     }
 
     /// Adds a problem that has to do with an earlier declaration.
     pub(super) fn add_second(&self, span: Range<usize>, first: Range<usize>, kind: ProblemKind) {
-        self.list.borrow_mut().push(Problem {
-            span,
-            first: Some(first),
-            kind,
-        });
+        self.list.borrow_mut().push(Problem { span, first: Some(first), kind });
     }
 
     /// The line of a place, from 1.
@@ -65,6 +57,12 @@ impl<'s> Findings<'s> {
         }
     }
 
+    /// Whether the configuration is refused already.
+    pub(super) fn has_errors(&self) -> bool {
+        let list = self.list.borrow();
+        list.iter().any(|problem| problem.kind.severity() == Severity::Error)
+    }
+
     pub(super) fn into_list(self) -> Vec<Problem> {
         self.list.into_inner()
     }
@@ -79,19 +77,11 @@ pub(super) struct Refused {
 
 impl Refused {
     pub(super) fn new(code: &'static str, expected: impl Into<String>) -> Self {
-        Self {
-            code,
-            expected: expected.into(),
-            way_out: None,
-        }
+        Self { code, expected: expected.into(), way_out: None }
     }
 
     pub(super) fn with(code: &'static str, expected: impl Into<String>, way_out: String) -> Self {
-        Self {
-            code,
-            expected: expected.into(),
-            way_out: Some(way_out),
-        }
+        Self { code, expected: expected.into(), way_out: Some(way_out) }
     }
 }
 
@@ -136,12 +126,7 @@ impl<'a> Reader<'a> {
         span: Range<usize>,
         findings: &'a Findings<'a>,
     ) -> Self {
-        Self {
-            keys,
-            table: Some(table),
-            span,
-            findings,
-        }
+        Self { keys, table: Some(table), span, findings }
     }
 
     /// A table that is not there: every key has its default.
@@ -150,12 +135,7 @@ impl<'a> Reader<'a> {
         span: Range<usize>,
         findings: &'a Findings<'a>,
     ) -> Self {
-        Self {
-            keys,
-            table: None,
-            span,
-            findings,
-        }
+        Self { keys, table: None, span, findings }
     }
 
     /// Where the table's header (or the inline table) stands.
@@ -166,10 +146,7 @@ impl<'a> Reader<'a> {
     /// The raw value of a key, without any report.
     pub(super) fn raw(&self, name: &str) -> Option<&'a Spanned<DeValue<'a>>> {
         #[cfg(test)]
-        self.findings
-            .asked
-            .borrow_mut()
-            .insert((self.keys.header, name.into()));
+        self.findings.asked.borrow_mut().insert((self.keys.header, name.into()));
         self.table?.get(name)
     }
 
@@ -187,29 +164,20 @@ impl<'a> Reader<'a> {
             about: "",
         };
         let key = self.keys.key(name);
-        debug_assert!(
-            key.is_some(),
-            "`{name}` is not in the table {}",
-            self.keys.header
-        );
+        debug_assert!(key.is_some(), "`{name}` is not in the table {}", self.keys.header);
         key.unwrap_or(&UNDOCUMENTED)
     }
 
     /// Reports that the value at `span` is not what the key takes.
     pub(super) fn refuse(&self, name: &str, value: &Spanned<DeValue<'_>>, refused: Refused) {
-        let secret = matches!(
-            (self.keys.header, name),
-            (_, "secret_access_key") | ("[store]", "url")
-        ) && value.get_ref().is_str();
+        let secret =
+            matches!((self.keys.header, name), (_, "secret_access_key") | ("[store]", "url"))
+                && value.get_ref().is_str();
         let kind = ProblemKind::Value {
             code: refused.code,
             key: name.into(),
             expected: refused.expected,
-            found: if secret {
-                "another text".into()
-            } else {
-                found(value.get_ref())
-            },
+            found: if secret { "another text".into() } else { found(value.get_ref()) },
             way_out: refused.way_out,
         };
         self.findings.add(value.span(), kind);
@@ -234,9 +202,8 @@ impl<'a> Reader<'a> {
         let Absent::Default(default) = key.absent else {
             return None;
         };
-        let parsed = DeValue::parse(default)
-            .ok()
-            .and_then(|value| parse(value.get_ref(), key).ok());
+        let parsed =
+            DeValue::parse(default).ok().and_then(|value| parse(value.get_ref(), key).ok());
         debug_assert!(
             parsed.is_some(),
             "the default of `{name}` in {} is refused",
@@ -335,11 +302,7 @@ impl<'a> Reader<'a> {
     pub(super) fn size<T: TryFrom<u64> + Default>(&self, name: &'static str) -> T {
         self.read(name, |value, key| {
             let (Kind::Size(min, max), Some(text)) = (&key.kind, value.as_str()) else {
-                return Err(Refused::with(
-                    "bad-size",
-                    key.kind.expected(),
-                    SIZE_FORM.into(),
-                ));
+                return Err(Refused::with("bad-size", key.kind.expected(), SIZE_FORM.into()));
             };
             let bytes = parse_size(text)
                 .ok_or_else(|| Refused::with("bad-size", key.kind.expected(), SIZE_FORM.into()))?;
@@ -398,11 +361,7 @@ impl<'a> Reader<'a> {
         let Ok(value) = DeValue::parse(default) else {
             return Vec::new();
         };
-        let elements = value
-            .get_ref()
-            .as_array()
-            .into_iter()
-            .flat_map(|array| array.iter());
+        let elements = value.get_ref().as_array().into_iter().flat_map(|array| array.iter());
         elements
             .filter_map(|element| parse(element.get_ref(), key).ok())
             .map(|parsed| Spanned::new(self.span(), parsed))
@@ -412,10 +371,7 @@ impl<'a> Reader<'a> {
     /// Reports an array that is there and has no element.
     pub(super) fn not_empty(&self, name: &'static str) {
         if let Some(value) = self.raw(name)
-            && value
-                .get_ref()
-                .as_array()
-                .is_some_and(|array| array.is_empty())
+            && value.get_ref().as_array().is_some_and(|array| array.is_empty())
         {
             let key = self.key(name);
             self.refuse(name, value, Refused::new("empty-list", key.kind.expected()));
@@ -434,12 +390,9 @@ impl<'a> Reader<'a> {
     pub(super) fn table_if_set(&self, name: &'static str) -> Option<Reader<'a>> {
         let value = self.raw(name)?;
         match value.get_ref() {
-            DeValue::Table(table) => Some(Reader::new(
-                self.table_of(name),
-                table,
-                value.span(),
-                self.findings,
-            )),
+            DeValue::Table(table) => {
+                Some(Reader::new(self.table_of(name), table, value.span(), self.findings))
+            }
             _ => {
                 self.refuse(name, value, wrong_type(self.key(name)));
                 None
@@ -487,11 +440,7 @@ impl<'a> Reader<'a> {
     }
 
     fn table_of(&self, name: &'static str) -> &'static Table {
-        static NONE: Table = Table {
-            header: "",
-            about: "",
-            keys: &[],
-        };
+        static NONE: Table = Table { header: "", about: "", keys: &[] };
         match self.key(name).kind {
             Kind::Table(table) | Kind::Tables(table) => table,
             _ => {
@@ -530,12 +479,7 @@ pub(super) fn count(value: &DeValue<'_>, key: &Key, min: u64, max: u64) -> Resul
     u64::from_str_radix(integer.as_str(), integer.radix())
         .ok()
         .filter(|count| (min..=max).contains(count))
-        .ok_or_else(|| {
-            Refused::new(
-                "out-of-range",
-                format!("a whole number from {min} to {max}"),
-            )
-        })
+        .ok_or_else(|| Refused::new("out-of-range", format!("a whole number from {min} to {max}")))
 }
 
 /// One of a few words.
@@ -565,6 +509,10 @@ pub(super) fn choice<T: Copy>(
 /// A value in the words that follow "found".
 pub(super) fn found(value: &DeValue<'_>) -> String {
     match value {
+        // A URL's user and password are nobody's business, whichever key they were given to.
+        DeValue::String(text) if text.contains("://") && text.contains('@') => {
+            "a URL with a user".into()
+        }
         // Long texts are cut: the line is printed anyway.
         DeValue::String(text) if text.chars().count() > 60 => {
             format!("{:?} …", text.chars().take(60).collect::<String>())

@@ -83,11 +83,7 @@ impl Kind {
             Kind::Count(min, max) => format!("a whole number from {min} to {max}"),
             Kind::Number(min, max) => format!("a number from {min} to {max}"),
             Kind::Duration(min, max) => {
-                format!(
-                    "a duration from {} to {}",
-                    duration_text(*min),
-                    duration_text(*max)
-                )
+                format!("a duration from {} to {}", duration_text(*min), duration_text(*max))
             }
             Kind::Size(min, max) => {
                 format!("a size from {} to {}", size_text(*min), size_text(*max))
@@ -109,13 +105,9 @@ fn quoted(words: &[&str]) -> String {
 /// A duration as the file writes it, in the largest unit that keeps it whole.
 pub fn duration_text(duration: Duration) -> String {
     let micros = duration.as_micros();
-    for (unit, scale) in [
-        ("h", 3_600_000_000),
-        ("m", 60_000_000),
-        ("s", 1_000_000),
-        ("ms", 1_000),
-    ] {
-        if micros >= scale && micros % scale == 0 {
+    for (unit, scale) in [("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)]
+    {
+        if micros >= scale && micros.is_multiple_of(scale) {
             return format!("{}{unit}", micros / scale);
         }
     }
@@ -125,7 +117,7 @@ pub fn duration_text(duration: Duration) -> String {
 /// A size as the file writes it, in the largest unit that keeps it whole.
 pub fn size_text(bytes: u64) -> String {
     for (unit, scale) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
-        if bytes >= scale && bytes % scale == 0 {
+        if bytes >= scale && bytes.is_multiple_of(scale) {
             return format!("{}{unit}", bytes / scale);
         }
     }
@@ -171,16 +163,7 @@ mod tests {
         assert_eq!(parse_duration("30s"), Some(Duration::from_secs(30)));
         assert_eq!(parse_duration("0us"), Some(Duration::ZERO));
         assert_eq!(parse_duration("2h"), Some(Duration::from_secs(7200)));
-        for bad in [
-            "",
-            "s",
-            "30",
-            "30 s",
-            "-1s",
-            "1.5s",
-            "30S",
-            "99999999999999999999h",
-        ] {
+        for bad in ["", "s", "30", "30 s", "-1s", "1.5s", "30S", "99999999999999999999h"] {
             assert_eq!(parse_duration(bad), None, "{bad}");
         }
     }
@@ -197,10 +180,7 @@ mod tests {
     #[test]
     fn what_is_printed_can_be_read() {
         for text in ["1us", "50ms", "30s", "90s", "2m", "1h"] {
-            assert_eq!(
-                parse_duration(text).map(duration_text).as_deref(),
-                Some(text)
-            );
+            assert_eq!(parse_duration(text).map(duration_text).as_deref(), Some(text));
         }
         for text in ["1B", "10KiB", "10MiB", "1GiB", "1000B"] {
             assert_eq!(parse_size(text).map(size_text).as_deref(), Some(text));

@@ -115,10 +115,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Ring {
 }
 
 fn read_buffers(reader: &Reader<'_>) -> Buffers {
-    Buffers {
-        count: power_of_two(reader, "count"),
-        buffer_bytes: reader.size("size"),
-    }
+    Buffers { count: power_of_two(reader, "count"), buffer_bytes: reader.size("size") }
 }
 
 /// The kernel takes powers of two only, and rounding up silently would make the memory limit's
@@ -128,11 +125,7 @@ fn power_of_two(reader: &Reader<'_>, name: &'static str) -> u16 {
     if let (false, Some(value)) = (count.is_power_of_two(), reader.raw(name)) {
         let above = count.checked_next_power_of_two().unwrap_or(1 << 15);
         let way_out = format!("the nearest are {} and {above}", above / 2);
-        reader.refuse(
-            name,
-            value,
-            Refused::with("power-of-two", "a power of two", way_out),
-        );
+        reader.refuse(name, value, Refused::with("power-of-two", "a power of two", way_out));
     }
     count
 }

@@ -76,7 +76,7 @@ pub enum Segment {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RouteKeyError {
     /// Neither `$default` nor two words.
-    #[error("expected a route key such as `GET /pets/{{id}}` or `$default`, found `{found}`")]
+    #[error("expected a route key such as `GET /pets/{{id}}` or `$default`, found `{found}`{}", if .found.starts_with('$') { "; did you mean `$default`?" } else { "" })]
     Form {
         /// As written.
         found: String,
@@ -245,10 +245,7 @@ impl FromStr for RouteKey {
         let Some((method, path)) = text.split_once(' ') else {
             return Err(RouteKeyError::Form { found: cut(text) });
         };
-        Ok(RouteKey::Path {
-            method: parse_method(method)?,
-            path: parse_path(text, path)?,
-        })
+        Ok(RouteKey::Path { method: parse_method(method)?, path: parse_path(text, path)? })
     }
 }
 
@@ -256,15 +253,13 @@ fn parse_method(word: &str) -> Result<MethodMatch, RouteKeyError> {
     if word == "ANY" {
         return Ok(MethodMatch::Any);
     }
-    Method::from_name(word)
-        .map(MethodMatch::Only)
-        .ok_or_else(|| {
-            let known = Method::ALL.map(Method::name);
-            RouteKeyError::Method {
-                found: cut(word),
-                nearest: nearest(word, known.into_iter().chain(["ANY"])),
-            }
-        })
+    Method::from_name(word).map(MethodMatch::Only).ok_or_else(|| {
+        let known = Method::ALL.map(Method::name);
+        RouteKeyError::Method {
+            found: cut(word),
+            nearest: nearest(word, known.into_iter().chain(["ANY"])),
+        }
+    })
 }
 
 fn parse_path(key: &str, path: &str) -> Result<RoutePath, RouteKeyError> {
@@ -273,9 +268,7 @@ fn parse_path(key: &str, path: &str) -> Result<RoutePath, RouteKeyError> {
         return Err(RouteKeyError::NoSlash { route: route() });
     };
     if path.is_empty() {
-        return Ok(RoutePath {
-            segments: Box::default(),
-        });
+        return Ok(RoutePath { segments: Box::default() });
     }
     let texts: Vec<&str> = path.split('/').collect();
     let mut segments = Vec::with_capacity(texts.len());
@@ -288,17 +281,12 @@ fn parse_path(key: &str, path: &str) -> Result<RoutePath, RouteKeyError> {
             }
             Segment::Greedy(name) if !is_last => {
                 let name = name.to_string();
-                return Err(RouteKeyError::GreedyNotLast {
-                    name,
-                    route: route(),
-                });
+                return Err(RouteKeyError::GreedyNotLast { name, route: route() });
             }
             _ => segments.push(segment),
         }
     }
-    let path = RoutePath {
-        segments: segments.into(),
-    };
+    let path = RoutePath { segments: segments.into() };
     let names: Vec<&str> = path.parameters().collect();
     if let Some(name) = names
         .iter()
@@ -306,22 +294,14 @@ fn parse_path(key: &str, path: &str) -> Result<RoutePath, RouteKeyError> {
         .find_map(|(index, name)| names[..index].contains(name).then_some(name))
     {
         let name = (*name).to_owned();
-        return Err(RouteKeyError::NameTwice {
-            name,
-            route: route(),
-        });
+        return Err(RouteKeyError::NameTwice { name, route: route() });
     }
     for (what, found, max) in [
         ("segments", path.segments.len(), SEGMENTS_MAX),
         ("variables", names.len(), PARAMETERS_MAX),
     ] {
         if found > max {
-            return Err(RouteKeyError::TooMany {
-                what,
-                found,
-                max,
-                route: route(),
-            });
+            return Err(RouteKeyError::TooMany { what, found, max, route: route() });
         }
     }
     Ok(path)
@@ -330,14 +310,9 @@ fn parse_path(key: &str, path: &str) -> Result<RoutePath, RouteKeyError> {
 fn parse_segment(key: &str, text: &str) -> Result<Segment, RouteKeyError> {
     let route = || cut(key);
     if text.contains(['{', '}']) {
-        let inner = text
-            .strip_prefix('{')
-            .and_then(|rest| rest.strip_suffix('}'));
+        let inner = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         let Some(inner) = inner.filter(|inner| !inner.contains(['{', '}'])) else {
-            return Err(RouteKeyError::Braces {
-                segment: cut(text),
-                route: route(),
-            });
+            return Err(RouteKeyError::Braces { segment: cut(text), route: route() });
         };
         let (name, is_greedy) = match inner.strip_suffix('+') {
             Some(name) => (name, true),
@@ -345,10 +320,7 @@ fn parse_segment(key: &str, text: &str) -> Result<Segment, RouteKeyError> {
         };
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
         if name.is_empty() || !name.bytes().all(is_name) {
-            return Err(RouteKeyError::Name {
-                segment: cut(text),
-                route: route(),
-            });
+            return Err(RouteKeyError::Name { segment: cut(text), route: route() });
         }
         return Ok(match is_greedy {
             true => Segment::Greedy(name.into()),
@@ -356,10 +328,7 @@ fn parse_segment(key: &str, text: &str) -> Result<Segment, RouteKeyError> {
         });
     }
     if matches!(text, "." | "..") {
-        return Err(RouteKeyError::DotSegment {
-            segment: text.into(),
-            route: route(),
-        });
+        return Err(RouteKeyError::DotSegment { segment: text.into(), route: route() });
     }
     // RFC 3986 section 3.3: unreserved, percent-encoded, sub-delims, `:` and `@`; beyond ASCII the
     // text itself is accepted and means its encoding.
@@ -369,10 +338,7 @@ fn parse_segment(key: &str, text: &str) -> Result<Segment, RouteKeyError> {
             || (!c.is_ascii() && !c.is_control())
     };
     if let Some(character) = text.chars().find(|&c| !is_allowed(c)) {
-        return Err(RouteKeyError::Character {
-            character,
-            route: route(),
-        });
+        return Err(RouteKeyError::Character { character, route: route() });
     }
     for (at, _) in text.match_indices('%') {
         let digits = text.as_bytes().get(at + 1..at + 3);
@@ -411,25 +377,23 @@ impl RoutePath {
     /// The path with every variable's name left out: two paths of the same shape take the same
     /// requests. HTTP APIs compare decoded literals, so there `/a` and `/%61` have one shape.
     pub(super) fn shape(&self, protocol: Protocol) -> String {
-        self.segments
-            .iter()
-            .fold(String::new(), |shape, segment| match segment {
-                Segment::Literal(text) => {
-                    // An encoded slash is part of its segment and must not look like one between two.
-                    let decoded: Vec<u8> = decoded(text.as_bytes())
-                        .flat_map(|byte| match byte.value {
-                            b'/' => b"%2F".to_vec(),
-                            value => vec![value],
-                        })
-                        .collect();
-                    match protocol {
-                        Protocol::Http => shape + "/" + &String::from_utf8_lossy(&decoded),
-                        Protocol::Rest => shape + "/" + text,
-                    }
+        self.segments.iter().fold(String::new(), |shape, segment| match segment {
+            Segment::Literal(text) => {
+                // An encoded slash is part of its segment and must not look like one between two.
+                let decoded: Vec<u8> = decoded(text.as_bytes())
+                    .flat_map(|byte| match byte.value {
+                        b'/' => b"%2F".to_vec(),
+                        value => vec![value],
+                    })
+                    .collect();
+                match protocol {
+                    Protocol::Http => shape + "/" + &String::from_utf8_lossy(&decoded),
+                    Protocol::Rest => shape + "/" + text,
                 }
-                Segment::Parameter(_) => shape + "/{}",
-                Segment::Greedy(_) => shape + "/{+}",
-            })
+            }
+            Segment::Parameter(_) => shape + "/{}",
+            Segment::Greedy(_) => shape + "/{+}",
+        })
     }
 }
 
@@ -475,13 +439,8 @@ mod tests {
 
     #[test]
     fn a_route_key_prints_as_it_is_written() {
-        for text in [
-            "$default",
-            "GET /",
-            "ANY /{proxy+}",
-            "POST /pets/{id}/toys/",
-            "PUT /a%20b/é",
-        ] {
+        for text in ["$default", "GET /", "ANY /{proxy+}", "POST /pets/{id}/toys/", "PUT /a%20b/é"]
+        {
             assert_eq!(text.parse::<RouteKey>().expect(text).to_string(), text);
         }
     }
@@ -490,9 +449,7 @@ mod tests {
     fn what_is_not_a_route_key_is_refused() {
         let too_deep = format!("GET {}", "/a".repeat(SEGMENTS_MAX + 1));
         let too_long = format!("GET /{}", "a".repeat(SEGMENT_BYTES_MAX + 1));
-        let many: String = (0..=PARAMETERS_MAX)
-            .map(|index| format!("/{{p{index}}}"))
-            .collect();
+        let many: String = (0..=PARAMETERS_MAX).map(|index| format!("/{{p{index}}}")).collect();
         let too_many = format!("GET {many}");
         for text in [
             "",
@@ -528,9 +485,7 @@ mod tests {
     fn the_limits_themselves_are_allowed() {
         let deep = format!("GET {}", "/a".repeat(SEGMENTS_MAX));
         let long = format!("GET /{}", "a".repeat(SEGMENT_BYTES_MAX));
-        let many: String = (0..PARAMETERS_MAX)
-            .map(|index| format!("/{{p{index}}}"))
-            .collect();
+        let many: String = (0..PARAMETERS_MAX).map(|index| format!("/{{p{index}}}")).collect();
         for text in [deep, long, format!("GET {many}")] {
             assert!(text.parse::<RouteKey>().is_ok(), "{text}");
         }

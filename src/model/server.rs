@@ -103,10 +103,10 @@ pub(super) static LIMITS: Table = Table {
         },
         Key {
             name: "fields",
-            kind: Kind::Count(1, 1000),
+            kind: Kind::Count(1, 128),
             absent: Absent::Default("100"),
             example: "100",
-            about: "Most header fields; beyond it 431. Browsers send about 20; the bound keeps the work per request small.",
+            about: "Most header fields; beyond it 431. Browsers send about 20; the bound keeps the work per request small, and 128 is the size of the array they are parsed into.",
         },
         Key {
             name: "body",
@@ -252,11 +252,8 @@ pub struct Timeouts {
 /// the management listener afterwards.
 pub(super) fn read(reader: &Reader<'_>) -> (Server, Vec<Spanned<SocketAddr>>) {
     let plain = reader.list("listen", address);
-    let tls: Vec<_> = reader
-        .tables("tls")
-        .iter()
-        .flat_map(|table| table.list("listen", address))
-        .collect();
+    let tls: Vec<_> =
+        reader.tables("tls").iter().flat_map(|table| table.list("listen", address)).collect();
     let trusted_proxies = reader.list("trusted_proxies", network);
     let forwarding = reader.choice(
         "forwarded",
@@ -271,10 +268,7 @@ pub(super) fn read(reader: &Reader<'_>) -> (Server, Vec<Spanned<SocketAddr>>) {
         listen: plain.iter().map(|at| *at.get_ref()).collect(),
         tls_listen: tls.iter().map(|at| *at.get_ref()).collect(),
         shards: Some(reader.count("shards")).filter(|&shards| shards != 0),
-        trusted_proxies: trusted_proxies
-            .into_iter()
-            .map(Spanned::into_inner)
-            .collect(),
+        trusted_proxies: trusted_proxies.into_iter().map(Spanned::into_inner).collect(),
         forwarding: forwarding.unwrap_or(Forwarding::Both),
         limits: read_limits(&reader.table("limits")),
         timeouts: read_timeouts(&reader.table("timeouts")),
@@ -311,9 +305,7 @@ pub(super) fn address(value: &DeValue<'_>, key: &Key) -> Result<SocketAddr, Refu
     let text = value.as_str().ok_or_else(|| wrong_type(key))?;
     text.parse().map_err(|_| {
         let form = "an IP address and a port such as \"127.0.0.1:8080\"";
-        let port = text
-            .rsplit_once(':')
-            .map(|(host, port)| (host, port.parse::<u16>()));
+        let port = text.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
         match port {
             Some(("" | "*", Ok(port))) => Refused::with(
                 "bad-address",
@@ -337,10 +329,7 @@ fn network(value: &DeValue<'_>, key: &Key) -> Result<IpNet, Refused> {
         return Ok(address.into());
     }
     let network: IpNet = text.parse().map_err(|_| {
-        Refused::new(
-            "bad-network",
-            "a network such as \"10.0.0.0/8\" or a single address",
-        )
+        Refused::new("bad-network", "a network such as \"10.0.0.0/8\" or a single address")
     })?;
     if network.addr() == network.network() {
         return Ok(network);
@@ -357,10 +346,8 @@ fn network(value: &DeValue<'_>, key: &Key) -> Result<IpNet, Refused> {
 /// would let both bind and deal connections out between them at random.
 pub(super) fn check_listeners(listeners: &[Spanned<SocketAddr>], findings: &Findings<'_>) {
     for (index, second) in listeners.iter().enumerate() {
-        let first = listeners
-            .iter()
-            .take(index)
-            .find(|first| collide(*first.get_ref(), *second.get_ref()));
+        let first =
+            listeners.iter().take(index).find(|first| collide(*first.get_ref(), *second.get_ref()));
         if let Some(first) = first {
             findings.add_second(
                 second.span(),

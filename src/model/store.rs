@@ -35,15 +35,13 @@ pub(super) fn read(reader: &Reader<'_>) -> Store {
         let url = text(value, key)?;
         let known = ["sqlite:", "postgres://", "postgresql://"];
         match url == "memory"
-            || known.iter().any(|scheme| {
-                url.strip_prefix(scheme)
-                    .is_some_and(|rest| !rest.is_empty())
-            }) {
+            || known
+                .iter()
+                .any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+        {
             true => Ok(url.to_owned()),
             false => Err(Refused::new("bad-url", key.kind.expected())),
         }
     });
-    Store {
-        url: url.unwrap_or_default(),
-    }
+    Store { url: url.unwrap_or_default() }
 }

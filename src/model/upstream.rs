@@ -1,5 +1,7 @@
 //! `[[upstream]]`: a named group of back ends and how they are called.
 
+mod keys;
+
 use std::ops::Range;
 use std::time::Duration;
 
@@ -12,301 +14,10 @@ use super::domain::is_host_name;
 use super::integration::is_field_name;
 use super::problem::ProblemKind;
 use super::reader::{Findings, Reader, Refused, choice, count, text, wrong_type};
-use super::reference::{Absent, Key, Kind, Table};
+use super::reference::Key;
 
-const MILLISECOND: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(3600);
-const SHARE: Kind = Kind::Number(0.0, 1.0);
-
-pub(super) static TABLE: Table = Table {
-    header: "[[upstream]]",
-    about: "A named group of back ends that serve the same content.",
-    keys: &[
-        Key {
-            name: "name",
-            kind: Kind::Text("1 to 128 letters, digits, `_`, `-` and `.`"),
-            absent: Absent::Required,
-            example: "\"catalog\"",
-            about: "What integrations, logs and metrics call it.",
-        },
-        Key {
-            name: "targets",
-            kind: Kind::Other(
-                "an array of \"host:port\" or { address = \"host:port\", weight = 1 }",
-            ),
-            absent: Absent::Required,
-            example: "[\"127.0.0.1:9001\", { address = \"catalog.internal:9001\", weight = 2 }]",
-            about: "The back ends: IP addresses or DNS names, always with a port. Names are resolved again when their time to live ends. `weight` (1 to 1000, default 1) is a target's share relative to the others.",
-        },
-        Key {
-            name: "host",
-            kind: Kind::Text("a host name, with a port if it has one"),
-            absent: Absent::Means("the chosen target's own address"),
-            example: "\"catalog.internal\"",
-            about: "The `Host` that the back ends get. The client's own host is never passed on in it, as with Amazon; back ends find it in the forwarding fields.",
-        },
-        Key {
-            name: "balance",
-            kind: Kind::Choice(&["round_robin", "least_requests", "hash"]),
-            absent: Absent::Default("\"round_robin\""),
-            example: "\"round_robin\"",
-            about: "How a target is chosen: in turn, the one with the fewest open requests, or always the same one for the same `hash_on`. Each shard counts for itself.",
-        },
-        Key {
-            name: "hash_on",
-            kind: Kind::Text("\"client_address\" or \"header:NAME\""),
-            absent: Absent::Means("no consistent hash"),
-            example: "# \"header:x-tenant\"",
-            about: "What `balance = \"hash\"` looks at. Requests without the header are dealt in turn.",
-        },
-        Key {
-            name: "tls",
-            kind: Kind::Other("`true`, `false` or a table [upstream.tls]"),
-            absent: Absent::Default("false"),
-            example: "",
-            about: "Whether the back ends speak TLS; a table says how.",
-        },
-        Key {
-            name: "timeouts",
-            kind: Kind::Table(&TIMEOUTS),
-            absent: Absent::Means("the defaults"),
-            example: "",
-            about: "How long back ends may take.",
-        },
-        Key {
-            name: "limits",
-            kind: Kind::Table(&LIMITS),
-            absent: Absent::Means("the defaults"),
-            example: "",
-            about: "Bounds per shard.",
-        },
-        Key {
-            name: "health",
-            kind: Kind::Table(&HEALTH),
-            absent: Absent::Means("no active checks"),
-            example: "",
-            about: "Active health checks.",
-        },
-        Key {
-            name: "eject",
-            kind: Kind::Table(&EJECT),
-            absent: Absent::Means("the defaults"),
-            example: "",
-            about: "Passive ejection.",
-        },
-        Key {
-            name: "retry",
-            kind: Kind::Table(&RETRY),
-            absent: Absent::Means("the defaults"),
-            example: "",
-            about: "What is tried again.",
-        },
-    ],
-};
-
-/// The table form of a target.
-pub(super) static TARGET: Table = Table {
-    header: "a target",
-    about: "The table form of a target.",
-    keys: &[
-        Key {
-            name: "address",
-            kind: Kind::Text("\"host:port\""),
-            absent: Absent::Required,
-            example: "\"catalog.internal:9001\"",
-            about: "The back end: an IP address or a DNS name, with its port.",
-        },
-        Key {
-            name: "weight",
-            kind: Kind::Count(1, 1000),
-            absent: Absent::Default("1"),
-            example: "2",
-            about: "Its share relative to the other targets. To take a target out, remove it.",
-        },
-    ],
-};
-
-pub(super) static TLS: Table = Table {
-    header: "[upstream.tls]",
-    about: "TLS towards the back ends. `tls = true` is this table with its defaults.",
-    keys: &[
-        Key {
-            name: "server_name",
-            kind: Kind::Text("a host name"),
-            absent: Absent::Means("the target's own host"),
-            example: "\"catalog.internal\"",
-            about: "The name that is sent (SNI) and that the certificate must be for (Amazon's `ServerNameToVerify`).",
-        },
-        Key {
-            name: "ca",
-            kind: Kind::Text("a PEM file with certificates"),
-            absent: Absent::Means("the system's roots"),
-            example: "# \"certificates/internal-ca.pem\"",
-            about: "Trusted roots in place of the system's. Relative names are relative to the configuration file's folder.",
-        },
-        Key {
-            name: "insecure_skip_verify",
-            kind: Kind::Flag,
-            absent: Absent::Default("false"),
-            example: "false",
-            about: "Accepts any certificate. For tests only: every load warns about it.",
-        },
-    ],
-};
-
-pub(super) static TIMEOUTS: Table = Table {
-    header: "[upstream.timeouts]",
-    about: "How long back ends may take. The time until a response begins is the integration's `timeout`.",
-    keys: &[
-        Key {
-            name: "connect",
-            kind: Kind::Duration(MILLISECOND, HOUR),
-            absent: Absent::Default("\"2s\""),
-            example: "\"2s\"",
-            about: "TCP connect and TLS handshake. Two seconds allow for one lost SYN (sent again after one second) and still leave time for another target.",
-        },
-        Key {
-            name: "body_idle",
-            kind: Kind::Duration(MILLISECOND, HOUR),
-            absent: Absent::Default("\"30s\""),
-            example: "\"30s\"",
-            about: "Longest silence while a response's content arrives, or in which the back end takes no byte of a request's.",
-        },
-        Key {
-            name: "idle",
-            kind: Kind::Duration(Duration::ZERO, HOUR),
-            absent: Absent::Default("\"60s\""),
-            example: "\"60s\"",
-            about: "How long an unused connection is kept; 0s keeps none. Set it below the back end's own keep-alive time-out where that is shorter; a connection that the back end closed first costs one transparent retry.",
-        },
-    ],
-};
-
-pub(super) static LIMITS: Table = Table {
-    header: "[upstream.limits]",
-    about: "Bounds per shard, so that one slow back end cannot take the whole gateway.",
-    keys: &[
-        Key {
-            name: "connections",
-            kind: Kind::Count(1, 1 << 20),
-            absent: Absent::Default("1024"),
-            example: "1024",
-            about: "Connections of one shard to all targets together. HTTP/1.1 carries one request per connection, so this is also the number of requests in flight.",
-        },
-        Key {
-            name: "pending",
-            kind: Kind::Count(0, 1 << 20),
-            absent: Absent::Default("1024"),
-            example: "1024",
-            about: "Requests of one shard that may wait for a connection; beyond it 503 at once. As many as there are connections: with more, the last one would wait longer than a whole round.",
-        },
-    ],
-};
-
-pub(super) static HEALTH: Table = Table {
-    header: "[upstream.health]",
-    about: "Active checks: the control thread asks every target with GET and tells the shards who answers.",
-    keys: &[
-        Key {
-            name: "path",
-            kind: Kind::Text("a path such as \"/healthz\""),
-            absent: Absent::Default("\"/\""),
-            example: "\"/healthz\"",
-            about: "What is asked for.",
-        },
-        Key {
-            name: "interval",
-            kind: Kind::Duration(Duration::from_millis(100), HOUR),
-            absent: Absent::Default("\"5s\""),
-            example: "\"5s\"",
-            about: "Time between two checks of one target.",
-        },
-        Key {
-            name: "timeout",
-            kind: Kind::Duration(MILLISECOND, HOUR),
-            absent: Absent::Default("\"2s\""),
-            example: "\"2s\"",
-            about: "Longest wait for an answer; a later one is a bad one.",
-        },
-        Key {
-            name: "healthy_after",
-            kind: Kind::Count(1, 100),
-            absent: Absent::Default("2"),
-            example: "2",
-            about: "Good answers in a row that bring a target back. Two, so that one lucky answer of a failing back end does not.",
-        },
-        Key {
-            name: "unhealthy_after",
-            kind: Kind::Count(1, 100),
-            absent: Absent::Default("3"),
-            example: "3",
-            about: "Bad answers in a row that take a target out. Three, so that one lost packet does not.",
-        },
-        Key {
-            name: "status",
-            kind: Kind::Text("statuses and ranges such as \"200-299,401\""),
-            absent: Absent::Default("\"200-399\""),
-            example: "\"200-399\"",
-            about: "Which answers are good.",
-        },
-    ],
-};
-
-pub(super) static EJECT: Table = Table {
-    header: "[upstream.eject]",
-    about: "Passive ejection: a shard that sees a target fail several times in a row leaves it alone for a while. Failed connects, resets, time-outs and 502, 503, 504 count.",
-    keys: &[
-        Key {
-            name: "failures",
-            kind: Kind::Count(0, 1000),
-            absent: Absent::Default("5"),
-            example: "5",
-            about: "Failures in a row that eject a target; 0 switches ejection off.",
-        },
-        Key {
-            name: "duration",
-            kind: Kind::Duration(MILLISECOND, HOUR),
-            absent: Absent::Default("\"30s\""),
-            example: "\"30s\"",
-            about: "For how long.",
-        },
-        Key {
-            name: "share",
-            kind: SHARE,
-            absent: Absent::Default("0.5"),
-            example: "0.5",
-            about: "Largest share of the targets that may be out at once. With half of them left a common fault, such as a broken database behind all of them, does not send everything to the last one. A single target is therefore never ejected.",
-        },
-    ],
-};
-
-pub(super) static RETRY: Table = Table {
-    header: "[upstream.retry]",
-    about: "What is tried again, on another target where there is one. Only requests that cannot have had an effect: after a failed connect any, otherwise those with an idempotent method (RFC 9110 section 9.2.2) whose content was not yet sent on.",
-    keys: &[
-        Key {
-            name: "attempts",
-            kind: Kind::Count(1, 10),
-            absent: Absent::Default("2"),
-            example: "2",
-            about: "Most tries of one request, the first included; 1 never tries again.",
-        },
-        Key {
-            name: "budget",
-            kind: SHARE,
-            absent: Absent::Default("0.2"),
-            example: "0.2",
-            about: "Retries allowed as a share of recent requests. A fifth hides a single bad target of five, and cannot double the load of back ends that are all in trouble.",
-        },
-        Key {
-            name: "on",
-            kind: Kind::Choices(&["connect", "reset", "502", "503", "504"]),
-            absent: Absent::Default("[\"connect\", \"reset\"]"),
-            example: "[\"connect\", \"reset\"]",
-            about: "What is tried again: a connection that could not be made, one that broke before the response's head, or an answer with one of these statuses.",
-        },
-    ],
-};
+use keys::{EJECT, LIMITS, RETRY, TIMEOUTS};
+pub(super) use keys::{TABLE, TARGET, TLS};
 
 /// A group of back ends that serve the same content.
 #[derive(Debug, Clone, PartialEq)]
@@ -485,9 +196,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<Upstream> {
     let retry = reader.table("retry");
     let timeouts = read_timeouts(&reader.table("timeouts"));
     let limits = read_limits(&reader.table("limits"));
-    let health = reader
-        .table_if_set("health")
-        .map(|table| read_health(&table));
+    let health = reader.table_if_set("health").map(|table| read_health(&table));
     Some(Upstream {
         eject: read_eject(&eject),
         retry: read_retry(&retry),
@@ -544,9 +253,7 @@ fn read_targets(reader: &Reader<'_>) -> Vec<Target> {
         DeValue::Table(_) => Ok(None),
         _ => Err(wrong_type(key)),
     });
-    let array = reader
-        .raw("targets")
-        .and_then(|value| value.get_ref().as_array());
+    let array = reader.raw("targets").and_then(|value| value.get_ref().as_array());
     let tables = array.into_iter().flat_map(|array| array.iter());
     for table in tables {
         if let DeValue::Table(keys) = table.get_ref() {
@@ -560,9 +267,7 @@ fn read_targets(reader: &Reader<'_>) -> Vec<Target> {
     }
     targets.extend(elements.into_iter().filter_map(|element| {
         let span = element.span();
-        element
-            .into_inner()
-            .map(|target| Spanned::new(span, target))
+        element.into_inner().map(|target| Spanned::new(span, target))
     }));
     targets.sort_by_key(|target| target.span().start);
     for (index, second) in targets.iter().enumerate() {
@@ -574,14 +279,8 @@ fn read_targets(reader: &Reader<'_>) -> Vec<Target> {
         if let Some(first) = first {
             let name = format!("{host}:{port}");
             let first_line = reader.findings.line(&first.span());
-            let kind = ProblemKind::DuplicateName {
-                noun: "target",
-                name,
-                first_line,
-            };
-            reader
-                .findings
-                .add_second(second.span(), first.span(), kind);
+            let kind = ProblemKind::DuplicateName { noun: "target", name, first_line };
+            reader.findings.add_second(second.span(), first.span(), kind);
         }
     }
     targets.into_iter().map(Spanned::into_inner).collect()
@@ -606,19 +305,15 @@ pub(super) fn parse_target(text: &str) -> Result<Target, Refused> {
         return refused("write an IPv6 address in brackets, as in \"[::1]:9001\"".into());
     }
     match port.parse::<u16>() {
-        Ok(port) if port != 0 && (is_host_name(host) || is_bracketed_ipv6(host)) => Ok(Target {
-            host: host.trim_matches(['[', ']']).to_ascii_lowercase(),
-            port,
-            weight: 1,
-        }),
+        Ok(port) if port != 0 && (is_host_name(host) || is_bracketed_ipv6(host)) => {
+            Ok(Target { host: host.trim_matches(['[', ']']).to_ascii_lowercase(), port, weight: 1 })
+        }
         _ => Err(Refused::new("bad-target", FORM)),
     }
 }
 
 fn is_bracketed_ipv6(host: &str) -> bool {
-    let inner = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     inner.is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok())
 }
 
@@ -644,9 +339,7 @@ fn read_balance(reader: &Reader<'_>) -> Balance {
         (balance, unused, _) => {
             if let Some(value) = unused {
                 let balance = words[balance].0.to_owned();
-                reader
-                    .findings
-                    .add(value.span(), ProblemKind::HashOnUnused { balance });
+                reader.findings.add(value.span(), ProblemKind::HashOnUnused { balance });
             }
             match balance {
                 1 => Balance::LeastRequests,
@@ -678,15 +371,9 @@ fn read_tls(reader: &Reader<'_>, upstream: &str) -> Option<UpstreamTls> {
     if insecure_skip_verify {
         let span = table.span_of("insecure_skip_verify");
         let upstream = upstream.to_owned();
-        reader
-            .findings
-            .add(span, ProblemKind::VerificationSkipped { upstream });
+        reader.findings.add(span, ProblemKind::VerificationSkipped { upstream });
     }
-    Some(UpstreamTls {
-        server_name,
-        ca,
-        insecure_skip_verify,
-    })
+    Some(UpstreamTls { server_name, ca, insecure_skip_verify })
 }
 
 fn read_timeouts(reader: &Reader<'_>) -> UpstreamTimeouts {
@@ -733,9 +420,7 @@ fn statuses(value: &DeValue<'_>, key: &Key) -> Result<StatusSet, Refused> {
         (first <= last).then_some((first, last))
     });
     let ranges: Option<Vec<_>> = ranges.collect();
-    Ok(StatusSet {
-        ranges: ranges.ok_or_else(refused)?,
-    })
+    Ok(StatusSet { ranges: ranges.ok_or_else(refused)? })
 }
 
 fn read_eject(reader: &Reader<'_>) -> Option<Eject> {
@@ -750,13 +435,7 @@ fn read_eject(reader: &Reader<'_>) -> Option<Eject> {
 fn read_retry(reader: &Reader<'_>) -> Retry {
     let mut on = RetryOn::default();
     let words = reader.list("on", |value, key| {
-        let words = [
-            ("connect", 0),
-            ("reset", 1),
-            ("502", 2),
-            ("503", 3),
-            ("504", 4),
-        ];
+        let words = [("connect", 0), ("reset", 1), ("502", 2), ("503", 3), ("504", 4)];
         if let DeValue::Integer(_) = value {
             let status = count(value, key, 502, 504)?;
             return Ok(status - 500);
@@ -772,9 +451,5 @@ fn read_retry(reader: &Reader<'_>) -> Retry {
             _ => on.gateway_timeout = true,
         }
     }
-    Retry {
-        attempts: reader.count("attempts"),
-        budget: reader.number("budget"),
-        on,
-    }
+    Retry { attempts: reader.count("attempts"), budget: reader.number("budget"), on }
 }

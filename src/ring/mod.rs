@@ -8,6 +8,7 @@
 pub mod buffers;
 pub mod driver;
 pub mod outgoing;
+pub mod park;
 pub mod probe;
 pub mod slots;
 mod provided;
@@ -177,8 +178,8 @@ pub trait Env: 'static {
     /// The monotonic time; read once per turn and passed down.
     fn now(&self) -> Instant;
 
-    /// The time of day, as time since 1970-01-01T00:00:00Z.
-    fn since_epoch(&self) -> Duration;
+    /// The time of day at `now`, as time since 1970-01-01T00:00:00Z.
+    fn since_epoch(&mut self, now: Instant) -> Duration;
 
     /// A fresh random number. Not for secrets.
     fn random(&mut self) -> u64;

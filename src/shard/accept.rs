@@ -115,7 +115,7 @@ impl<E: Env> Shard<E> {
         let kind = listener.kind;
         let failed = match socket {
             Ok(socket) => {
-                self.open_client(slot, kind, socket);
+                self.open_client(kind, socket);
                 false
             }
             Err(error) => !super::is_cancelled(&error) && is_exhausted(&error),
@@ -148,7 +148,7 @@ impl<E: Env> Shard<E> {
         self.clients.len() >= self.snapshot.server.limits.connections_per_shard_max
     }
 
-    fn open_client(&mut self, slot: SlotId, kind: ListenerKind, socket: Socket) {
+    fn open_client(&mut self, kind: ListenerKind, socket: Socket) {
         let tls = match kind {
             ListenerKind::Plain => None,
             ListenerKind::Tls => match self.tls.accept() {
@@ -171,7 +171,7 @@ impl<E: Env> Shard<E> {
         };
         let (ring, now) = (self.env.ring(), self.now);
         let id = self.clients.insert_with(|id| {
-            Client::new(Stream::accepted(socket, Kind::Client.token(id), tls, ring), slot)
+            Client::new(Stream::accepted(socket, Kind::Client.token(id), tls, ring))
         });
         let timeouts = &self.snapshot.server.timeouts;
         let (due, counted) = match kind {

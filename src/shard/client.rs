@@ -27,7 +27,6 @@ pub(super) const HELD_MAX: usize = 2;
 /// A client connection.
 pub(super) struct Client {
     pub(super) stream: Stream,
-    pub(super) listener: SlotId,
     pub(super) facts: Option<ClientFacts>,
     pub(super) state: ClientState,
     pub(super) deadline: Deadline,
@@ -98,12 +97,11 @@ impl Deref for Input {
 
 impl Client {
     /// A connection that was just accepted.
-    pub(super) fn new(stream: Stream, listener: SlotId) -> Self {
+    pub(super) fn new(stream: Stream) -> Self {
         let state =
             if stream.tls().is_some() { ClientState::Handshaking } else { ClientState::Idle };
         Self {
             stream,
-            listener,
             facts: None,
             state,
             deadline: Deadline::default(),
@@ -124,7 +122,9 @@ impl Client {
     /// Whether the request's content has arrived in full.
     pub(super) fn request_is_complete(&self) -> bool {
         match &self.state {
-            ClientState::Exchange { body, .. } | ClientState::Discard { body, .. } => body.is_done(),
+            ClientState::Exchange { body, .. } | ClientState::Discard { body, .. } => {
+                body.is_done()
+            }
             _ => true,
         }
     }

@@ -18,6 +18,8 @@ pub mod env;
 mod accept;
 mod client;
 mod exchanges;
+#[cfg(test)]
+mod inspect;
 mod proxy;
 mod record;
 mod response;
@@ -27,8 +29,9 @@ mod timers;
 mod tls;
 mod upstream;
 
+use self::tls::ShardTls;
 use crate::control::endpoints::Endpoints;
-use crate::control::mailbox::{FromShard, ShardId, ToShard};
+use crate::control::mailbox::{FromShard, Reporter, ShardId, ToShard};
 use crate::http::{self, HeadLimits};
 use crate::ring::{BufferGroup, Close, Completion, Env, Received, Ring, SlotId, Slots, Token};
 use crate::snapshot::Snapshot;
@@ -36,11 +39,10 @@ use crate::tls::Tickets;
 use client::{Client, ClientState, Input};
 use exchanges::Proxied;
 use record::Record;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use self::tls::ShardTls;
 use timers::{Deadline, Timers};
-use tokio::sync::mpsc;
 use upstream::connection::Backend;
 use upstream::pool::Pool;
 
@@ -90,14 +92,12 @@ pub enum Activity {
 
 /// What a shard is made with besides its environment.
 pub struct ShardSettings {
-    /// Its number.
-    pub id: ShardId,
     /// What to serve at first.
     pub snapshot: Box<Snapshot>,
     /// Keys of TLS tickets, the same for all shards.
     pub tickets: Option<Tickets>,
     /// Where reports go.
-    pub reports: mpsc::Sender<FromShard>,
+    pub reporter: Reporter,
 }
 
 /// One core's data plane.
@@ -117,7 +117,9 @@ pub struct Shard<E: Env> {
     endpoints: Box<Endpoints>,
     timers: Timers,
     record: Record,
-    reports: mpsc::Sender<FromShard>,
+    reporter: Reporter,
+    /// Reports that the control thread was too busy to take.
+    unsent: VecDeque<FromShard>,
     completions: Vec<Completion>,
     /// Connections whose receive ended for want of buffers.
     starved: Vec<Token>,
@@ -128,7 +130,6 @@ pub struct Shard<E: Env> {
     since_epoch: Duration,
     next_telemetry: Instant,
     draining: Option<Draining>,
-    ring_enters: u64,
 }
 
 /// The shard takes no more connections and ends when the last is gone.
@@ -142,12 +143,13 @@ struct Draining {
 
 impl<E: Env> Shard<E> {
     /// A shard that serves nothing yet: listeners come with [`ToShard::TakeListeners`].
-    pub fn new(env: E, settings: ShardSettings) -> Self {
+    pub fn new(mut env: E, settings: ShardSettings) -> Self {
         let now = env.now();
-        let since_epoch = env.since_epoch();
+        let since_epoch = env.since_epoch(now);
+        let id = settings.reporter.shard();
         let snapshot: Rc<Snapshot> = Rc::from(settings.snapshot);
         let mut shard = Self {
-            id: settings.id,
+            id,
             head_limits: head_limits(&snapshot),
             tls: ShardTls::new(settings.tickets),
             listeners: Slots::new(),
@@ -158,8 +160,9 @@ impl<E: Env> Shard<E> {
             pool_of_upstream: Vec::new(),
             endpoints: Box::default(),
             timers: Timers::default(),
-            record: Record::new(settings.id),
-            reports: settings.reports,
+            record: Record::new(id),
+            reporter: settings.reporter,
+            unsent: VecDeque::new(),
             completions: Vec::with_capacity(256),
             starved: Vec::new(),
             spare_requests: Vec::new(),
@@ -168,7 +171,6 @@ impl<E: Env> Shard<E> {
             since_epoch,
             next_telemetry: now + TELEMETRY_INTERVAL,
             draining: None,
-            ring_enters: 0,
             snapshot: Rc::clone(&snapshot),
             env,
         };
@@ -183,15 +185,18 @@ impl<E: Env> Shard<E> {
 
     /// Does everything that there is to do now. Never waits.
     pub fn turn(&mut self) -> Activity {
-        let mut completions = std::mem::take(&mut self.completions);
-        self.env.ring().turn(&mut completions);
-        self.handle(completions)
+        self.turn_with(|env, completions| env.ring().turn(completions))
     }
 
-    /// Handles completions that a ring has delivered, and whatever the time brings.
-    pub fn handle(&mut self, mut completions: Vec<Completion>) -> Activity {
+    /// A turn whose completions are collected by `collect`, which may wait for them.
+    pub fn turn_with(
+        &mut self,
+        collect: impl FnOnce(&mut E, &mut Vec<Completion>),
+    ) -> Activity {
+        let mut completions = std::mem::take(&mut self.completions);
+        collect(&mut self.env, &mut completions);
         self.now = self.env.now();
-        self.since_epoch = self.env.since_epoch();
+        self.since_epoch = self.env.since_epoch(self.now);
         let count = completions.len();
         for completion in completions.drain(..) {
             self.complete(completion);
@@ -214,6 +219,11 @@ impl<E: Env> Shard<E> {
             next = next.min(due);
         }
         next
+    }
+
+    /// How long an idle shard waits in its ring before it parks.
+    pub fn linger(&self) -> Duration {
+        self.snapshot.ring.linger
     }
 
     /// Tells how long the shard slept: its load is the rest.
@@ -404,10 +414,8 @@ impl<E: Env> Shard<E> {
         if let Some(problem) = self.tls.follow(&snapshot.certificates).err() {
             tracing::error!(error = %problem, "certificates cannot be used; the old ones stay");
         }
-        let reports = &self.reports;
-        self.record.follow(&snapshot, |batch| {
-            let _ = reports.try_send(FromShard::Log(batch));
-        });
+        let reporter = &self.reporter;
+        self.record.follow(&snapshot, |batch| reporter.send(FromShard::Log(batch)));
         let mut pools = Vec::with_capacity(snapshot.upstreams.len());
         for (index, upstream) in (0u32..).zip(&snapshot.upstreams) {
             let known =
@@ -452,26 +460,27 @@ impl<E: Env> Shard<E> {
     }
 
     fn send_report(&mut self, report: FromShard) {
-        if let Err(error) = self.reports.try_send(report) {
-            tracing::debug!(shard = self.id, error = %error, "the control thread takes no reports");
+        // In order: what could not be sent goes first.
+        self.unsent.push_back(report);
+        self.send_unsent();
+    }
+
+    fn send_unsent(&mut self) {
+        while let Some(report) = self.unsent.pop_front() {
+            if let Err(report) = self.reporter.send(report) {
+                self.unsent.push_front(report);
+                return;
+            }
         }
     }
 
     /// Sends what is due to the control thread.
     fn report(&mut self) {
-        let reports = &self.reports;
-        let mut dropped = 0;
-        self.record.flush_logs(Some(self.now), |batch| {
-            let count = u64::from(batch.count);
-            if reports.try_send(FromShard::Log(batch)).is_err() {
-                dropped += count;
-            }
-        });
-        if dropped > 0 {
-            self.record.recorder.log_lines_dropped(dropped);
-        }
+        let reporter = &self.reporter;
+        self.record.flush_logs(Some(self.now), |batch| reporter.send(FromShard::Log(batch)));
         if self.now >= self.next_telemetry {
             self.next_telemetry = self.now + TELEMETRY_INTERVAL;
+            self.send_unsent();
             self.send_telemetry();
         }
         self.report_drained();
@@ -490,11 +499,8 @@ impl<E: Env> Shard<E> {
             let more = self.record.recorder.has_older();
             let batch = self.record.recorder.take_batch(self.now);
             let report = FromShard::Telemetry { shard: self.id, batch };
-            if let Err(error) = self.reports.try_send(report) {
-                if let FromShard::Telemetry { batch, .. } = error.into_inner() {
-                    self.record.recorder.put_back(batch);
-                }
-                return;
+            if let Err(FromShard::Telemetry { batch, .. }) = self.reporter.send(report) {
+                return self.record.recorder.put_back(batch);
             }
             if !more {
                 return;
@@ -510,8 +516,7 @@ impl<E: Env> Shard<E> {
                 draining.stop |= stop;
             }
             None => {
-                self.draining =
-                    Some(Draining { until, stop, reported: false, requests_cut: 0 });
+                self.draining = Some(Draining { until, stop, reported: false, requests_cut: 0 });
             }
         }
         self.next_telemetry = self.next_telemetry.min(until);
@@ -559,10 +564,8 @@ impl<E: Env> Shard<E> {
         if !self.clients.is_empty() || !self.listeners.is_empty() {
             return;
         }
-        let reports = &self.reports;
-        self.record.flush_logs(None, |batch| {
-            let _ = reports.try_send(FromShard::Log(batch));
-        });
+        let reporter = &self.reporter;
+        self.record.flush_logs(None, |batch| reporter.send(FromShard::Log(batch)));
         self.send_telemetry();
         if let Some(draining) = &mut self.draining {
             draining.reported = true;

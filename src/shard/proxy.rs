@@ -11,9 +11,9 @@ use super::client::ClientState;
 use super::exchanges::Stage;
 use super::record::{Outcome, Request};
 use super::stream::Stream;
+use super::timers::Deadline;
 use super::upstream::connection::{Backend, BackendState, Response};
 use super::upstream::pool::TargetIndex;
-use super::timers::Deadline;
 use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::control::mailbox::FromShard;
 use crate::exchange::Refusal;
@@ -119,7 +119,7 @@ impl<E: Env> Shard<E> {
         };
         let due = self.now + pool.upstream.timeouts.connect;
         let mut opened = Ok(());
-        let (ring, now) = (self.env.ring(), self.now);
+        let ring = self.env.ring();
         let backend_id = self.backends.insert_with(|backend_id| {
             let token = Kind::Backend.token(backend_id);
             let socket = ring.connect(address, token).unwrap_or_else(|error| {
@@ -130,7 +130,7 @@ impl<E: Env> Shard<E> {
                 stream: Stream::connecting(socket, token),
                 pool: pool_id,
                 target,
-                state: BackendState::Connecting { exchange: id, since: now },
+                state: BackendState::Connecting { exchange: id },
                 deadline: Deadline::default(),
                 served: 0,
                 partial: Vec::new(),
@@ -154,7 +154,7 @@ impl<E: Env> Shard<E> {
     pub(super) fn connected(&mut self, id: SlotId, result: io::Result<()>) {
         let Some(backend) = self.backends.get_mut(id) else { return };
         backend.stream.connect_over();
-        let BackendState::Connecting { exchange, .. } = backend.state else {
+        let BackendState::Connecting { exchange } = backend.state else {
             return self.free_backend_if_over(id);
         };
         let (pool_id, target) = (backend.pool, backend.target);
@@ -208,10 +208,8 @@ impl<E: Env> Shard<E> {
         let Some(pool) = self.pools.get(backend.pool) else { return };
         exchange.backend = Some(backend_id);
         exchange.stage = Stage::Sent;
-        backend.state = BackendState::Busy {
-            exchange: id,
-            response: Response::Head { kind: exchange.kind },
-        };
+        backend.state =
+            BackendState::Busy { exchange: id, response: Response::Head { kind: exchange.kind } };
         let ring = self.env.ring();
         let out = backend.stream.out(ring).written();
         let (line, rest) = exchange.request.split_at(exchange.host_place.0);
@@ -468,9 +466,10 @@ impl<E: Env> Shard<E> {
             && let Some(exchange) = exchange.and_then(|exchange| self.exchanges.get(exchange))
         {
             let client_id = exchange.client;
-            let is_held = self.clients.get(client_id).is_some_and(|client| {
-                !client.held.is_empty() || client.stream.is_paused()
-            });
+            let is_held = self
+                .clients
+                .get(client_id)
+                .is_some_and(|client| !client.held.is_empty() || client.stream.is_paused());
             if is_held {
                 self.pump_client(client_id);
             }
@@ -526,6 +525,8 @@ impl<E: Env> Shard<E> {
         let Some(backend) = self.backends.get_mut(id) else { return };
         backend.state = BackendState::Idle;
         backend.served += 1;
+        // A slow client may have paused it; while idle it must notice when the back end closes.
+        backend.stream.resume(self.env.ring());
         let Some(pool) = self.pools.get_mut(backend.pool) else { return };
         pool.request_ended(backend.target);
         if self.draining.is_some() || pool.index.is_none() {
@@ -569,7 +570,7 @@ impl<E: Env> Shard<E> {
         let target = backend.target;
         let pool_id = backend.pool;
         match &backend.state {
-            BackendState::Connecting { exchange, .. } => {
+            BackendState::Connecting { exchange } => {
                 let exchange = *exchange;
                 self.note_failure(pool_id, target);
                 let error = io::Error::from(io::ErrorKind::TimedOut);

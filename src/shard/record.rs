@@ -2,7 +2,9 @@
 
 use crate::exchange::{Exchange, Ids};
 use crate::snapshot::{Protocol, Snapshot};
-use crate::telemetry::access_log::{Facts, Format, LogBatch, LogBuffer};
+use crate::control::mailbox::FromShard;
+use crate::telemetry::access_log::{Facts, Format, LogBuffer};
+use crate::telemetry::LogBatch;
 use crate::telemetry::fields::RateLimiter;
 use crate::telemetry::{Finished, Recorder};
 use std::fmt::Write;
@@ -136,7 +138,11 @@ impl Record {
     }
 
     /// Follows a new snapshot. Lines of the old one are handed out first.
-    pub(super) fn follow(&mut self, snapshot: &Snapshot, send: impl FnMut(LogBatch)) {
+    pub(super) fn follow(
+        &mut self,
+        snapshot: &Snapshot,
+        send: impl FnMut(LogBatch) -> Result<(), FromShard>,
+    ) {
         self.flush_logs(None, send);
         // A format that does not parse was refused when the model was read.
         let formats = snapshot.access_logs.iter().map(|log| Format::parse(&log.format).ok());
@@ -163,15 +169,24 @@ impl Record {
         self.route_bases.get(api as usize).map(|base| base + route)
     }
 
-    /// Hands out log batches that are due at `now`; all of them without a time.
-    pub(super) fn flush_logs(&mut self, now: Option<Instant>, mut send: impl FnMut(LogBatch)) {
+    /// Hands out log batches that are due at `now`; all of them without a time. What is not taken is
+    /// lost and counted: a shard never waits for a log.
+    #[inline]
+    pub(super) fn flush_logs(
+        &mut self,
+        now: Option<Instant>,
+        mut send: impl FnMut(LogBatch) -> Result<(), FromShard>,
+    ) {
         for buffer in &mut self.buffers {
             let batch = match now {
                 Some(now) => buffer.take_due(now),
                 None => buffer.take(),
             };
-            if let Some(batch) = batch {
-                send(batch);
+            if let Some(batch) = batch
+                && let Err(FromShard::Log(batch)) = send(batch)
+            {
+                buffer.drop_batch(batch);
+                self.recorder.log_lines_dropped(buffer.take_dropped());
             }
         }
     }
@@ -204,7 +219,8 @@ impl Record {
         if let Some(source) = request.source {
             let _ = write!(self.source_text, "{source}");
         }
-        let route_key = route.and_then(|route| api.routes.get(route as usize)).map_or("", |r| &r.key);
+        let route_key =
+            route.and_then(|route| api.routes.get(route as usize)).map_or("", |r| &r.key);
         let base_path = request.path.get(..request.base_path_bytes).unwrap_or_default();
         let rest = api.protocol == Protocol::Rest;
         let finished = &outcome.finished;
@@ -213,7 +229,11 @@ impl Record {
             stage: &api.stage,
             resource_path: route_key.split_once(' ').map_or(route_key, |(_, path)| path),
             route_key,
-            request_id: if rest { outcome.ids.request.as_str() } else { outcome.ids.extended.as_str() },
+            request_id: if rest {
+                outcome.ids.request.as_str()
+            } else {
+                outcome.ids.extended.as_str()
+            },
             extended_request_id: outcome.ids.extended.as_str(),
             http_method: request.method,
             path: request.path,

@@ -13,7 +13,7 @@ use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::exchange::Refusal;
 use crate::exchange::respond::{self, Connection, ResponseFraming};
 use crate::http::{self, BodyReader, Fields, Framing, HeadLimits, ResponseHead, Version};
-use crate::ring::{Close, Env, Lease, Ring, SlotId};
+use crate::ring::{Close, Env, Lease, SlotId};
 use crate::telemetry::batch::UpstreamEvent;
 use std::io;
 
@@ -39,7 +39,7 @@ impl<E: Env> Shard<E> {
         match result {
             Ok(decrypted) => {
                 if decrypted.established
-                    && let BackendState::Connecting { exchange, .. } = backend.state
+                    && let BackendState::Connecting { exchange } = backend.state
                 {
                     let pool = backend.pool;
                     self.count(pool, UpstreamEvent::Connect);
@@ -323,9 +323,10 @@ impl<E: Env> Shard<E> {
         let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return };
         let (client_id, persistent) = (exchange.client, exchange.persistent);
         exchange.backend = None;
-        let is_usable = self.backends.get(backend_id).is_some_and(|backend| {
-            backend.stream.is_open() && !backend.stream.has_ended()
-        });
+        let is_usable = self
+            .backends
+            .get(backend_id)
+            .is_some_and(|backend| backend.stream.is_open() && !backend.stream.has_ended());
         if is_poisoned || !is_usable {
             self.drop_backend(backend_id, Close::Orderly);
         } else {
@@ -344,8 +345,7 @@ impl<E: Env> Shard<E> {
             BackendState::Busy { exchange, response: Response::Body { reader, .. } } => {
                 let exchange = *exchange;
                 // In TLS an end without close_notify may have been forged.
-                let is_proper =
-                    backend.stream.tls().is_none_or(|session| session.end().is_ok());
+                let is_proper = backend.stream.tls().is_none_or(|session| session.end().is_ok());
                 if is_proper && reader.end_of_stream().is_ok() {
                     self.response_complete(id, exchange);
                 } else {
@@ -371,7 +371,7 @@ impl<E: Env> Shard<E> {
                 }
                 self.close_backend(id, Close::Orderly);
             }
-            BackendState::Connecting { exchange, .. } => {
+            BackendState::Connecting { exchange } => {
                 let exchange = *exchange;
                 self.note_failure(pool_id, target);
                 self.warn(pool_id, target, "a back end could not be connected to", error);

@@ -244,12 +244,7 @@ impl<E: Env> Shard<E> {
     }
 
     fn new_ids(&mut self) -> Ids {
-        Ids::new([
-            self.env.random(),
-            self.env.random(),
-            self.env.random(),
-            self.env.random(),
-        ])
+        Ids::new([self.env.random(), self.env.random(), self.env.random(), self.env.random()])
     }
 
     fn answer_mock(
@@ -359,8 +354,7 @@ impl<E: Env> Shard<E> {
         let date = self.date.at(self.since_epoch.as_secs());
         let Some(client) = self.clients.get_mut(id) else { return };
         let out = client.stream.out(self.env.ring()).written();
-        let bytes =
-            respond::refuse(refusal, None, &ids, Connection::Closes, date, false, out);
+        let bytes = respond::refuse(refusal, None, &ids, Connection::Closes, date, false, out);
         // More may be on its way: the connection lingers, lest a reset destroys the answer.
         client.state = ClientState::Head { since: self.now };
         self.record.recorder.exchange(&Finished {
@@ -374,8 +368,7 @@ impl<E: Env> Shard<E> {
     /// An answer is queued although the request's content may not have been read.
     fn answered_before_content(&mut self, id: SlotId, head: &RequestHead<'_>, persistent: bool) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        client.state =
-            ClientState::Discard { body: BodyReader::new(head.framing), persistent };
+        client.state = ClientState::Discard { body: BodyReader::new(head.framing), persistent };
         if client.request_is_complete() {
             self.answered(id);
         } else if !persistent {
@@ -407,10 +400,8 @@ impl<E: Env> Shard<E> {
         let (Some(api), Some(route)) = (exchange.api, exchange.route) else {
             return Err(Refusal::Internal);
         };
-        let pool_id = *self
-            .pool_of_upstream
-            .get(proxy.upstream.0 as usize)
-            .ok_or(Refusal::Internal)?;
+        let pool_id =
+            *self.pool_of_upstream.get(proxy.upstream.0 as usize).ok_or(Refusal::Internal)?;
         let trace = (self.since_epoch.as_secs() as u32, [self.env.random(), self.env.random()]);
         let mut request = self.spare_requests.pop().unwrap_or_default();
         let host_place = http_proxy::request_head(exchange, proxy, trace, &mut request)?;
@@ -491,7 +482,12 @@ impl<E: Env> Shard<E> {
         let is_sent = matches!(exchange.stage, Stage::Sent | Stage::Answering);
         if !is_sent {
             let out = &mut exchange.request;
-            append_content(out, &input[piece.data.clone()], exchange.request_is_chunked, piece.done);
+            append_content(
+                out,
+                &input[piece.data.clone()],
+                exchange.request_is_chunked,
+                piece.done,
+            );
         } else if let Some(backend_id) = exchange.backend
             && let Some(backend) = self.backends.get_mut(backend_id)
         {
@@ -733,12 +729,10 @@ pub(super) fn send_content(out: &mut Outgoing, input: &Input, piece: &http::Piec
 fn hash_of(exchange: &Exchange<'_>, balance: &Balance) -> Option<Box<[u8]>> {
     match balance {
         Balance::RoundRobin | Balance::LeastRequests => None,
-        Balance::Hash(HashOn::ClientAddress) => {
-            Some(match exchange.source_address() {
-                std::net::IpAddr::V4(address) => address.octets().into(),
-                std::net::IpAddr::V6(address) => address.octets().into(),
-            })
-        }
+        Balance::Hash(HashOn::ClientAddress) => Some(match exchange.source_address() {
+            std::net::IpAddr::V4(address) => address.octets().into(),
+            std::net::IpAddr::V6(address) => address.octets().into(),
+        }),
         Balance::Hash(HashOn::Header(name)) => exchange
             .fields
             .iter()

@@ -10,9 +10,7 @@
 //!   '--half_close--> HalfClosing --everything sent, FIN--> HalfClosed --close--^
 //! ```
 
-use crate::ring::{
-    BufferGroup, Close, InFlight, Lease, Outgoing, Ring, SendId, Socket, Token,
-};
+use crate::ring::{BufferGroup, Close, InFlight, Lease, Outgoing, Ring, SendId, Socket, Token};
 use crate::tls;
 use std::io;
 
@@ -49,8 +47,12 @@ enum State {
     /// FIN is sent; still receiving.
     HalfClosed,
     /// The close is submitted.
-    Closing { connecting: bool },
-    Closed { connecting: bool },
+    Closing {
+        connecting: bool,
+    },
+    Closed {
+        connecting: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,7 +36,8 @@ impl ShardTls {
             (domains, &certificate.chain[..], &*certificate.key)
         });
         let certificates = Certificates::from_parsed(parsed).map_err(|error| error.to_string())?;
-        let server = tls::server_config(&certificates, tickets).map_err(|error| error.to_string())?;
+        let server =
+            tls::server_config(&certificates, tickets).map_err(|error| error.to_string())?;
         self.server = (!certificates.is_empty()).then_some(server);
         self.declared = declared.to_vec();
         Ok(())
@@ -56,9 +57,10 @@ impl ShardTls {
         } else {
             Trust::load(&Roots::System)
         };
-        match trust.map_err(|error| error.to_string()).and_then(|trust| {
-            tls::client_config(&trust).map_err(|error| error.to_string())
-        }) {
+        match trust
+            .map_err(|error| error.to_string())
+            .and_then(|trust| tls::client_config(&trust).map_err(|error| error.to_string()))
+        {
             Ok(config) => Some(config),
             Err(error) => {
                 tracing::error!(error, "TLS towards an upstream cannot be set up");
@@ -66,4 +68,20 @@ impl ShardTls {
             }
         }
     }
+}
+
+/// How an upstream's targets are called, for whoever calls them.
+///
+/// # Errors
+/// What is wrong with the roots, in words.
+pub fn client_tls(declared: &UpstreamTls) -> Result<Arc<rustls::ClientConfig>, String> {
+    let trust = if declared.insecure_skip_verify {
+        Trust::load(&Roots::Insecure)
+    } else if let Some(roots) = &declared.ca {
+        Trust::from_roots(roots)
+    } else {
+        Trust::load(&Roots::System)
+    };
+    let trust = trust.map_err(|error| error.to_string())?;
+    tls::client_config(&trust).map_err(|error| error.to_string())
 }

@@ -26,19 +26,22 @@ pub struct Addresses {
 #[derive(Debug, Clone)]
 struct Places {
     by_base_path: HashMap<Box<[u8]>, ApiIndex, RandomState>,
+    /// Of the empty base path, which most configurations have: spared the hash.
+    root: Option<ApiIndex>,
     /// Of the longest base path; deeper parts of a request's path need no lookup.
     segments_max: usize,
 }
 
 impl Places {
     fn new(hash: &RandomState) -> Self {
-        Self {
-            by_base_path: HashMap::with_hasher(hash.clone()),
-            segments_max: 0,
-        }
+        Self { by_base_path: HashMap::with_hasher(hash.clone()), root: None, segments_max: 0 }
     }
 
     fn add(&mut self, base_path: &str, api: ApiIndex) {
+        if base_path.is_empty() {
+            self.root = Some(api);
+            return;
+        }
         self.segments_max = self.segments_max.max(base_path.matches('/').count());
         self.by_base_path.insert(base_path.as_bytes().into(), api);
     }
@@ -48,9 +51,7 @@ impl Places {
         // The end of the deepest segment that any base path has, or of the path.
         let mut end = match self.segments_max {
             0 => 0,
-            depth => memchr::memchr_iter(b'/', path)
-                .nth(depth)
-                .unwrap_or(path.len()),
+            depth => memchr::memchr_iter(b'/', path).nth(depth).unwrap_or(path.len()),
         };
         while end > 0 {
             let base_path = &path[..end];
@@ -59,14 +60,14 @@ impl Places {
             }
             end = memchr::memrchr(b'/', base_path).unwrap_or(0);
         }
-        self.by_base_path.get(&b""[..]).map(|&api| (api, 0))
+        self.root.map(|api| (api, 0))
     }
 }
 
 impl Addresses {
     /// Positions in `apis` become [`ApiIndex`]es. `seed` keys the hash tables.
     pub(super) fn build(apis: &[Api], seed: u64) -> Self {
-        let hash = RandomState::with_seeds(seed, !seed, seed.rotate_left(32), 0x686f_7374_73);
+        let hash = RandomState::with_seeds(seed, !seed, seed.rotate_left(32), 0x0068_6f73_7473);
         let mut addresses = Self {
             exact: HashMap::with_hasher(hash.clone()),
             wildcard: HashMap::with_hasher(hash.clone()),
@@ -76,14 +77,12 @@ impl Addresses {
             let new = || Places::new(&hash);
             let places = match &api.domain {
                 None => &mut addresses.anywhere,
-                Some(Domain::Exact(name)) => addresses
-                    .exact
-                    .entry(name.as_bytes().into())
-                    .or_insert_with(new),
-                Some(Domain::Wildcard(parent)) => addresses
-                    .wildcard
-                    .entry(parent.as_bytes().into())
-                    .or_insert_with(new),
+                Some(Domain::Exact(name)) => {
+                    addresses.exact.entry(name.as_bytes().into()).or_insert_with(new)
+                }
+                Some(Domain::Wildcard(parent)) => {
+                    addresses.wildcard.entry(parent.as_bytes().into()).or_insert_with(new)
+                }
             };
             places.add(&api.base_path, index);
         }
@@ -142,9 +141,7 @@ mod tests {
     }
 
     fn found(addresses: &Addresses, host: &str, path: &str) -> Option<(u32, usize)> {
-        addresses
-            .find(host.as_bytes(), path.as_bytes())
-            .map(|(api, stripped)| (api.0, stripped))
+        addresses.find(host.as_bytes(), path.as_bytes()).map(|(api, stripped)| (api.0, stripped))
     }
 
     /// Amazon's own example for API mappings (`(none)` and three keys).
@@ -213,10 +210,8 @@ mod tests {
 
     #[test]
     fn a_path_that_its_domain_does_not_have_is_not_looked_for_elsewhere() {
-        let addresses = addresses(&[
-            (Some(Domain::Exact("api.example.com".into())), "/v1"),
-            (None, ""),
-        ]);
+        let addresses =
+            addresses(&[(Some(Domain::Exact("api.example.com".into())), "/v1"), (None, "")]);
         assert_eq!(found(&addresses, "api.example.com", "/v1/x"), Some((0, 3)));
         assert_eq!(found(&addresses, "api.example.com", "/internal"), None);
         assert_eq!(found(&addresses, "localhost", "/internal"), Some((1, 0)));

@@ -10,11 +10,7 @@ use crate::model::{self, Model, PathPiece};
 /// the hash tables, so a simulation that gives the same seed gets the same program.
 pub fn compile(model: &Model, version: u64, seed: u64) -> Snapshot {
     let mut access_logs = Vec::new();
-    let apis = model
-        .apis
-        .iter()
-        .map(|api| compile_api(api, &mut access_logs, seed))
-        .collect();
+    let apis = model.apis.iter().map(|api| compile_api(api, &mut access_logs, seed)).collect();
     Snapshot {
         version,
         server: model.server.clone(),
@@ -37,11 +33,7 @@ fn compile_api(api: &model::Api, access_logs: &mut Vec<AccessLog>, seed: u64) ->
         domain: api.domain.clone(),
         base_path: api.base_path.as_str().into(),
         stage: api.stage.as_str().into(),
-        table: RouteTable::build(
-            api.protocol,
-            api.routes.iter().map(|route| &route.key),
-            seed,
-        ),
+        table: RouteTable::build(api.protocol, api.routes.iter().map(|route| &route.key), seed),
         routes: api.routes.iter().map(compile_route).collect(),
         access_log: api.access_log.as_ref().map(|log| share(log, access_logs)),
     }
@@ -61,9 +53,7 @@ fn compile_route(route: &model::Route) -> Route {
     Route {
         key: route.key.to_string().into(),
         parameters: route.key.parameters().map(Into::into).collect(),
-        program: Program {
-            phases: [Phase::Integrate].into(),
-        },
+        program: Program { phases: [Phase::Integrate].into() },
         integration: match &route.integration {
             model::Integration::Mock(mock) => Integration::Mock(Mock::compile(mock)),
             model::Integration::HttpProxy(proxy) => Integration::HttpProxy(HttpProxy {

@@ -37,22 +37,14 @@ const SHOP: &str = r#"
 fn a_model_becomes_a_program() {
     let snapshot = snapshot(SHOP);
     assert_eq!(snapshot.version, 3);
-    let (api, stripped) = snapshot
-        .find_api(b"localhost", b"/shop/products/7")
-        .expect("an API");
+    let (api, stripped) = snapshot.find_api(b"localhost", b"/shop/products/7").expect("an API");
     let api = snapshot.api(api);
     assert_eq!((&*api.name, stripped), ("shop", 5));
 
     let mut parameters = crate::snapshot::PathParameters::new();
-    let route = api
-        .table
-        .find("GET", b"/products/7", &mut parameters)
-        .expect("a route");
+    let route = api.table.find("GET", b"/products/7", &mut parameters).expect("a route");
     let route = api.route(route);
-    assert_eq!(
-        (&*route.key, &*route.parameters[0]),
-        ("GET /products/{id}", "id")
-    );
+    assert_eq!((&*route.key, &*route.parameters[0]), ("GET /products/{id}", "id"));
     assert_eq!(&*route.program.phases, [Phase::Integrate]);
     let Integration::HttpProxy(proxy) = &route.integration else {
         panic!("a proxy was declared");
@@ -61,10 +53,7 @@ fn a_model_becomes_a_program() {
     assert_eq!(proxy.timeout.as_secs(), 3);
     assert_eq!(&*snapshot.upstream(proxy.upstream).name, "catalog");
     let mut path = Vec::new();
-    assert_eq!(
-        proxy.path.write(b"/products/7", &parameters, &mut path),
-        Ok(())
-    );
+    assert_eq!(proxy.path.write(b"/products/7", &parameters, &mut path), Ok(()));
     assert_eq!(path, b"/v1/products/7");
 }
 
@@ -74,24 +63,12 @@ fn a_target_is_named_with_its_port_and_asked_without_a_default_one() {
     let targets: Vec<_> = snapshot.upstreams[0]
         .targets
         .iter()
-        .map(|target| {
-            (
-                &*target.host,
-                &*target.address,
-                &*target.authority,
-                target.weight,
-            )
-        })
+        .map(|target| (&*target.host, &*target.address, &*target.authority, target.weight))
         .collect();
     assert_eq!(
         targets,
         [
-            (
-                "catalog.internal",
-                "catalog.internal:80",
-                "catalog.internal",
-                1
-            ),
+            ("catalog.internal", "catalog.internal:80", "catalog.internal", 1),
             ("::1", "[::1]:9001", "[::1]:9001", 3),
         ]
     );
@@ -134,16 +111,9 @@ fn apis_that_log_alike_share_one_log() {
 fn an_api_id_never_changes() {
     let snapshot = snapshot(SHOP);
     // Clients and dashboards hold these: a change of the function breaks them.
-    assert_eq!(
-        [&*snapshot.apis[0].id, &*snapshot.apis[1].id],
-        [&*api_id("shop"), &*api_id("old")]
-    );
+    assert_eq!([&*snapshot.apis[0].id, &*snapshot.apis[1].id], [&*api_id("shop"), &*api_id("old")]);
     assert_eq!(&*api_id("shop"), "giu2q6oyod");
-    assert!(
-        api_id("x")
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    );
+    assert!(api_id("x").bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()));
     assert_eq!(api_id("").len(), 10);
 }
 
@@ -160,15 +130,7 @@ fn a_pool_survives_a_reload_that_does_not_change_its_upstream() {
 #[test]
 fn the_built_in_default_answers_hello() {
     let snapshot = snapshot(model::BUILT_IN);
-    let (api, _) = snapshot
-        .find_api(b"localhost:8080", b"/hello")
-        .expect("an API");
+    let (api, _) = snapshot.find_api(b"localhost:8080", b"/hello").expect("an API");
     let mut parameters = crate::snapshot::PathParameters::new();
-    assert!(
-        snapshot
-            .api(api)
-            .table
-            .find("GET", b"/hello", &mut parameters)
-            .is_some()
-    );
+    assert!(snapshot.api(api).table.find("GET", b"/hello", &mut parameters).is_some());
 }

@@ -108,11 +108,7 @@ mod tests {
     #[test]
     fn a_head_is_complete_but_for_what_differs_per_request() {
         assert_eq!(
-            head(
-                200,
-                &[("Content-Type", "text/plain"), ("x-a", "b")],
-                "hello"
-            ),
+            head(200, &[("Content-Type", "text/plain"), ("x-a", "b")], "hello"),
             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nx-a: b\r\ncontent-length: 5\r\n"
         );
         assert_eq!(

@@ -48,11 +48,7 @@ impl ProxyPath {
         parameters: &PathParameters<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), DotSegment> {
-        let request_path = if request_path.is_empty() {
-            b"/"
-        } else {
-            request_path
-        };
+        let request_path = if request_path.is_empty() { b"/" } else { request_path };
         match self {
             ProxyPath::AsReceived => out.extend_from_slice(request_path),
             ProxyPath::Template(template) => return template.write(parameters, out),
@@ -75,16 +71,13 @@ impl ProxyPath {
             ProxyPath::AsReceived => "(path as received)".into(),
             ProxyPath::Under(prefix) => format!("{}/…", String::from_utf8_lossy(prefix)),
             ProxyPath::Template(template) => {
-                template
-                    .pieces
-                    .iter()
-                    .fold(String::new(), |text, piece| match piece {
-                        Piece::Literal(literal) => text + &String::from_utf8_lossy(literal),
-                        Piece::Parameter(index) => match names.get(*index) {
-                            Some(name) => format!("{text}{{{name}}}"),
-                            None => text,
-                        },
-                    })
+                template.pieces.iter().fold(String::new(), |text, piece| match piece {
+                    Piece::Literal(literal) => text + &String::from_utf8_lossy(literal),
+                    Piece::Parameter(index) => match names.get(*index) {
+                        Some(name) => format!("{text}{{{name}}}"),
+                        None => text,
+                    },
+                })
             }
         }
     }
@@ -171,11 +164,7 @@ mod tests {
             ("%0d%0aX: y", "/v1/%0D%0AX:%20y/x"),
             ("é", "/v1/%C3%A9/x"),
         ] {
-            assert_eq!(
-                written(value.as_bytes()).as_deref(),
-                Ok(expected),
-                "{value}"
-            );
+            assert_eq!(written(value.as_bytes()).as_deref(), Ok(expected), "{value}");
         }
     }
 
@@ -195,10 +184,9 @@ mod tests {
 
     #[test]
     fn an_empty_request_path_is_written_as_a_slash() {
-        for (path, expected) in [
-            (ProxyPath::AsReceived, "/"),
-            (ProxyPath::Under(b"/v1".as_slice().into()), "/v1/"),
-        ] {
+        for (path, expected) in
+            [(ProxyPath::AsReceived, "/"), (ProxyPath::Under(b"/v1".as_slice().into()), "/v1/")]
+        {
             let mut out = Vec::new();
             assert_eq!(path.write(b"", &PathParameters::new(), &mut out), Ok(()));
             assert_eq!(out, expected.as_bytes());

@@ -41,6 +41,8 @@ pub struct RouteTable {
 /// No node, no methods, no route.
 const NONE: u32 = u32::MAX;
 const ROOT: u32 = 0;
+/// In [`Node::literal_child`]: look into the hash table.
+const SEVERAL: u32 = u32::MAX - 1;
 
 /// A position in the trie.
 #[derive(Debug, Clone)]
@@ -48,6 +50,9 @@ struct Node {
     parent: u32,
     /// Where its own literal stands in `literals`; empty for the root and for variables.
     literal: (u32, u32),
+    /// The only literal child, [`NONE`] or [`SEVERAL`]. Most nodes have none (behind a variable) or
+    /// one (`/v1`); they are spared the hash.
+    literal_child: u32,
     /// The child behind `{variable}`.
     parameter: u32,
     /// Routes that end here, in `methods`.
@@ -125,6 +130,19 @@ impl RouteTable {
 
     /// The child of `node` behind a literal.
     fn literal_child(&self, node: u32, literal: &[u8]) -> Option<u32> {
+        match self.nodes[node as usize].literal_child {
+            NONE => None,
+            SEVERAL => self.literal_child_of_several(node, literal),
+            only => (self.literal(only) == literal).then_some(only),
+        }
+    }
+
+    fn literal(&self, node: u32) -> &[u8] {
+        let (start, end) = self.nodes[node as usize].literal;
+        &self.literals[start as usize..end as usize]
+    }
+
+    fn literal_child_of_several(&self, node: u32, literal: &[u8]) -> Option<u32> {
         let hash = self.hash.hash_one((node, literal));
         let mask = self.slots.len() - 1;
         let mut at = hash as usize & mask;
@@ -136,8 +154,7 @@ impl RouteTable {
             }
             if slot.tag == (hash >> 32) as u32 {
                 let child = &self.nodes[slot.node as usize];
-                let (start, end) = child.literal;
-                if child.parent == node && self.literals[start as usize..end as usize] == *literal {
+                if child.parent == node && self.literal(slot.node) == literal {
                     return Some(slot.node);
                 }
             }
@@ -283,6 +300,7 @@ impl Builder {
         self.nodes.push(Node {
             parent,
             literal: (start, self.literals.len() as u32),
+            literal_child: NONE,
             parameter: NONE,
             exact: NONE,
             greedy: NONE,
@@ -306,11 +324,7 @@ impl Builder {
         }
         let set = self.methods.len() as u32;
         let here = &mut self.nodes[node as usize];
-        let place = if is_greedy {
-            &mut here.greedy
-        } else {
-            &mut here.exact
-        };
+        let place = if is_greedy { &mut here.greedy } else { &mut here.exact };
         if *place == NONE {
             *place = set;
             self.methods.push([NONE; ANY + 1]);
@@ -328,16 +342,14 @@ impl Builder {
             Protocol::Http => decode_into(text.as_bytes(), &mut literal).is_ok(),
             Protocol::Rest => false,
         };
-        let literal = if decoded {
-            &literal[..]
-        } else {
-            text.as_bytes()
-        };
+        let literal = if decoded { &literal[..] } else { text.as_bytes() };
         if let Some(&child) = self.children.get(&(node, literal.into())) {
             return child;
         }
         let child = self.add_node(node, literal);
         self.children.insert((node, literal.into()), child);
+        let only = &mut self.nodes[node as usize].literal_child;
+        *only = if *only == NONE { child } else { SEVERAL };
         child
     }
 
@@ -359,10 +371,7 @@ impl Builder {
             while slots[at].node != NONE {
                 at = (at + 1) & (capacity - 1);
             }
-            slots[at] = Slot {
-                tag: (hash >> 32) as u32,
-                node,
-            };
+            slots[at] = Slot { tag: (hash >> 32) as u32, node };
         }
         RouteTable {
             protocol: self.protocol,

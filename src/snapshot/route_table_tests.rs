@@ -16,11 +16,7 @@ fn answer(protocol: Protocol, texts: &[&str], request: &str) -> String {
         return "-".into();
     };
     let route = &keys[route.0 as usize];
-    assert_eq!(
-        route.parameters().count(),
-        parameters.len(),
-        "{route} for {request}"
-    );
+    assert_eq!(route.parameters().count(), parameters.len(), "{route} for {request}");
     let values = route.parameters().zip(&parameters);
     values.fold(route.to_string(), |text, (name, value)| {
         format!("{text} {name}={}", String::from_utf8_lossy(value))
@@ -92,10 +88,7 @@ fn a_resource_without_the_method_is_transparent() {
     assert_answers(
         Protocol::Rest,
         &["GET /part1", "GET /part1/hardcoded-value", "GET /{param+}"],
-        &[(
-            "GET /part1/random-value",
-            "GET /{param+} param=part1/random-value",
-        )],
+        &[("GET /part1/random-value", "GET /{param+} param=part1/random-value")],
     );
 }
 
@@ -119,11 +112,7 @@ fn a_method_beats_any_on_the_same_path_and_any_on_a_better_path_beats_a_method()
 fn any_takes_methods_that_have_no_name_here_in_http_apis_only() {
     assert_eq!(answer(Protocol::Http, &["ANY /a"], "PROPFIND /a"), "ANY /a");
     assert_eq!(answer(Protocol::Rest, &["ANY /a"], "PROPFIND /a"), "-");
-    assert_eq!(
-        answer(Protocol::Http, &["GET /a"], "get /a"),
-        "-",
-        "methods are case-sensitive"
-    );
+    assert_eq!(answer(Protocol::Http, &["GET /a"], "get /a"), "-", "methods are case-sensitive");
 }
 
 #[test]
@@ -171,14 +160,8 @@ fn a_slash_at_the_end_counts_in_http_apis_only() {
 fn http_apis_compare_decoded_segments_and_rest_apis_raw_ones() {
     assert_answers(
         Protocol::Http,
-        &[
-            "GET /a b",
-            "GET /caf\u{e9}",
-            "GET /x%2Fy",
-            "GET /u/{id}",
-            "GET /p/{rest+}",
-        ]
-        .map(|key| if key == "GET /a b" { "GET /a%20b" } else { key }),
+        &["GET /a b", "GET /caf\u{e9}", "GET /x%2Fy", "GET /u/{id}", "GET /p/{rest+}"]
+            .map(|key| if key == "GET /a b" { "GET /a%20b" } else { key }),
         &[
             ("GET /a%20b", "GET /a%20b"),
             ("GET /%61%20b", "GET /a%20b"),
@@ -197,10 +180,7 @@ fn http_apis_compare_decoded_segments_and_rest_apis_raw_ones() {
         &[
             ("GET /a%20b", "GET /a%20b"),
             ("GET /%61%20b", "-"),
-            (
-                "GET /u/test%2Balias@gmail.com",
-                "GET /u/{id} id=test%2Balias@gmail.com",
-            ),
+            ("GET /u/test%2Balias@gmail.com", "GET /u/{id} id=test%2Balias@gmail.com"),
             ("GET /u/a%2Fb", "GET /u/{id} id=a%2Fb"),
         ],
     );
@@ -217,26 +197,16 @@ fn the_longest_literal_decides_at_its_limit() {
     assert_eq!(answer(Protocol::Http, &[&key], &key), key);
     let encoded = format!("GET /{}", "%61".repeat(SEGMENT_BYTES_MAX));
     assert_eq!(answer(Protocol::Http, &[&key], &encoded), key);
-    assert_eq!(
-        answer(Protocol::Http, &[&key], &format!("{encoded}%61")),
-        "-"
-    );
+    assert_eq!(answer(Protocol::Http, &[&key], &format!("{encoded}%61")), "-");
 }
 
 #[test]
 fn values_of_an_abandoned_branch_are_forgotten() {
     assert_eq!(
-        answer(
-            Protocol::Http,
-            &["POST /{a}/{b}/{c}", "GET /{x}/{y+}", "$default"],
-            "GET /1/2/3"
-        ),
+        answer(Protocol::Http, &["POST /{a}/{b}/{c}", "GET /{x}/{y+}", "$default"], "GET /1/2/3"),
         "GET /{x}/{y+} x=1 y=2/3"
     );
-    assert_eq!(
-        answer(Protocol::Http, &["POST /{a}/{b}", "$default"], "GET /1/2"),
-        "$default"
-    );
+    assert_eq!(answer(Protocol::Http, &["POST /{a}/{b}", "$default"], "GET /1/2"), "$default");
 }
 
 /// Every segment may be the literal or the variable, and no leaf has the method asked for: the worst
@@ -253,27 +223,13 @@ fn going_back_visits_no_node_twice() {
             format!("POST {}", segments.collect::<String>())
         })
         .collect();
-    let keys: Vec<RouteKey> = routes
-        .iter()
-        .map(|text| text.parse().expect(text))
-        .collect();
+    let keys: Vec<RouteKey> = routes.iter().map(|text| text.parse().expect(text)).collect();
     let table = RouteTable::build(Protocol::Http, &keys, 1);
-    for path in [
-        "/a".repeat(depth),
-        "/a".repeat(5000),
-        format!("{}/b", "/a".repeat(depth - 1)),
-    ] {
+    for path in ["/a".repeat(depth), "/a".repeat(5000), format!("{}/b", "/a".repeat(depth - 1))] {
         let mut search = Search::new(&table, "GET", path.as_bytes()).expect("a known method");
         let mut parameters = PathParameters::new();
-        assert_eq!(
-            search.from(ROOT, Some(&path.as_bytes()[1..]), &mut parameters),
-            None
-        );
-        assert!(
-            search.visits <= table.nodes.len(),
-            "{} visits",
-            search.visits
-        );
+        assert_eq!(search.from(ROOT, Some(&path.as_bytes()[1..]), &mut parameters), None);
+        assert!(search.visits <= table.nodes.len(), "{} visits", search.visits);
         assert!(parameters.is_empty());
     }
 }
@@ -296,11 +252,7 @@ fn naive(protocol: Protocol, keys: &[RouteKey], method: &str, path: &str) -> Opt
         Protocol::Rest => text.to_owned(),
     };
     let matches = |key: &RouteKey| {
-        let RouteKey::Path {
-            method: route_method,
-            path,
-        } = key
-        else {
+        let RouteKey::Path { method: route_method, path } = key else {
             return None;
         };
         let is_any = match route_method {
@@ -324,10 +276,7 @@ fn naive(protocol: Protocol, keys: &[RouteKey], method: &str, path: &str) -> Opt
         }
         (path.segments.len() == segments.len()).then_some((rank, is_any))
     };
-    let ranked = keys
-        .iter()
-        .enumerate()
-        .filter_map(|(index, key)| Some((matches(key)?, index)));
+    let ranked = keys.iter().enumerate().filter_map(|(index, key)| Some((matches(key)?, index)));
     let best: Option<((Vec<u8>, bool), usize)> = ranked.min();
     let default = || keys.iter().position(|key| *key == RouteKey::Default);
     best.map(|(_, index)| index).or_else(default)
@@ -378,22 +327,13 @@ fn any_path() -> impl Strategy<Value = String> {
     let count = segments.len();
     (subsequence(segments, 0..count), any::<bool>()).prop_map(|(segments, has_slash)| {
         let path: String = segments.iter().map(|text| format!("/{text}")).collect();
-        if has_slash || path.is_empty() {
-            path + "/"
-        } else {
-            path
-        }
+        if has_slash || path.is_empty() { path + "/" } else { path }
     })
 }
 
 fn any_case() -> impl Strategy<Value = (Protocol, Vec<RouteKey>, &'static str, String)> {
     select(vec![Protocol::Http, Protocol::Rest]).prop_flat_map(|protocol| {
-        (
-            Just(protocol),
-            any_keys(protocol),
-            select(vec!["GET", "POST", "PUT"]),
-            any_path(),
-        )
+        (Just(protocol), any_keys(protocol), select(vec!["GET", "POST", "PUT"]), any_path())
     })
 }
 

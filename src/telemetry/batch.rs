@@ -204,10 +204,7 @@ impl StatusCounts {
     pub fn iter(&self) -> impl Iterator<Item = (Status, u32)> + '_ {
         let codes = self.codes.iter().map(|&code| Status::Code(code));
         let classes = (0..6).map(Status::Class);
-        codes
-            .zip(self.counts)
-            .chain(classes.zip(self.beyond))
-            .filter(|&(_, count)| count > 0)
+        codes.zip(self.counts).chain(classes.zip(self.beyond)).filter(|&(_, count)| count > 0)
     }
 
     /// Whether nothing was counted.
@@ -391,9 +388,7 @@ impl Batch {
     pub(super) fn new(layout: SeriesLayout, home: Option<SyncSender<Box<Self>>>) -> Self {
         Self {
             layout,
-            apis: (0..layout.kept_apis() + 2)
-                .map(|_| ApiCounts::new())
-                .collect(),
+            apis: (0..layout.kept_apis() + 2).map(|_| ApiCounts::new()).collect(),
             routes: vec![StatusCounts::default(); layout.kept_routes()],
             upstreams: vec![UpstreamCounts::default(); layout.kept_upstreams() + 1],
             shard: ShardCounts::default(),
@@ -524,11 +519,7 @@ impl ShardCounts {
         for (mine, theirs) in self.refused.iter_mut().zip(older.refused) {
             *mine += theirs;
         }
-        for (mine, theirs) in self
-            .buffers_exhausted
-            .iter_mut()
-            .zip(older.buffers_exhausted)
-        {
+        for (mine, theirs) in self.buffers_exhausted.iter_mut().zip(older.buffers_exhausted) {
             *mine += theirs;
         }
         self.tls_handshakes += older.tls_handshakes;

@@ -117,11 +117,7 @@ pub struct RateLimiter {
 impl RateLimiter {
     /// One event per `period`.
     pub const fn new(period: Duration) -> Self {
-        Self {
-            period,
-            last: None,
-            swallowed: 0,
-        }
+        Self { period, last: None, swallowed: 0 }
     }
 
     /// Whether an event may be logged now: `Some` with how many were swallowed since the last one,
@@ -163,10 +159,7 @@ mod tests {
         assert!(parse_filter("log.level", "info,ringgate::shard=debug").is_ok());
         let problem = parse_filter("log.level", "info,ringgate=loud").unwrap_err();
         let text = problem.to_string();
-        assert!(
-            text.starts_with("log.level `info,ringgate=loud` is no log filter: "),
-            "{text}"
-        );
+        assert!(text.starts_with("log.level `info,ringgate=loud` is no log filter: "), "{text}");
     }
 
     #[test]

@@ -110,10 +110,7 @@ mod tests {
     fn a_uuid_shows_the_random_words_with_version_and_variant() {
         let id = uuid([0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210]);
         assert_eq!(id.as_str(), "01234567-89ab-4def-bedc-ba9876543210");
-        assert_eq!(
-            uuid([0; 2]).as_str(),
-            "00000000-0000-4000-8000-000000000000"
-        );
+        assert_eq!(uuid([0; 2]).as_str(), "00000000-0000-4000-8000-000000000000");
     }
 
     #[test]

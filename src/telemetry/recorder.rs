@@ -323,12 +323,7 @@ mod tests {
     use crate::telemetry::batch::Status;
 
     fn layout(version: u64, apis: u32, routes: u32, upstreams: u32) -> SeriesLayout {
-        SeriesLayout {
-            version,
-            apis,
-            routes,
-            upstreams,
-        }
+        SeriesLayout { version, apis, routes, upstreams }
     }
 
     fn finished(api: Option<u32>, route: Option<u32>, status: u16) -> Finished {
@@ -392,14 +387,8 @@ mod tests {
         assert_eq!(batch.apis().len(), APIS_MAX as usize);
         assert_eq!(batch.apis()[APIS_MAX as usize - 1].latency.len(), 1);
         assert_eq!(batch.other_apis().latency.len(), 2);
-        assert_eq!(
-            statuses(&batch.routes()[ROUTES_MAX as usize - 1]),
-            [(Status::Code(200), 1)]
-        );
-        assert_eq!(
-            statuses(&batch.apis()[0].other_routes),
-            [(Status::Code(201), 1)]
-        );
+        assert_eq!(statuses(&batch.routes()[ROUTES_MAX as usize - 1]), [(Status::Code(200), 1)]);
+        assert_eq!(statuses(&batch.apis()[0].other_routes), [(Status::Code(201), 1)]);
         assert_eq!(batch.shard.uncounted_series, 3);
         assert_eq!(batch.upstreams()[UPSTREAMS_MAX as usize - 1].events[0], 1);
         assert_eq!(batch.other_upstreams().events[0], 1);
@@ -419,11 +408,7 @@ mod tests {
         let counts = statuses(&batch.routes()[0]);
         assert_eq!(counts[0], (Status::Code(200), 2));
         assert_eq!(counts[5], (Status::Code(404), 1));
-        let by_class = [
-            (Status::Class(0), 2),
-            (Status::Class(4), 1),
-            (Status::Class(5), 1),
-        ];
+        let by_class = [(Status::Class(0), 2), (Status::Class(4), 1), (Status::Class(5), 1)];
         assert_eq!(counts[6..], by_class);
         assert_eq!(counts.iter().map(|(_, count)| count).sum::<u32>(), 11);
     }
@@ -443,10 +428,7 @@ mod tests {
         second.give_back();
         let third = recorder.take_batch(now);
         assert!(std::ptr::eq(&*third, address), "the first is used again");
-        assert!(
-            third.apis()[0].is_empty() && third.routes()[0].is_empty(),
-            "and it was cleared"
-        );
+        assert!(third.apis()[0].is_empty() && third.routes()[0].is_empty(), "and it was cleared");
     }
 
     #[test]
@@ -468,10 +450,7 @@ mod tests {
         assert_eq!(batch.apis()[0].latency.len(), 2);
         assert_eq!(batch.apis()[0].latency_us_sum, 4000);
         assert_eq!(statuses(&batch.routes()[0]), [(Status::Code(200), 2)]);
-        assert_eq!(
-            batch.upstreams()[0].events[UpstreamEvent::Retry as usize],
-            1
-        );
+        assert_eq!(batch.upstreams()[0].events[UpstreamEvent::Retry as usize], 1);
         assert_eq!(batch.shard.ring_completions, 3);
         assert_eq!(batch.shard.wall, Duration::from_secs(2));
         assert_eq!(batch.shard.parked, Duration::from_millis(500));
@@ -497,15 +476,8 @@ mod tests {
         let batch = recorder.take_batch(now);
         versions.push(batch.layout.version);
         nameless += batch.other_apis().latency.len();
-        assert_eq!(
-            versions,
-            [2, 3, 4, 5, 6],
-            "oldest first, and the newest last"
-        );
-        assert_eq!(
-            nameless, 1,
-            "version 1 had to make room and kept its count, not its name"
-        );
+        assert_eq!(versions, [2, 3, 4, 5, 6], "oldest first, and the newest last");
+        assert_eq!(nameless, 1, "version 1 had to make room and kept its count, not its name");
         let other = statuses(&batch.other_apis().other_routes);
         assert_eq!(other, [(Status::Code(200), 1)]);
     }
@@ -529,24 +501,15 @@ mod tests {
         let tls = ConnectionKind::Tls as usize;
         let first = recorder.take_batch(Instant::now());
         assert_eq!(
-            (
-                first.shard.connections[tls].opened,
-                first.shard.connections[tls].open
-            ),
+            (first.shard.connections[tls].opened, first.shard.connections[tls].open),
             (2, 1)
         );
         let second = recorder.take_batch(Instant::now());
         assert_eq!(
-            (
-                second.shard.connections[tls].opened,
-                second.shard.connections[tls].open
-            ),
+            (second.shard.connections[tls].opened, second.shard.connections[tls].open),
             (0, 1)
         );
-        assert_eq!(
-            second.shard.connections[ConnectionKind::Plain as usize].open,
-            0
-        );
+        assert_eq!(second.shard.connections[ConnectionKind::Plain as usize].open, 0);
     }
 
     #[test]

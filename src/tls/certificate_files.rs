@@ -184,9 +184,7 @@ pub(super) fn read_certificates(
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let found = found.map_err(|error| bad_pem(file, &error))?;
     if found.is_empty() {
-        return Err(CertificateProblem::NoCertificate {
-            file: file.to_owned(),
-        });
+        return Err(CertificateProblem::NoCertificate { file: file.to_owned() });
     }
     Ok(found)
 }
@@ -221,17 +219,13 @@ fn read_key(file: &Path) -> Result<PrivateKeyDer<'static>, CertificateProblem> {
     let text = read_file(file)?;
     match PrivateKeyDer::from_pem_slice(&text) {
         Ok(_) if contains(&text, b"Proc-Type: 4,ENCRYPTED") => {
-            Err(CertificateProblem::EncryptedKey {
-                file: file.to_owned(),
-            })
+            Err(CertificateProblem::EncryptedKey { file: file.to_owned() })
         }
         Ok(key) => Ok(key),
-        Err(_) if contains(&text, b"ENCRYPTED") => Err(CertificateProblem::EncryptedKey {
-            file: file.to_owned(),
-        }),
-        Err(pem::Error::NoItemsFound) => Err(CertificateProblem::NoKey {
-            file: file.to_owned(),
-        }),
+        Err(_) if contains(&text, b"ENCRYPTED") => {
+            Err(CertificateProblem::EncryptedKey { file: file.to_owned() })
+        }
+        Err(pem::Error::NoItemsFound) => Err(CertificateProblem::NoKey { file: file.to_owned() }),
         Err(error) => Err(bad_pem(file, &error)),
     }
 }
@@ -247,13 +241,10 @@ fn read_file(file: &Path) -> Result<Vec<u8>, CertificateProblem> {
         limited.read_to_end(&mut bytes)
     });
     match read {
-        Err(error) => Err(CertificateProblem::Unreadable {
-            file: file.to_owned(),
-            error,
-        }),
-        Ok(count) if count as u64 > FILE_BYTES_MAX => Err(CertificateProblem::TooLarge {
-            file: file.to_owned(),
-        }),
+        Err(error) => Err(CertificateProblem::Unreadable { file: file.to_owned(), error }),
+        Ok(count) if count as u64 > FILE_BYTES_MAX => {
+            Err(CertificateProblem::TooLarge { file: file.to_owned() })
+        }
         Ok(_) => Ok(bytes),
     }
 }
@@ -266,10 +257,7 @@ fn bad_pem(file: &Path, error: &pem::Error) -> CertificateProblem {
         pem::Error::Base64Decode(_) => "a section is not base64",
         _ => "it cannot be read",
     };
-    CertificateProblem::BadPem {
-        file: file.to_owned(),
-        detail: detail.to_owned(),
-    }
+    CertificateProblem::BadPem { file: file.to_owned(), detail: detail.to_owned() }
 }
 
 /// Whether a client could ask for this name, or, for a wildcard, for names below it.
@@ -290,10 +278,7 @@ pub(super) fn warnings_of(
     };
     let file = || files.cert.clone();
     if let Some(validity) = Validity::of(certificate) {
-        let Validity {
-            not_before,
-            not_after,
-        } = validity;
+        let Validity { not_before, not_after } = validity;
         if not_after <= now {
             let at = rfc3339(not_after);
             warnings.push(CertificateWarning::Expired { file: file(), at });
@@ -319,10 +304,7 @@ pub(super) fn warnings_of(
             )) = verified
             {
                 let domain = domain.clone();
-                warnings.push(CertificateWarning::WrongName {
-                    file: file(),
-                    domain,
-                });
+                warnings.push(CertificateWarning::WrongName { file: file(), domain });
             }
         }
     }
@@ -331,8 +313,6 @@ pub(super) fn warnings_of(
 
 fn rfc3339(time: Duration) -> String {
     let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_second(seconds).map_or_else(
-        |_| "a time beyond the calendar".to_owned(),
-        |at| at.to_string(),
-    )
+    jiff::Timestamp::from_second(seconds)
+        .map_or_else(|_| "a time beyond the calendar".to_owned(), |at| at.to_string())
 }

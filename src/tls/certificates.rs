@@ -66,11 +66,7 @@ impl Certificates {
             let checked = certificates.declare(declared, key.as_ref(), &mut files);
             problems.extend(checked.into_iter().map(|problem| (index, problem)));
         }
-        if problems.is_empty() {
-            Ok((Arc::new(certificates), warnings))
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok((Arc::new(certificates), warnings)) } else { Err(problems) }
     }
 
     /// Certificates that were read already: names, chain (leaf first) and key of each, in order.
@@ -79,15 +75,18 @@ impl Certificates {
     /// The first key that is unusable or does not belong to its chain.
     pub fn from_parsed<'c>(
         parsed: impl IntoIterator<
-            Item = (Vec<String>, &'c [rustls::pki_types::CertificateDer<'static>], &'c rustls::pki_types::PrivateKeyDer<'static>),
+            Item = (
+                Vec<String>,
+                &'c [rustls::pki_types::CertificateDer<'static>],
+                &'c rustls::pki_types::PrivateKeyDer<'static>,
+            ),
         >,
     ) -> Result<Arc<Self>, rustls::Error> {
         let provider = aws_lc_rs::default_provider();
         let mut certificates = Self::default();
         for (domains, chain, key) in parsed {
             let key = CertifiedKey::from_der(chain.to_vec(), key.clone_key(), &provider)?;
-            let declared =
-                CertificateFiles { domains, cert: "".into(), key: "".into() };
+            let declared = CertificateFiles { domains, cert: "".into(), key: "".into() };
             // The names were checked when the configuration was read.
             certificates.declare(&declared, Some(&Arc::new(key)), &mut BTreeMap::new());
         }
@@ -103,16 +102,12 @@ impl Certificates {
     ) -> Vec<CertificateProblem> {
         let mut problems = Vec::new();
         if declared.domains.is_empty() {
-            problems.push(CertificateProblem::NoDomain {
-                cert: declared.cert.clone(),
-            });
+            problems.push(CertificateProblem::NoDomain { cert: declared.cert.clone() });
         }
         for domain in &declared.domains {
             let name = domain.to_ascii_lowercase();
             if !is_domain(&name) {
-                problems.push(CertificateProblem::BadDomain {
-                    domain: domain.clone(),
-                });
+                problems.push(CertificateProblem::BadDomain { domain: domain.clone() });
                 continue;
             }
             let Some(key) = key else { continue };
@@ -155,13 +150,9 @@ impl Certificates {
         name: Option<&str>,
         schemes: &[SignatureScheme],
     ) -> Option<&Arc<CertifiedKey>> {
-        let keys = name
-            .and_then(|name| self.for_name(name))
-            .unwrap_or(&self.default);
+        let keys = name.and_then(|name| self.for_name(name)).unwrap_or(&self.default);
         // When the client can check none of them, rustls finds so too, and says so.
-        keys.iter()
-            .find(|key| key.key.choose_scheme(schemes).is_some())
-            .or_else(|| keys.first())
+        keys.iter().find(|key| key.key.choose_scheme(schemes).is_some()).or_else(|| keys.first())
     }
 }
 
@@ -178,11 +169,7 @@ impl ResolvesServerCert for Certificates {
 impl std::fmt::Debug for Certificates {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let wildcards = self.wildcard.keys().map(|parent| format!("*.{parent}"));
-        formatter
-            .debug_set()
-            .entries(self.exact.keys())
-            .entries(wildcards)
-            .finish()
+        formatter.debug_set().entries(self.exact.keys()).entries(wildcards).finish()
     }
 }
 

@@ -48,7 +48,9 @@ impl Trust {
     ///
     /// # Errors
     /// One of them is unusable.
-    pub fn from_roots(declared: &[rustls::pki_types::CertificateDer<'static>]) -> Result<Self, CertificateProblem> {
+    pub fn from_roots(
+        declared: &[rustls::pki_types::CertificateDer<'static>],
+    ) -> Result<Self, CertificateProblem> {
         let name = Path::new("the declared roots");
         let mut roots = RootCertStore::empty();
         for certificate in declared {
@@ -93,10 +95,7 @@ fn verifier(
 }
 
 fn bad_root(file: &Path, error: &dyn std::error::Error) -> CertificateProblem {
-    CertificateProblem::BadRoot {
-        file: file.to_owned(),
-        detail: error.to_string(),
-    }
+    CertificateProblem::BadRoot { file: file.to_owned(), detail: error.to_string() }
 }
 
 /// Sessions that one configuration remembers, at 8 tickets per back end name: 32 names. The oldest

@@ -57,10 +57,7 @@ pub(super) struct Broken {
 
 impl Broken {
     pub(super) fn new(fault: TlsFault, alert: AlertDescription) -> Self {
-        Self {
-            fault,
-            alert: Some(alert),
-        }
+        Self { fault, alert: Some(alert) }
     }
 
     pub(super) fn misbehaved(why: PeerMisbehaved) -> Self {

@@ -100,13 +100,7 @@ impl Handshake {
     }
 
     fn new(connection: Connection, server_name: Option<Box<str>>) -> Self {
-        Self {
-            connection,
-            pending: Vec::new(),
-            record_start: 0,
-            taken_bytes: 0,
-            server_name,
-        }
+        Self { connection, pending: Vec::new(), record_start: 0, taken_bytes: 0, server_name }
     }
 
     /// Takes records from `input` until the handshake is over or the input used up. On a fault the
@@ -154,9 +148,7 @@ impl Handshake {
             let taken_bytes = lacking_bytes.min(input.len());
             self.taken_bytes += taken_bytes;
             if self.taken_bytes > HANDSHAKE_BYTES_MAX {
-                return Err(TlsFault::HandshakeTooLong {
-                    limit: HANDSHAKE_BYTES_MAX,
-                });
+                return Err(TlsFault::HandshakeTooLong { limit: HANDSHAKE_BYTES_MAX });
             }
             self.pending.extend_from_slice(&input[..taken_bytes]);
             input.advance(taken_bytes);

@@ -22,13 +22,9 @@ pub(super) struct AcceptAnyCertificate {
 
 impl AcceptAnyCertificate {
     pub(super) fn new() -> Self {
-        let CryptoProvider {
-            signature_verification_algorithms,
-            ..
-        } = aws_lc_rs::default_provider();
-        Self {
-            algorithms: signature_verification_algorithms,
-        }
+        let CryptoProvider { signature_verification_algorithms, .. } =
+            aws_lc_rs::default_provider();
+        Self { algorithms: signature_verification_algorithms }
     }
 }
 

@@ -69,9 +69,9 @@ fn decrypter(
     fixed_iv_bytes: usize,
 ) -> Box<dyn MessageDecrypter> {
     match suite {
-        SupportedCipherSuite::Tls12(suite) => suite
-            .aead_alg
-            .decrypter(key, &iv.as_ref()[..fixed_iv_bytes]),
+        SupportedCipherSuite::Tls12(suite) => {
+            suite.aead_alg.decrypter(key, &iv.as_ref()[..fixed_iv_bytes])
+        }
         SupportedCipherSuite::Tls13(suite) => suite.aead_alg.decrypter(key, iv),
     }
 }

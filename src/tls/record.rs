@@ -92,13 +92,7 @@ mod tests {
 
     #[test]
     fn an_http_request_is_not_tls() {
-        assert_eq!(
-            Header::read(b"GET / HTTP/1.1", PLAINTEXT_BYTES_MAX),
-            Err(HeaderFault::Foreign)
-        );
-        assert_eq!(
-            Header::read(&[22, 2, 0, 0, 1], PLAINTEXT_BYTES_MAX),
-            Err(HeaderFault::Foreign)
-        );
+        assert_eq!(Header::read(b"GET / HTTP/1.1", PLAINTEXT_BYTES_MAX), Err(HeaderFault::Foreign));
+        assert_eq!(Header::read(&[22, 2, 0, 0, 1], PLAINTEXT_BYTES_MAX), Err(HeaderFault::Foreign));
     }
 }

@@ -84,10 +84,7 @@ impl Session {
     }
 
     fn new(handshake: Handshake) -> Self {
-        Self {
-            state: State::Handshaking(Box::new(handshake)),
-            agreed: Agreed::default(),
-        }
+        Self { state: State::Handshaking(Box::new(handshake)), agreed: Agreed::default() }
     }
 
     /// Takes received bytes: `deliver` gets the plaintext, `out` what is to be sent for the protocol's

@@ -221,11 +221,7 @@ impl Traffic {
     fn keep(&mut self, bytes: &[u8]) {
         let held_bytes = self.cut.len() + bytes.len();
         if held_bytes > self.cut.capacity() {
-            let front = if self.cut.is_empty() {
-                bytes
-            } else {
-                &self.cut
-            };
+            let front = if self.cut.is_empty() { bytes } else { &self.cut };
             let record_bytes = match Header::read(front, self.opener.payload_bytes_max()) {
                 Ok(Some(header)) => header.record_bytes(),
                 Ok(None) | Err(_) => HEADER_BYTES,
@@ -256,9 +252,7 @@ impl Traffic {
 
         if !self.message.is_empty() && content != ContentType::Handshake {
             // RFC 8446, 5.1: nothing may stand between the pieces of a handshake message.
-            return Err(Broken::misbehaved(
-                PeerMisbehaved::MessageInterleavedWithHandshakeMessage,
-            ));
+            return Err(Broken::misbehaved(PeerMisbehaved::MessageInterleavedWithHandshakeMessage));
         }
         match content {
             ContentType::ApplicationData if !data.is_empty() => {
@@ -275,9 +269,7 @@ impl Traffic {
     fn count_idle_message(&mut self) -> Result<(), Broken> {
         if self.idle_messages == IDLE_MESSAGES_MAX {
             return Err(Broken::new(
-                TlsFault::TooManyIdleMessages {
-                    limit: IDLE_MESSAGES_MAX,
-                },
+                TlsFault::TooManyIdleMessages { limit: IDLE_MESSAGES_MAX },
                 AlertDescription::UnexpectedMessage,
             ));
         }
@@ -302,10 +294,7 @@ impl Traffic {
                 self.count_idle_message()
             }
             // TLS 1.3 has no warnings: whatever the level says, the connection is over.
-            _ => Err(Broken {
-                fault: TlsFault::Alert(description),
-                alert: None,
-            }),
+            _ => Err(Broken { fault: TlsFault::Alert(description), alert: None }),
         }
     }
 
@@ -353,9 +342,7 @@ impl Traffic {
             (_, HandshakeType::KeyUpdate) if version == ProtocolVersion::TLSv1_3 => {
                 if !ends_record {
                     // RFC 8446, 5.1: a message must not span a change of keys.
-                    return Err(Broken::misbehaved(
-                        PeerMisbehaved::KeyEpochWithPendingFragment,
-                    ));
+                    return Err(Broken::misbehaved(PeerMisbehaved::KeyEpochWithPendingFragment));
                 }
                 let requested = match body {
                     [0] => false,
@@ -426,9 +413,7 @@ impl Traffic {
         out: &mut Outgoing,
     ) -> Result<(), TlsFault> {
         match record {
-            Some(record) => self
-                .sealer
-                .finish(out.written(), record, ContentType::ApplicationData),
+            Some(record) => self.sealer.finish(out.written(), record, ContentType::ApplicationData),
             None => Ok(()),
         }
     }

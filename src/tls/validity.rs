@@ -32,10 +32,7 @@ impl Validity {
         let (validity, _) = expect(SEQUENCE, fields)?;
         let (not_before, rest) = time(validity)?;
         let (not_after, _) = time(rest)?;
-        Some(Self {
-            not_before,
-            not_after,
-        })
+        Some(Self { not_before, not_after })
     }
 }
 
@@ -47,9 +44,7 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         // Certificates are below 16 MiB: three bytes of length are enough.
         0x81..=0x83 => {
             let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            let value = length
-                .iter()
-                .fold(0, |value, &byte| value << 8 | usize::from(byte));
+            let value = length.iter().fold(0, |value, &byte| value << 8 | usize::from(byte));
             (value, rest)
         }
         _ => return None,

@@ -1261,10 +1261,6 @@ pub fn oversized(request_line_bytes: usize, head_bytes: usize, fields: usize) ->
         ("the fields", count(fields + 1), Some(431)),
     ]
     .into_iter()
-    .map(|(what, bytes, status)| Oversized {
-        what,
-        bytes,
-        status,
-    })
+    .map(|(what, bytes, status)| Oversized { what, bytes, status })
     .collect()
 }

@@ -15,11 +15,8 @@ use crate::http_naive;
 mod corpus;
 
 /// Large enough to stay out of the way; the parser's own tests are about limits.
-const LIMITS: HeadLimits = HeadLimits {
-    request_line_bytes: 8 * 1024,
-    head_bytes: 32 * 1024,
-    fields: 100,
-};
+const LIMITS: HeadLimits =
+    HeadLimits { request_line_bytes: 8 * 1024, head_bytes: 32 * 1024, fields: 100 };
 
 /// What was understood of a connection's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,10 +98,7 @@ fn receive(side: Side, bytes: &[u8], cuts: &[usize], parse: Parse) -> Outcome {
                     )
                 }
                 Err(refused) => {
-                    return Outcome::Refused {
-                        status: refused.status(),
-                        cause: refused.cause(),
-                    };
+                    return Outcome::Refused { status: refused.status(), cause: refused.cause() };
                 }
             },
             Side::BackEnd => {
@@ -119,10 +113,7 @@ fn receive(side: Side, bytes: &[u8], cuts: &[usize], parse: Parse) -> Outcome {
                         head.head_bytes,
                     ),
                     Err(fault) => {
-                        return Outcome::Refused {
-                            status: 502,
-                            cause: fault.cause(),
-                        };
+                        return Outcome::Refused { status: 502, cause: fault.cause() };
                     }
                 }
             }
@@ -241,50 +232,36 @@ fn any_message(side: Side) -> impl Strategy<Value = Vec<u8>> {
     let trailer = prop::sample::select(vec!["", "X: y\r\n", "X:\r\nY: z\r\n"]);
     let framing = 0..3_usize;
     let next = prop::collection::vec(any::<u8>(), 0..20);
-    (
-        start,
-        fields,
-        framing,
-        body,
-        1..40_usize,
-        extension,
-        trailer,
-        next,
-    )
-        .prop_map(
-            |(start, fields, framing, body, chunk_bytes, extension, trailer, next)| {
-                let mut bytes = start.as_bytes().to_vec();
-                for (name, before, value, behind) in fields {
+    (start, fields, framing, body, 1..40_usize, extension, trailer, next).prop_map(
+        |(start, fields, framing, body, chunk_bytes, extension, trailer, next)| {
+            let mut bytes = start.as_bytes().to_vec();
+            for (name, before, value, behind) in fields {
+                bytes.extend_from_slice(format!("{name}:{before}{value}{behind}\r\n").as_bytes());
+            }
+            match framing {
+                0 => bytes.extend_from_slice(b"\r\n"),
+                1 => {
                     bytes.extend_from_slice(
-                        format!("{name}:{before}{value}{behind}\r\n").as_bytes(),
+                        format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes(),
                     );
+                    bytes.extend_from_slice(&body);
                 }
-                match framing {
-                    0 => bytes.extend_from_slice(b"\r\n"),
-                    1 => {
+                _ => {
+                    bytes.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+                    for data in body.chunks(chunk_bytes) {
                         bytes.extend_from_slice(
-                            format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes(),
+                            format!("{:X}{extension}\r\n", data.len()).as_bytes(),
                         );
-                        bytes.extend_from_slice(&body);
+                        bytes.extend_from_slice(data);
+                        bytes.extend_from_slice(b"\r\n");
                     }
-                    _ => {
-                        bytes.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
-                        for data in body.chunks(chunk_bytes) {
-                            bytes.extend_from_slice(
-                                format!("{:X}{extension}\r\n", data.len()).as_bytes(),
-                            );
-                            bytes.extend_from_slice(data);
-                            bytes.extend_from_slice(b"\r\n");
-                        }
-                        bytes.extend_from_slice(
-                            format!("00{extension}\r\n{trailer}\r\n").as_bytes(),
-                        );
-                    }
+                    bytes.extend_from_slice(format!("00{extension}\r\n{trailer}\r\n").as_bytes());
                 }
-                bytes.extend_from_slice(&next);
-                bytes
-            },
-        )
+            }
+            bytes.extend_from_slice(&next);
+            bytes
+        },
+    )
 }
 
 /// A message from the corpus or the generator with a few bytes replaced, inserted or removed:
@@ -295,9 +272,9 @@ fn any_near_message(side: Side) -> impl Strategy<Value = Vec<u8>> {
             .chain(corpus::ACCEPTED.iter().map(|case| case.bytes))
             .map(<[u8]>::to_vec)
             .collect(),
-        Side::BackEnd => (corpus::MALFORMED_RESPONSES.iter())
-            .map(|case| case.bytes.to_vec())
-            .collect(),
+        Side::BackEnd => {
+            (corpus::MALFORMED_RESPONSES.iter()).map(|case| case.bytes.to_vec()).collect()
+        }
     };
     let original = prop_oneof![any_message(side), prop::sample::select(from_corpus)];
     let byte = prop_oneof![
@@ -456,10 +433,7 @@ proptest! {
 #[test]
 fn malformed_requests_are_refused_with_their_status_and_cause() {
     for case in corpus::MALFORMED {
-        let expected = Outcome::Refused {
-            status: case.status,
-            cause: case.cause,
-        };
+        let expected = Outcome::Refused { status: case.status, cause: case.cause };
         assert_eq!(whole(Side::Client, case.bytes), expected, "{}", case.what);
     }
 }
@@ -467,10 +441,7 @@ fn malformed_requests_are_refused_with_their_status_and_cause() {
 #[test]
 fn malformed_responses_are_refused_with_their_cause() {
     for case in corpus::MALFORMED_RESPONSES {
-        let expected = Outcome::Refused {
-            status: 502,
-            cause: case.cause,
-        };
+        let expected = Outcome::Refused { status: 502, cause: case.cause };
         assert_eq!(whole(Side::BackEnd, case.bytes), expected, "{}", case.what);
         let head = response_head(case.bytes, &mut Fields::new(), &LIMITS, RequestKind::Other);
         assert_eq!(head.is_err(), case.in_head, "{}", case.what);

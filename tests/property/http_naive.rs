@@ -30,10 +30,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Request, &[u8]), String> {
         if text.is_empty() {
             break;
         }
-        let colon = text
-            .iter()
-            .position(|&byte| byte == b':')
-            .ok_or("no colon")?;
+        let colon = text.iter().position(|&byte| byte == b':').ok_or("no colon")?;
         let name = String::from_utf8(text[..colon].to_vec()).map_err(|_| "name is not text")?;
         let is_name_byte =
             |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
@@ -41,10 +38,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Request, &[u8]), String> {
             return Err(format!("name {name:?}"));
         }
         let value = text[colon + 1..].trim_ascii().to_vec();
-        if value
-            .iter()
-            .any(|&byte| (byte < 32 && byte != b'\t') || byte == 127)
-        {
+        if value.iter().any(|&byte| (byte < 32 && byte != b'\t') || byte == 127) {
             return Err(format!("value {value:?}"));
         }
         fields.push((name.to_lowercase(), value));
@@ -88,20 +82,12 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Request, &[u8]), String> {
         }
         _ => return Err(format!("framing {lengths:?} {codings:?}")),
     };
-    let request = Request {
-        method: method.to_owned(),
-        target: target.to_owned(),
-        fields,
-        body,
-    };
+    let request = Request { method: method.to_owned(), target: target.to_owned(), fields, body };
     Ok((request, rest))
 }
 
 fn line(bytes: &[u8]) -> Result<(&[u8], &[u8]), String> {
-    let end = bytes
-        .windows(2)
-        .position(|pair| pair == b"\r\n")
-        .ok_or("no line end")?;
+    let end = bytes.windows(2).position(|pair| pair == b"\r\n").ok_or("no line end")?;
     let line = &bytes[..end];
     if line.contains(&b'\r') || line.contains(&b'\n') {
         return Err("bare CR or LF".to_owned());

@@ -150,9 +150,8 @@ fn forwarding_fields(exchange: &Exchange<'_>, protocol: Protocol, out: &mut Vec<
     let client = exchange.client;
     let trusted = client.peer_is_trusted;
     let peer = client.peer.ip();
-    let inherited = |known: Known| {
-        exchange.fields.iter().filter(move |field| trusted && field.known == known)
-    };
+    let inherited =
+        |known: Known| exchange.fields.iter().filter(move |field| trusted && field.known == known);
     let protocol_name = if client.is_tls { "https" } else { "http" };
     let _ = protocol;
     if matches!(forwarding, Forwarding::XForwarded | Forwarding::Both) {

@@ -5,7 +5,6 @@ use crate::http::{BodyReader, RequestKind};
 use crate::ring::SlotId;
 use crate::shard::stream::Stream;
 use crate::shard::timers::Deadline;
-use std::time::Instant;
 
 /// A connection to a back end and what it is doing.
 ///
@@ -30,7 +29,7 @@ pub(crate) struct Backend {
 #[derive(Debug)]
 pub(crate) enum BackendState {
     /// TCP or TLS is being established for an exchange.
-    Connecting { exchange: SlotId, since: Instant },
+    Connecting { exchange: SlotId },
     /// It carries an exchange.
     Busy { exchange: SlotId, response: Response },
     /// It waits in the pool.
@@ -54,7 +53,7 @@ impl Backend {
     /// The exchange it works for.
     pub(crate) fn exchange(&self) -> Option<SlotId> {
         match self.state {
-            BackendState::Connecting { exchange, .. } | BackendState::Busy { exchange, .. } => {
+            BackendState::Connecting { exchange } | BackendState::Busy { exchange, .. } => {
                 Some(exchange)
             }
             BackendState::Idle | BackendState::Closing => None,

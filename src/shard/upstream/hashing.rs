@@ -28,9 +28,8 @@ mod tests {
         targets
             .iter()
             .max_by(|a, b| {
-                let score = |target: &(&str, u32)| {
-                    score(&state, &key.to_be_bytes(), target.0, target.1)
-                };
+                let score =
+                    |target: &(&str, u32)| score(&state, &key.to_be_bytes(), target.0, target.1);
                 score(a).total_cmp(&score(b))
             })
             .unwrap()

@@ -118,6 +118,19 @@ impl Pool {
         self.connections == 0 && self.exchanges == 0 && self.waiting.is_empty()
     }
 
+    /// How often a connection stands among the idle ones.
+    #[cfg(test)]
+    pub(crate) fn places_among_idle(&self, connection: SlotId) -> usize {
+        let idle = self.targets.iter().flat_map(|target| &target.idle);
+        idle.filter(|it| **it == connection).count()
+    }
+
+    /// Requests at all targets together.
+    #[cfg(test)]
+    pub(crate) fn active(&self) -> usize {
+        self.targets.iter().map(|target| target.active).sum()
+    }
+
     /// A request begins to be this pool's.
     pub(crate) fn begin(&mut self) {
         self.exchanges += 1;
@@ -153,8 +166,12 @@ impl Pool {
         let usable = |index: usize, target: &TargetState| {
             target.is_usable(now) && Some(TargetIndex(index)) != avoid
         };
-        let count =
-            self.targets.iter().enumerate().filter(|(index, target)| usable(*index, target)).count();
+        let count = self
+            .targets
+            .iter()
+            .enumerate()
+            .filter(|(index, target)| usable(*index, target))
+            .count();
         if count == 0 {
             return self
                 .targets
@@ -199,7 +216,8 @@ impl Pool {
                     let weight = i64::from(self.upstream.targets[index].weight);
                     sum += weight;
                     self.targets[index].credit += weight;
-                    if best.is_none_or(|best| self.targets[index].credit > self.targets[best].credit)
+                    if best
+                        .is_none_or(|best| self.targets[index].credit > self.targets[best].credit)
                     {
                         best = Some(index);
                     }

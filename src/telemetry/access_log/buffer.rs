@@ -34,12 +34,7 @@ pub struct LogBatch {
 impl LogBatch {
     /// A batch that no shard waits for.
     pub fn new(destination: u32, lines: Vec<u8>, count: u32) -> Self {
-        Self {
-            destination,
-            lines,
-            count,
-            home: None,
-        }
+        Self { destination, lines, count, home: None }
     }
 }
 
@@ -72,15 +67,7 @@ impl LogBuffer {
     /// An empty buffer for the destination of that [`super::Destination::id`].
     pub fn new(destination: u32) -> Self {
         let (home, spare) = sync_channel(SPARE_MAX);
-        Self {
-            destination,
-            lines: Vec::new(),
-            count: 0,
-            oldest: None,
-            dropped: 0,
-            spare,
-            home,
-        }
+        Self { destination, lines: Vec::new(), count: 0, oldest: None, dropped: 0, spare, home }
     }
 
     /// [`super::Destination::id`].
@@ -164,20 +151,13 @@ mod tests {
     fn a_batch_is_due_when_full_and_when_old_and_not_before() {
         let start = Instant::now();
         let mut buffer = LogBuffer::new(7);
-        assert!(
-            !buffer.is_due(start + 10 * BATCH_AGE),
-            "there is nothing to send"
-        );
+        assert!(!buffer.is_due(start + 10 * BATCH_AGE), "there is nothing to send");
         assert_eq!(buffer.due_at(), None);
 
         line(&mut buffer, start, b"one");
         line(&mut buffer, start + BATCH_AGE / 2, b"two");
         assert_eq!(buffer.due_at(), Some(start + BATCH_AGE));
-        assert!(
-            buffer
-                .take_due(start + BATCH_AGE - Duration::from_nanos(1))
-                .is_none()
-        );
+        assert!(buffer.take_due(start + BATCH_AGE - Duration::from_nanos(1)).is_none());
         let batch = buffer.take_due(start + BATCH_AGE).unwrap();
         assert_eq!((batch.destination, batch.count), (7, 2));
         assert_eq!(batch.lines, b"one\ntwo\n");

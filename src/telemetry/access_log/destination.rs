@@ -27,9 +27,9 @@ impl Destination {
     /// pairs; [`super::Writer`] notices and refuses the second.
     pub fn id(&self) -> u32 {
         // FNV-1a, 32 bits: fixed for ever, unlike the standard library's hasher.
-        self.to_string().bytes().fold(0x811c_9dc5, |hash, byte| {
-            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-        })
+        self.to_string()
+            .bytes()
+            .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
     }
 }
 
@@ -57,9 +57,6 @@ mod tests {
         let file = |path: &str| Destination::File(path.into());
         assert_eq!(file("/var/log/a").id(), file("/var/log/a").id());
         assert_ne!(file("/var/log/a").id(), file("/var/log/b").id());
-        assert_ne!(
-            file("/dev/log").id(),
-            Destination::SyslogUnix("/dev/log".into()).id()
-        );
+        assert_ne!(file("/dev/log").id(), Destination::SyslogUnix("/dev/log".into()).id());
     }
 }

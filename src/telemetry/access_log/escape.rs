@@ -99,10 +99,7 @@ mod tests {
             escaped("\u{85}\u{9b}\u{2028}é".as_bytes()),
             "\\u0085\\u009b\\u2028é".as_bytes()
         );
-        assert_eq!(
-            escaped(b"\xff\xc3(\xe2\x80"),
-            "\u{fffd}\u{fffd}(\u{fffd}".as_bytes()
-        );
+        assert_eq!(escaped(b"\xff\xc3(\xe2\x80"), "\u{fffd}\u{fffd}(\u{fffd}".as_bytes());
     }
 
     #[test]

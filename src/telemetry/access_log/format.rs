@@ -104,9 +104,7 @@ pub enum FormatProblemKind {
 }
 
 fn did_you_mean(suggestion: Option<&str>) -> String {
-    suggestion.map_or_else(String::new, |name| {
-        format!("; did you mean `$context.{name}`?")
-    })
+    suggestion.map_or_else(String::new, |name| format!("; did you mean `$context.{name}`?"))
 }
 
 impl Format {
@@ -120,9 +118,8 @@ impl Format {
             let bytes = text.len();
             return Err(problem(0, bytes, FormatProblemKind::TooLong { bytes }));
         }
-        if let Some((at, character)) = text
-            .char_indices()
-            .find(|(_, character)| character.is_control() && *character != '\t')
+        if let Some((at, character)) =
+            text.char_indices().find(|(_, character)| character.is_control() && *character != '\t')
         {
             let kind = match character {
                 '\n' | '\r' => FormatProblemKind::LineBreak,
@@ -152,17 +149,12 @@ impl Format {
         }
 
         let has_id = pieces.iter().any(|piece| {
-            matches!(
-                piece,
-                Piece::Variable(_, Variable::RequestId | Variable::ExtendedRequestId)
-            )
+            matches!(piece, Piece::Variable(_, Variable::RequestId | Variable::ExtendedRequestId))
         });
         if !has_id {
             return Err(problem(0, text.len(), FormatProblemKind::NoRequestId));
         }
-        Ok(Self {
-            pieces: pieces.into(),
-        })
+        Ok(Self { pieces: pieces.into() })
     }
 
     /// Appends one line, with its line feed. Allocates only when `out` has to grow.
@@ -209,17 +201,11 @@ fn variable_at(text: &str, dollar: usize) -> Result<Option<(&str, Variable)>, Fo
         }
     }
     if rest.starts_with("${context") {
-        return Err(problem(
-            dollar,
-            "${context".len(),
-            FormatProblemKind::Braces,
-        ));
+        return Err(problem(dollar, "${context".len(), FormatProblemKind::Braces));
     }
     let name = &rest[1..1 + variables::name_length(&rest[1..])];
     if name.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        let kind = FormatProblemKind::NotContext {
-            name: name.to_owned(),
-        };
+        let kind = FormatProblemKind::NotContext { name: name.to_owned() };
         return Err(problem(dollar, 1 + name.len(), kind));
     }
     Ok(None)
@@ -282,14 +268,7 @@ mod tests {
         let mut out = Vec::new();
         format.write(facts, &mut out);
         let line = String::from_utf8(out).unwrap();
-        let end = format!(
-            "{}\n",
-            if facts.request_id.is_empty() {
-                "-"
-            } else {
-                facts.request_id
-            }
-        );
+        let end = format!("{}\n", if facts.request_id.is_empty() { "-" } else { facts.request_id });
         line.strip_suffix(&end).unwrap().to_owned()
     }
 
@@ -384,12 +363,7 @@ mod tests {
 
     #[test]
     fn whatever_is_not_known_prints_a_hyphen() {
-        let always = [
-            "requestTime",
-            "requestTimeEpoch",
-            "responseLatency",
-            "responseLength",
-        ];
+        let always = ["requestTime", "requestTimeEpoch", "responseLatency", "responseLength"];
         for (name, _) in variables::NAMED {
             let expected = match *name {
                 "requestTime" => "01/Jan/1970:00:00:00 +0000",
@@ -399,10 +373,7 @@ mod tests {
             let found = line(&format!("$context.{name} "), &Facts::default());
             assert_eq!(found, format!("{expected} "), "{name}");
         }
-        assert_eq!(
-            line("$context.authorizer.tenant $context.waf.status ", &FACTS),
-            "- - "
-        );
+        assert_eq!(line("$context.authorizer.tenant $context.waf.status ", &FACTS), "- - ");
     }
 
     #[test]
@@ -416,10 +387,7 @@ mod tests {
     #[test]
     fn a_wrong_format_is_refused_with_its_place_and_a_way_out() {
         let problem = Format::parse("$context.requestId $context.responseLatncy!").unwrap_err();
-        assert_eq!(
-            (problem.at, problem.length),
-            (19, "$context.responseLatncy".len())
-        );
+        assert_eq!((problem.at, problem.length), (19, "$context.responseLatncy".len()));
         assert_eq!(
             problem.to_string(),
             "unknown variable `$context.responseLatncy`; did you mean `$context.responseLatency`?"
@@ -433,11 +401,9 @@ mod tests {
             "unknown variable `$stageVariables.x`; an access log knows only `$context.` and a name, \
              such as `$context.requestId`"
         );
-        for (text, name) in [
-            ("$context", "context"),
-            ("$context.", "context"),
-            ("$contxt.x", "contxt.x"),
-        ] {
+        for (text, name) in
+            [("$context", "context"), ("$context.", "context"), ("$contxt.x", "contxt.x")]
+        {
             let name = name.to_owned();
             assert_eq!(kind(text), FormatProblemKind::NotContext { name });
         }
@@ -463,10 +429,7 @@ mod tests {
         let longest = format!("{id}{}", "x".repeat(FORMAT_BYTES_MAX - id.len()));
         assert!(Format::parse(&longest).is_ok());
         let bytes = FORMAT_BYTES_MAX + 1;
-        assert_eq!(
-            kind(&format!("{longest}x")),
-            FormatProblemKind::TooLong { bytes }
-        );
+        assert_eq!(kind(&format!("{longest}x")), FormatProblemKind::TooLong { bytes });
     }
 
     #[test]

@@ -57,10 +57,8 @@ impl Sink {
                 let file = match file {
                     Some(file) => file,
                     None => {
-                        let opened = LineFile::open(path).map_err(|error| Loss {
-                            lines: batch.count.into(),
-                            error,
-                        })?;
+                        let opened = LineFile::open(path)
+                            .map_err(|error| Loss { lines: batch.count.into(), error })?;
                         file.insert(opened)
                     }
                 };
@@ -96,11 +94,7 @@ impl LineFile {
     /// `O_APPEND`, so that several processes (an upgrade in progress) and a truncating rotation do
     /// not write over each other. Readable by the group, because logs hold addresses of people.
     fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o640)
-            .open(path)?;
+        let file = OpenOptions::new().append(true).create(true).mode(0o640).open(path)?;
         Ok(Self { file, torn: false })
     }
 
@@ -192,12 +186,7 @@ const PRIORITY: u8 = 23 * 8 + 6;
 
 impl Syslog {
     fn new(receiver: Receiver) -> Self {
-        Self {
-            receiver,
-            socket: None,
-            host_name: host_name(),
-            message: Vec::new(),
-        }
+        Self { receiver, socket: None, host_name: host_name(), message: Vec::new() }
     }
 
     fn write(&mut self, lines: &[u8]) -> Result<(), Loss> {
@@ -218,11 +207,7 @@ impl Syslog {
             if let Err(error) = self.send() {
                 let too_long =
                     error.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error());
-                let lost = if too_long {
-                    1
-                } else {
-                    count_lines(&lines[done..])
-                };
+                let lost = if too_long { 1 } else { count_lines(&lines[done..]) };
                 let loss = loss.get_or_insert(Loss { lines: 0, error });
                 loss.lines += lost;
                 if !too_long {
@@ -329,10 +314,7 @@ mod tests {
         file.torn = true;
         file.write(b"whole\n").unwrap();
         file.write(b"next\n").unwrap();
-        assert_eq!(
-            std::fs::read_to_string(&path).unwrap(),
-            "half a li\nwhole\nnext\n"
-        );
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "half a li\nwhole\nnext\n");
     }
 
     #[test]
@@ -346,10 +328,7 @@ mod tests {
         sink.write(&batch("between\n")).unwrap();
         sink.reopen().unwrap();
         sink.write(&batch("after\n")).unwrap();
-        assert_eq!(
-            std::fs::read_to_string(&rotated).unwrap(),
-            "before\nbetween\n"
-        );
+        assert_eq!(std::fs::read_to_string(&rotated).unwrap(), "before\nbetween\n");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "after\n");
     }
 
@@ -364,10 +343,7 @@ mod tests {
         std::fs::rename(&below, &moved).unwrap();
         assert!(sink.reopen().is_err());
         sink.write(&batch("kept\n")).unwrap();
-        assert_eq!(
-            std::fs::read_to_string(moved.join("log")).unwrap(),
-            "kept\n"
-        );
+        assert_eq!(std::fs::read_to_string(moved.join("log")).unwrap(), "kept\n");
     }
 
     /// The parts of an RFC 5424 message: PRI and VERSION, TIMESTAMP, HOSTNAME, APP-NAME, PROCID, MSGID,
@@ -380,9 +356,7 @@ mod tests {
     #[test]
     fn syslog_by_udp_is_one_message_per_line() {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
-        receiver
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
+        receiver.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let address = receiver.local_addr().unwrap();
         let mut sink = Sink::open(&Destination::SyslogUdp(address)).unwrap();
         sink.write(&batch("first line\nsecond line\n")).unwrap();
@@ -411,9 +385,7 @@ mod tests {
 
         for line in ["first", "after the restart"] {
             let receiver = UnixDatagram::bind(&path).unwrap();
-            receiver
-                .set_read_timeout(Some(Duration::from_secs(10)))
-                .unwrap();
+            receiver.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
             sink.write(&batch(&format!("{line}\n"))).unwrap();
             let mut buffer = [0; 2048];
             let length = receiver.recv(&mut buffer).unwrap();
@@ -426,9 +398,7 @@ mod tests {
     #[test]
     fn a_line_too_long_for_a_datagram_is_lost_alone() {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
-        receiver
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
+        receiver.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let address = receiver.local_addr().unwrap();
         let mut sink = Sink::open(&Destination::SyslogUdp(address)).unwrap();
         let lines = format!("{}\nshort\n", "x".repeat(70_000));

@@ -110,10 +110,8 @@ fn push_number(out: &mut Vec<u8>, mut number: u64) {
 }
 
 fn push_milliseconds(out: &mut Vec<u8>, duration: Duration) {
-    let milliseconds = duration
-        .as_secs()
-        .saturating_mul(1000)
-        .saturating_add(u64::from(duration.subsec_millis()));
+    let milliseconds =
+        duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()));
     push_number(out, milliseconds);
 }
 
@@ -148,11 +146,7 @@ fn civil_date(days_since_epoch: u64) -> (u64, u64, u64) {
         day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day_of_month = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = cycle * 400 + year_of_cycle + u64::from(month <= 2);
     (year, month, day_of_month)
 }

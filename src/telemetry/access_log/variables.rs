@@ -135,18 +135,9 @@ pub const NAMED: &[(&str, Variable)] = &[
     ("identity.clientCert.issuerDN", Variable::Unavailable),
     ("identity.clientCert.serialNumber", Variable::Unavailable),
     ("identity.clientCert.subjectDN", Variable::Unavailable),
-    (
-        "identity.clientCert.validity.notAfter",
-        Variable::Unavailable,
-    ),
-    (
-        "identity.clientCert.validity.notBefore",
-        Variable::Unavailable,
-    ),
-    (
-        "identity.cognitoAuthenticationProvider",
-        Variable::Unavailable,
-    ),
+    ("identity.clientCert.validity.notAfter", Variable::Unavailable),
+    ("identity.clientCert.validity.notBefore", Variable::Unavailable),
+    ("identity.cognitoAuthenticationProvider", Variable::Unavailable),
     ("identity.cognitoAuthenticationType", Variable::Unavailable),
     ("identity.cognitoIdentityId", Variable::Unavailable),
     ("identity.cognitoIdentityPoolId", Variable::Unavailable),
@@ -161,16 +152,10 @@ pub const NAMED: &[(&str, Variable)] = &[
     ("integration.integrationStatus", Variable::IntegrationStatus),
     ("integration.latency", Variable::IntegrationLatency),
     ("integration.requestId", Variable::IntegrationRequestId),
-    (
-        "integration.responseTransferMode",
-        Variable::ResponseTransferMode,
-    ),
+    ("integration.responseTransferMode", Variable::ResponseTransferMode),
     ("integration.status", Variable::FunctionStatus),
     ("integration.timeToAllHeaders", Variable::TimeToAllHeaders),
-    (
-        "integration.timeToFirstContent",
-        Variable::TimeToFirstContent,
-    ),
+    ("integration.timeToFirstContent", Variable::TimeToFirstContent),
     ("integrationErrorMessage", Variable::IntegrationError),
     ("integrationLatency", Variable::IntegrationLatency),
     ("integrationStatus", Variable::IntegrationStatus),
@@ -228,9 +213,7 @@ pub fn find(name: &str) -> Option<Variable> {
 pub fn name_length(text: &str) -> usize {
     let bytes = text.as_bytes();
     let is_word = |index: usize| {
-        bytes
-            .get(index)
-            .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        bytes.get(index).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
     };
     let mut length = 0;
     while length < bytes.len() {
@@ -276,27 +259,14 @@ mod tests {
 
     #[test]
     fn names_are_sorted_and_found() {
-        assert!(
-            NAMED.is_sorted_by(|one, next| one.0 < next.0),
-            "for the binary search"
-        );
+        assert!(NAMED.is_sorted_by(|one, next| one.0 < next.0), "for the binary search");
         for (name, variable) in NAMED {
             assert_eq!(find(name), Some(*variable));
             assert_eq!(name_length(name), name.len(), "{name}");
         }
-        assert_eq!(
-            find("authorizer.claims.custom:role"),
-            Some(Variable::Unavailable)
-        );
+        assert_eq!(find("authorizer.claims.custom:role"), Some(Variable::Unavailable));
         assert_eq!(find("authorizer.tenant"), Some(Variable::Unavailable));
-        for unknown in [
-            "",
-            "authorizer.",
-            "requestid",
-            "requestOverride.header.",
-            "x",
-            "error",
-        ] {
+        for unknown in ["", "authorizer.", "requestid", "requestOverride.header.", "x", "error"] {
             assert_eq!(find(unknown), None, "{unknown}");
         }
     }
@@ -309,15 +279,9 @@ mod tests {
             ("status:1", "status"),
             ("status..x", "status"),
             ("error.message\"", "error.message"),
-            (
-                "authorizer.claims.cognito:groups:",
-                "authorizer.claims.cognito:groups",
-            ),
+            ("authorizer.claims.cognito:groups:", "authorizer.claims.cognito:groups"),
             ("authorizer.tenant-1", "authorizer.tenant"),
-            (
-                "requestOverride.header.X-Tenant-",
-                "requestOverride.header.X-Tenant",
-            ),
+            ("requestOverride.header.X-Tenant-", "requestOverride.header.X-Tenant"),
             (".status", ""),
             ("", ""),
         ] {

@@ -108,8 +108,7 @@ impl Writer {
     /// be opened is none of them: that is reported as a loss, and tried again with each batch.
     pub fn set_destinations(&mut self, destinations: &[Destination]) -> Vec<WriterProblem> {
         let mut problems = Vec::new();
-        self.lanes
-            .retain(|_, lane| destinations.contains(&lane.destination));
+        self.lanes.retain(|_, lane| destinations.contains(&lane.destination));
         for destination in destinations {
             let id = destination.id();
             match self.lanes.get(&id) {
@@ -147,8 +146,7 @@ impl Writer {
             self.tallies.retain(|_, tally| Arc::strong_count(tally) > 1);
         }
         let tally = Arc::default();
-        self.tallies
-            .insert(destination.to_owned(), Arc::clone(&tally));
+        self.tallies.insert(destination.to_owned(), Arc::clone(&tally));
         tally
     }
 
@@ -227,19 +225,11 @@ impl Lane {
             reopen: Arc::clone(&reopen),
             losses: Losses::default(),
         };
-        thread::Builder::new()
-            .name("access-log".to_owned())
-            .spawn(move || {
-                drain.run(&batches);
-                drop::<SyncSender<()>>(running);
-            })?;
-        Ok(Self {
-            destination,
-            queue,
-            tally,
-            reopen,
-            ended,
-        })
+        thread::Builder::new().name("access-log".to_owned()).spawn(move || {
+            drain.run(&batches);
+            drop::<SyncSender<()>>(running);
+        })?;
+        Ok(Self { destination, queue, tally, reopen, ended })
     }
 }
 
@@ -367,12 +357,7 @@ impl Losses {
 
 fn warn(destination: &str, report: Option<Report>) {
     if let Some(Report { lines, error }) = report {
-        tracing::warn!(
-            destination,
-            lines_lost = lines,
-            error,
-            "access log destination fails"
-        );
+        tracing::warn!(destination, lines_lost = lines, error, "access log destination fails");
     }
 }
 
@@ -406,11 +391,7 @@ mod tests {
     }
 
     fn lost(writer: &Writer) -> u64 {
-        writer
-            .deliveries()
-            .iter()
-            .map(|delivery| delivery.lost)
-            .sum()
+        writer.deliveries().iter().map(|delivery| delivery.lost).sum()
     }
 
     fn file(folder: &Path, name: &str) -> Destination {
@@ -422,11 +403,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let destination = file(folder.path(), "log");
         let mut writer = Writer::new();
-        assert!(
-            writer
-                .set_destinations(std::slice::from_ref(&destination))
-                .is_empty()
-        );
+        assert!(writer.set_destinations(std::slice::from_ref(&destination)).is_empty());
         let mut sent = 0;
         for rotation in 0..5 {
             for _ in 0..20 {
@@ -437,9 +414,7 @@ mod tests {
             let rotated = folder.path().join(format!("log.{rotation}"));
             fs::rename(folder.path().join("log"), rotated).unwrap();
             writer.reopen();
-            wait_until("the lines are out", || {
-                written(&writer, &destination) == sent
-            });
+            wait_until("the lines are out", || written(&writer, &destination) == sent);
         }
         assert!(writer.close(Duration::from_secs(20)).is_empty());
         let mut lines: Vec<String> = Vec::new();
@@ -508,17 +483,13 @@ mod tests {
         let mut writer = Writer::new();
         writer.set_destinations(std::slice::from_ref(&destination));
         writer.write(batch(&destination, "one\n"));
-        wait_until("the first is written", || {
-            written(&writer, &destination) == 1
-        });
+        wait_until("the first is written", || written(&writer, &destination) == 1);
         writer.set_destinations(&[]);
         writer.write(batch(&destination, "nobody takes it\n"));
         assert_eq!(lost(&writer), 1);
         writer.set_destinations(std::slice::from_ref(&destination));
         writer.write(batch(&destination, "two\n"));
-        wait_until("the second is counted on", || {
-            written(&writer, &destination) == 2
-        });
+        wait_until("the second is counted on", || written(&writer, &destination) == 2);
         let text = fs::read_to_string(folder.path().join("log")).unwrap();
         assert_eq!(text, "one\ntwo\n");
     }
@@ -537,14 +508,7 @@ mod tests {
         assert_eq!(losses.add(start + REPORT_PERIOD / 2, 5, "other"), None);
         assert_eq!(losses.next_report(), Some(start + REPORT_PERIOD));
         assert_eq!(losses.due(start + REPORT_PERIOD), report(9, "disk full"));
-        assert_eq!(
-            losses.due(start + 2 * REPORT_PERIOD),
-            None,
-            "nothing is pending"
-        );
-        assert_eq!(
-            losses.add(start + 3 * REPORT_PERIOD, 1, "again"),
-            report(1, "again")
-        );
+        assert_eq!(losses.due(start + 2 * REPORT_PERIOD), None, "nothing is pending");
+        assert_eq!(losses.add(start + 3 * REPORT_PERIOD, 1, "again"), report(1, "again"));
     }
 }

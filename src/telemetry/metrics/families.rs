@@ -144,11 +144,7 @@ mod tests {
                 "{}",
                 family.name
             );
-            assert!(
-                !family.help.contains(['\n', '\\']),
-                "{} would need escapes",
-                family.name
-            );
+            assert!(!family.help.contains(['\n', '\\']), "{} would need escapes", family.name);
         }
     }
 

@@ -97,13 +97,10 @@ impl Latency {
     /// How many were at most each bound.
     pub(super) fn cumulative(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         let mut sum = 0;
-        BOUNDS
-            .iter()
-            .zip(self.counts)
-            .map(move |(&(_, text), count)| {
-                sum += count;
-                (text, sum)
-            })
+        BOUNDS.iter().zip(self.counts).map(move |(&(_, text), count)| {
+            sum += count;
+            (text, sum)
+        })
     }
 
     /// The quantiles of the window in seconds; nothing when it is empty.
@@ -111,11 +108,7 @@ impl Latency {
         let mut both = self.window[0].clone();
         both.add(&self.window[1])
             .expect("both come from `latency_histogram`, so every value has its place");
-        let shown = if both.is_empty() {
-            &[][..]
-        } else {
-            &QUANTILES[..]
-        };
+        let shown = if both.is_empty() { &[][..] } else { &QUANTILES[..] };
         shown
             .iter()
             .map(move |&(quantile, text)| (text, both.value_at_quantile(quantile) as f64 / 1e6))
@@ -143,10 +136,7 @@ mod tests {
         latency.add(&histogram, sum);
         let expected = [0.05, 0.09, 0.099, 0.0999];
         for ((text, found), expected) in latency.quantiles().zip(expected) {
-            assert!(
-                (found / expected - 1.0).abs() < 0.01,
-                "{text}: {found} for {expected}"
-            );
+            assert!((found / expected - 1.0).abs() < 0.01, "{text}: {found} for {expected}");
         }
         assert_eq!(latency.sum_seconds(), 5000.05);
     }
@@ -161,9 +151,7 @@ mod tests {
         }
         let counts: Vec<u64> = latency.cumulative().map(|(_, count)| count).collect();
         // Below 64 us a cell is exactly one microsecond; between 29 s and 30 s are all of both.
-        let expected: Vec<u64> = (0..BOUNDS.len() as u64)
-            .map(|index| 2 * index + 1)
-            .collect();
+        let expected: Vec<u64> = (0..BOUNDS.len() as u64).map(|index| 2 * index + 1).collect();
         assert_eq!(counts, expected);
         assert_eq!(latency.count(), 2 * BOUNDS.len() as u64);
     }

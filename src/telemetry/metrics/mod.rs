@@ -204,11 +204,7 @@ impl Metrics {
                 self.upstreams.place(name, version, series)
             })
             .collect();
-        let layout = Layout {
-            apis,
-            routes,
-            upstreams,
-        };
+        let layout = Layout { apis, routes, upstreams };
         self.layouts.insert(version, layout);
         self.forget_layouts();
         self.retire();
@@ -216,8 +212,7 @@ impl Metrics {
 
     fn forget_layouts(&mut self) {
         let oldest_counting = self.shards.iter().map(|shard| shard.version).min();
-        self.layouts
-            .retain(|&version, _| oldest_counting.is_none_or(|oldest| version >= oldest));
+        self.layouts.retain(|&version, _| oldest_counting.is_none_or(|oldest| version >= oldest));
         while self.layouts.len() > LAYOUTS_MAX {
             self.layouts.pop_first();
         }
@@ -442,11 +437,7 @@ impl Table<(usize, String), RouteSeries> {
 
 impl ApiName {
     fn all(text: &str) -> Self {
-        Self {
-            id: text.to_owned(),
-            name: text.to_owned(),
-            stage: text.to_owned(),
-        }
+        Self { id: text.to_owned(), name: text.to_owned(), stage: text.to_owned() }
     }
 }
 
@@ -462,10 +453,8 @@ impl ApiSeries {
 
     fn add(&mut self, counts: &ApiCounts) {
         self.latency.add(&counts.latency, counts.latency_us_sum);
-        self.integration_latency.add(
-            &counts.integration_latency,
-            counts.integration_latency_us_sum,
-        );
+        self.integration_latency
+            .add(&counts.integration_latency, counts.integration_latency_us_sum);
         self.request_bytes += counts.request_bytes;
         self.response_bytes += counts.response_bytes;
     }
@@ -488,10 +477,7 @@ impl RouteSeries {
 
 impl UpstreamSeries {
     fn new(shards: usize) -> Self {
-        Self {
-            events: [0; UpstreamEvent::ALL.len()],
-            connections: vec![(0, 0); shards],
-        }
+        Self { events: [0; UpstreamEvent::ALL.len()], connections: vec![(0, 0); shards] }
     }
 
     fn set_connections(&mut self, shard: usize, counts: Option<&UpstreamCounts>) {

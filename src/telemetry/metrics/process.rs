@@ -69,19 +69,13 @@ mod tests {
         assert_eq!(usage.threads, 7);
         assert_eq!(usage.virtual_bytes, 8192);
         assert_eq!(usage.resident_bytes, 3 * page_size() as u64);
-        assert_eq!(
-            usage.cpu.as_secs_f64() * clock_ticks_per_second() as f64,
-            200.0
-        );
+        assert_eq!(usage.cpu.as_secs_f64() * clock_ticks_per_second() as f64, 200.0);
         assert_eq!(ProcessUsage::from_stat("1 (a) S 1"), None);
     }
 
     #[test]
     fn this_process_can_be_read() {
         let usage = ProcessUsage::read().unwrap();
-        assert!(
-            usage.resident_bytes > 0 && usage.open_fds >= 3 && usage.threads >= 1,
-            "{usage:?}"
-        );
+        assert!(usage.resident_bytes > 0 && usage.open_fds >= 3 && usage.threads >= 1, "{usage:?}");
     }
 }

@@ -30,10 +30,7 @@ type Labels<'a> = &'a [(&'a str, &'a str)];
 impl Page<'_> {
     fn family(&mut self, family: &Family) {
         let Family { name, kind, help } = family;
-        self.write(format_args!(
-            "# HELP {name} {help}\n# TYPE {name} {}\n",
-            kind.text()
-        ));
+        self.write(format_args!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.text()));
     }
 
     fn sample(&mut self, family: &Family, labels: Labels<'_>, value: impl Display) {
@@ -125,11 +122,9 @@ impl Page<'_> {
                 &families::REQUEST_QUANTILES,
                 (|api| &api.latency) as fn(&ApiSeries) -> &Latency,
             ),
-            (
-                &families::INTEGRATION_DURATION,
-                &families::INTEGRATION_QUANTILES,
-                |api| &api.integration_latency,
-            ),
+            (&families::INTEGRATION_DURATION, &families::INTEGRATION_QUANTILES, |api| {
+                &api.integration_latency
+            }),
         ] {
             self.family(histogram);
             for (name, series) in used_apis(metrics) {
@@ -174,11 +169,7 @@ impl Page<'_> {
         self.family(&families::CONNECTIONS_OPENED);
         for kind in ConnectionKind::ALL {
             let opened = sum(&|shard| shard.totals.connections[kind as usize].opened);
-            self.sample(
-                &families::CONNECTIONS_OPENED,
-                &[("kind", kind.label())],
-                opened,
-            );
+            self.sample(&families::CONNECTIONS_OPENED, &[("kind", kind.label())], opened);
         }
         self.family(&families::CONNECTIONS_OPEN);
         for kind in ConnectionKind::ALL {
@@ -221,10 +212,7 @@ impl Page<'_> {
         }
         self.family(&families::TARGET_HEALTHY);
         for target in &metrics.targets {
-            let labels = [
-                ("upstream", target.upstream.as_str()),
-                ("target", &target.target),
-            ];
+            let labels = [("upstream", target.upstream.as_str()), ("target", &target.target)];
             self.sample(&families::TARGET_HEALTHY, &labels, u8::from(target.healthy));
         }
     }
@@ -258,20 +246,12 @@ impl Page<'_> {
             let busy = shard.totals.wall.saturating_sub(shard.totals.parked);
             busy.as_secs_f64()
         });
-        self.per_shard(metrics, &families::SHARD_PARKED, |shard| {
-            shard.totals.parked.as_secs_f64()
-        });
+        self.per_shard(metrics, &families::SHARD_PARKED, |shard| shard.totals.parked.as_secs_f64());
         self.per_shard(metrics, &families::SHARD_LOAD, |shard| shard.load);
         self.single(&families::SHARD_IMBALANCE, metrics.imbalance);
-        self.per_shard(metrics, &families::RING_ENTERS, |shard| {
-            shard.totals.ring_enters
-        });
-        self.per_shard(metrics, &families::RING_TURNS, |shard| {
-            shard.totals.ring_turns
-        });
-        self.per_shard(metrics, &families::RING_COMPLETIONS, |shard| {
-            shard.totals.ring_completions
-        });
+        self.per_shard(metrics, &families::RING_ENTERS, |shard| shard.totals.ring_enters);
+        self.per_shard(metrics, &families::RING_TURNS, |shard| shard.totals.ring_turns);
+        self.per_shard(metrics, &families::RING_COMPLETIONS, |shard| shard.totals.ring_completions);
         self.family(&families::BUFFERS_EXHAUSTED);
         for (number, shard) in numbered(metrics) {
             for group in Buffers::ALL {
@@ -319,11 +299,7 @@ fn used_apis(metrics: &Metrics) -> impl Iterator<Item = (&ApiName, &ApiSeries)> 
 }
 
 fn api_labels(name: &ApiName) -> [(&str, &str); 3] {
-    [
-        ("api_id", &name.id),
-        ("api", &name.name),
-        ("stage", &name.stage),
-    ]
+    [("api_id", &name.id), ("api", &name.name), ("stage", &name.stage)]
 }
 
 fn numbered(metrics: &Metrics) -> impl Iterator<Item = (String, &ShardSeries)> {

@@ -24,11 +24,7 @@ struct Place<K, S> {
 
 impl<K: Ord + Clone, S> Table<K, S> {
     pub(super) fn new() -> Self {
-        Self {
-            by_key: BTreeMap::new(),
-            places: Vec::new(),
-            free: Vec::new(),
-        }
+        Self { by_key: BTreeMap::new(), places: Vec::new(), free: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -43,11 +39,7 @@ impl<K: Ord + Clone, S> Table<K, S> {
             }
             return index;
         }
-        let place = Some(Place {
-            key: key.clone(),
-            series: make(),
-            version,
-        });
+        let place = Some(Place { key: key.clone(), series: make(), version });
         let index = match self.free.pop() {
             Some(index) => {
                 self.places[index] = place;
@@ -96,23 +88,14 @@ impl<K: Ord + Clone, S> Table<K, S> {
             .collect();
         gone.sort_unstable();
         gone.truncate(excess);
-        gone.into_iter()
-            .filter_map(|(_, index)| self.remove(index))
-            .collect()
+        gone.into_iter().filter_map(|(_, index)| self.remove(index)).collect()
     }
 
     /// Takes out all whose name fits.
     pub(super) fn remove_where(&mut self, fits: impl Fn(&K) -> bool) -> Vec<(K, S)> {
-        let indexes: Vec<usize> = self
-            .by_key
-            .iter()
-            .filter(|(key, _)| fits(key))
-            .map(|(_, &index)| index)
-            .collect();
-        indexes
-            .into_iter()
-            .filter_map(|index| self.remove(index))
-            .collect()
+        let indexes: Vec<usize> =
+            self.by_key.iter().filter(|(key, _)| fits(key)).map(|(_, &index)| index).collect();
+        indexes.into_iter().filter_map(|index| self.remove(index)).collect()
     }
 
     fn remove(&mut self, index: usize) -> Option<(K, S)> {
@@ -137,11 +120,7 @@ mod tests {
         assert_eq!(table.at(a), Some((&"a", &10)));
 
         assert_eq!(table.retire(3, 3), [], "nothing to do at the limit");
-        assert_eq!(
-            table.retire(2, 2),
-            [],
-            "version 2 is still kept, and so is its name"
-        );
+        assert_eq!(table.retire(2, 2), [], "version 2 is still kept, and so is its name");
         assert_eq!(table.retire(2, 3), [("b", 20)]);
         assert_eq!(table.at(b), None);
         let d = table.place(&"d", 4, || 40);

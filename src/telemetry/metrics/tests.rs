@@ -63,10 +63,7 @@ impl Scrape {
 fn sample(line: &str) -> (&str, Vec<(String, String)>, f64) {
     let end = line.find(['{', ' ']).unwrap();
     let name = &line[..end];
-    assert!(
-        name.bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    );
+    assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
     let mut labels = Vec::new();
     let mut rest = &line[end..];
     while rest.starts_with(['{', ',']) {
@@ -91,12 +88,7 @@ fn sample(line: &str) -> (&str, Vec<(String, String)>, f64) {
 }
 
 fn metrics(shards: usize) -> Metrics {
-    Metrics::new(
-        "1.2.3",
-        shards,
-        Duration::from_secs(1_700_000_000),
-        Instant::now(),
-    )
+    Metrics::new("1.2.3", shards, Duration::from_secs(1_700_000_000), Instant::now())
 }
 
 fn scrape(metrics: &Metrics) -> Scrape {
@@ -106,23 +98,13 @@ fn scrape(metrics: &Metrics) -> Scrape {
 }
 
 fn api(name: &str) -> ApiName {
-    ApiName {
-        id: format!("id-{name}"),
-        name: name.to_owned(),
-        stage: "$default".to_owned(),
-    }
+    ApiName { id: format!("id-{name}"), name: name.to_owned(), stage: "$default".to_owned() }
 }
 
 fn names(apis: &[&str], routes: &[(u32, &str)], upstreams: &[&str]) -> Names {
     Names {
         apis: apis.iter().map(|name| api(name)).collect(),
-        routes: routes
-            .iter()
-            .map(|&(api, key)| RouteName {
-                api,
-                key: key.to_owned(),
-            })
-            .collect(),
+        routes: routes.iter().map(|&(api, key)| RouteName { api, key: key.to_owned() }).collect(),
         upstreams: upstreams.iter().map(|&name| name.to_owned()).collect(),
     }
 }
@@ -173,14 +155,8 @@ fn what_is_counted_is_what_is_scraped() {
         ..finished(0, 0, 200, 50_000)
     });
     recorder.exchange(&finished(0, 1, 503, 1000));
-    recorder.exchange(&Finished {
-        route: None,
-        ..finished(0, 0, 404, 10)
-    });
-    recorder.exchange(&Finished {
-        status: 400,
-        ..Finished::default()
-    });
+    recorder.exchange(&Finished { route: None, ..finished(0, 0, 404, 10) });
+    recorder.exchange(&Finished { status: 400, ..Finished::default() });
     recorder.connection_opened(ConnectionKind::Plain);
     recorder.connection_opened(ConnectionKind::Tls);
     recorder.connection_closed(ConnectionKind::Tls);
@@ -200,64 +176,23 @@ fn what_is_counted_is_what_is_scraped() {
     let shop = ("api", "shop");
     let requests = |labels: &[(&str, &str)]| scrape.sum("ringgate_requests_total", labels);
     assert_eq!(requests(&[]), 4.0);
-    assert_eq!(
-        requests(&[shop, ("stage", "$default"), ("api_id", "id-shop")]),
-        3.0
-    );
-    assert_eq!(
-        requests(&[shop, ("route", "GET /a"), ("code", "200"), ("class", "2xx")]),
-        1.0
-    );
-    assert_eq!(
-        requests(&[
-            shop,
-            ("route", "$default"),
-            ("code", "503"),
-            ("class", "5xx")
-        ]),
-        1.0
-    );
+    assert_eq!(requests(&[shop, ("stage", "$default"), ("api_id", "id-shop")]), 3.0);
+    assert_eq!(requests(&[shop, ("route", "GET /a"), ("code", "200"), ("class", "2xx")]), 1.0);
+    assert_eq!(requests(&[shop, ("route", "$default"), ("code", "503"), ("class", "5xx")]), 1.0);
     assert_eq!(requests(&[shop, ("route", "-"), ("code", "404")]), 1.0);
-    assert_eq!(
-        requests(&[("api", "-"), ("route", "-"), ("code", "400")]),
-        1.0
-    );
-    assert_eq!(
-        scrape.sum("ringgate_request_body_bytes_total", &[shop]),
-        11.0
-    );
-    assert_eq!(
-        scrape.sum("ringgate_response_body_bytes_total", &[shop]),
-        13.0
-    );
+    assert_eq!(requests(&[("api", "-"), ("route", "-"), ("code", "400")]), 1.0);
+    assert_eq!(scrape.sum("ringgate_request_body_bytes_total", &[shop]), 11.0);
+    assert_eq!(scrape.sum("ringgate_response_body_bytes_total", &[shop]), 13.0);
 
-    let buckets = |bound| {
-        scrape.sum(
-            "ringgate_request_duration_seconds_bucket",
-            &[shop, ("le", bound)],
-        )
-    };
+    let buckets =
+        |bound| scrape.sum("ringgate_request_duration_seconds_bucket", &[shop, ("le", bound)]);
     assert_eq!(
-        [
-            buckets("0.00005"),
-            buckets("0.0025"),
-            buckets("0.1"),
-            buckets("+Inf")
-        ],
+        [buckets("0.00005"), buckets("0.0025"), buckets("0.1"), buckets("+Inf")],
         [1.0, 2.0, 3.0, 3.0]
     );
-    assert_eq!(
-        scrape.sum("ringgate_request_duration_seconds_count", &[shop]),
-        3.0
-    );
-    assert_eq!(
-        scrape.sum("ringgate_request_duration_seconds_sum", &[shop]),
-        0.05101
-    );
-    assert_eq!(
-        scrape.sum("ringgate_integration_duration_seconds_count", &[shop]),
-        1.0
-    );
+    assert_eq!(scrape.sum("ringgate_request_duration_seconds_count", &[shop]), 3.0);
+    assert_eq!(scrape.sum("ringgate_request_duration_seconds_sum", &[shop]), 0.05101);
+    assert_eq!(scrape.sum("ringgate_integration_duration_seconds_count", &[shop]), 1.0);
     let p99 = [shop, ("quantile", "0.99")];
     let slowest = scrape.sum("ringgate_request_duration_quantile_seconds", &p99);
     assert!((0.0495..0.0505).contains(&slowest), "{slowest}");
@@ -270,31 +205,11 @@ fn what_is_counted_is_what_is_scraped() {
         ("ringgate_tls_handshakes_total", ("result", "failure"), 1.0),
         ("ringgate_refused_total", ("cause", "no_api"), 1.0),
         ("ringgate_refused_total", ("cause", "malformed"), 0.0),
-        (
-            "ringgate_ring_buffers_exhausted_total",
-            ("group", "upstream"),
-            1.0,
-        ),
-        (
-            "ringgate_ring_buffers_exhausted_total",
-            ("group", "client"),
-            0.0,
-        ),
-        (
-            "ringgate_upstream_requests_total",
-            ("upstream", "catalog"),
-            1.0,
-        ),
-        (
-            "ringgate_upstream_pending_overflows_total",
-            ("upstream", "catalog"),
-            1.0,
-        ),
-        (
-            "ringgate_upstream_retries_total",
-            ("upstream", "catalog"),
-            0.0,
-        ),
+        ("ringgate_ring_buffers_exhausted_total", ("group", "upstream"), 1.0),
+        ("ringgate_ring_buffers_exhausted_total", ("group", "client"), 0.0),
+        ("ringgate_upstream_requests_total", ("upstream", "catalog"), 1.0),
+        ("ringgate_upstream_pending_overflows_total", ("upstream", "catalog"), 1.0),
+        ("ringgate_upstream_retries_total", ("upstream", "catalog"), 0.0),
         ("ringgate_upstream_connections", ("state", "active"), 2.0),
         ("ringgate_upstream_connections", ("state", "idle"), 3.0),
         ("ringgate_ring_enters_total", ("shard", "1"), 1.0),
@@ -307,20 +222,13 @@ fn what_is_counted_is_what_is_scraped() {
     }
     assert_eq!(scrape.sum("ringgate_access_log_lines_total", &[]), 4.0);
     assert_eq!(scrape.sum("ringgate_access_log_dropped_total", &[]), 2.0);
-    assert_eq!(
-        scrape.sum("ringgate_build_info", &[("version", "1.2.3")]),
-        1.0
-    );
+    assert_eq!(scrape.sum("ringgate_build_info", &[("version", "1.2.3")]), 1.0);
 }
 
 #[test]
 fn every_family_of_the_table_is_printed_once_it_is_known() {
     let mut metrics = metrics(1);
-    let deliveries = vec![Delivery {
-        destination: "stdout".to_owned(),
-        written: 2,
-        lost: 1,
-    }];
+    let deliveries = vec![Delivery { destination: "stdout".to_owned(), written: 2, lost: 1 }];
     metrics.set_deliveries(deliveries);
     metrics.set_process(ProcessUsage::read().unwrap());
     metrics.set_reload(Reload::Success { version: 7 }, Duration::from_millis(1500));
@@ -348,37 +256,12 @@ fn every_family_of_the_table_is_printed_once_it_is_known() {
     let scrape = Scrape::read(&text);
     assert_eq!(scrape.sum("ringgate_reload_success", &[]), 0.0);
     assert_eq!(scrape.sum("ringgate_reload_timestamp_seconds", &[]), 2.5);
-    assert_eq!(
-        scrape.sum("ringgate_reloads_total", &[("result", "success")]),
-        1.0
-    );
-    assert_eq!(
-        scrape.sum("ringgate_snapshot_version", &[]),
-        7.0,
-        "still served"
-    );
-    assert_eq!(
-        scrape.sum("ringgate_upstream_target_healthy", &[("target", "a:1")]),
-        0.0
-    );
-    assert_eq!(
-        scrape.sum("ringgate_upstream_target_healthy", &[("target", "b:1")]),
-        1.0
-    );
-    assert_eq!(
-        scrape.sum(
-            "ringgate_access_log_lost_total",
-            &[("destination", "stdout")]
-        ),
-        1.0
-    );
-    assert_eq!(
-        scrape.sum(
-            "ringgate_access_log_written_total",
-            &[("destination", "stdout")]
-        ),
-        2.0
-    );
+    assert_eq!(scrape.sum("ringgate_reloads_total", &[("result", "success")]), 1.0);
+    assert_eq!(scrape.sum("ringgate_snapshot_version", &[]), 7.0, "still served");
+    assert_eq!(scrape.sum("ringgate_upstream_target_healthy", &[("target", "a:1")]), 0.0);
+    assert_eq!(scrape.sum("ringgate_upstream_target_healthy", &[("target", "b:1")]), 1.0);
+    assert_eq!(scrape.sum("ringgate_access_log_lost_total", &[("destination", "stdout")]), 1.0);
+    assert_eq!(scrape.sum("ringgate_access_log_written_total", &[("destination", "stdout")]), 2.0);
 }
 
 #[test]
@@ -392,24 +275,14 @@ fn names_of_any_text_are_read_back_as_they_are() {
     recorder.exchange(&finished(0, 0, 200, 1));
     send(&mut recorder, &mut metrics);
     let scrape = scrape(&metrics);
-    assert_eq!(
-        scrape.sum("ringgate_requests_total", &[("api", odd), ("route", odd)]),
-        1.0
-    );
-    assert_eq!(
-        scrape.sum("ringgate_upstream_requests_total", &[("upstream", odd)]),
-        0.0
-    );
+    assert_eq!(scrape.sum("ringgate_requests_total", &[("api", odd), ("route", odd)]), 1.0);
+    assert_eq!(scrape.sum("ringgate_upstream_requests_total", &[("upstream", odd)]), 0.0);
 }
 
 #[test]
 fn totals_go_on_by_name_when_a_reload_numbers_everything_differently() {
     let before = names(&["a", "b"], &[(0, "GET /x"), (1, "GET /y")], &["u", "v"]);
-    let after = names(
-        &["b", "a"],
-        &[(0, "GET /y"), (1, "GET /new"), (1, "GET /x")],
-        &["v"],
-    );
+    let after = names(&["b", "a"], &[(0, "GET /y"), (1, "GET /new"), (1, "GET /x")], &["v"]);
     let mut metrics = metrics(1);
     metrics.set_names(1, &before);
     let mut recorder = Recorder::new(0);
@@ -439,25 +312,15 @@ fn totals_go_on_by_name_when_a_reload_numbers_everything_differently() {
     assert_eq!(requests("b", "GET /y"), 2.0);
     let upstream = |name, upstream| scrape.sum(name, &[("upstream", upstream)]);
     assert_eq!(upstream("ringgate_upstream_requests_total", "v"), 2.0);
-    assert_eq!(
-        upstream("ringgate_upstream_requests_total", "u"),
-        1.0,
-        "gone, but not forgotten"
-    );
+    assert_eq!(upstream("ringgate_upstream_requests_total", "u"), 1.0, "gone, but not forgotten");
     assert_eq!(upstream("ringgate_upstream_connections", "v"), 5.0);
-    assert_eq!(
-        upstream("ringgate_upstream_connections", "u"),
-        0.0,
-        "nobody counts them any more"
-    );
+    assert_eq!(upstream("ringgate_upstream_connections", "u"), 0.0, "nobody counts them any more");
     assert_eq!(scrape.sum("ringgate_series_dropped_total", &[]), 0.0);
 }
 
 #[test]
 fn what_has_no_series_counts_as_other_and_is_said_to() {
-    let keys: Vec<String> = (0..=ROUTES_MAX)
-        .map(|number| format!("GET /{number}"))
-        .collect();
+    let keys: Vec<String> = (0..=ROUTES_MAX).map(|number| format!("GET /{number}")).collect();
     let routes: Vec<(u32, &str)> = keys.iter().map(|key| (0, key.as_str())).collect();
     let names = names(&["big"], &routes, &[]);
     let mut metrics = metrics(1);
@@ -468,31 +331,17 @@ fn what_has_no_series_counts_as_other_and_is_said_to() {
     recorder.exchange(&finished(0, ROUTES_MAX, 200, 1));
     send(&mut recorder, &mut metrics);
     // A layout that nobody told of.
-    recorder.set_series(SeriesLayout {
-        version: 99,
-        apis: 1,
-        routes: 1,
-        upstreams: 1,
-    });
+    recorder.set_series(SeriesLayout { version: 99, apis: 1, routes: 1, upstreams: 1 });
     recorder.exchange(&finished(0, 0, 200, 1));
     recorder.upstream(0, UpstreamEvent::Request);
     send(&mut recorder, &mut metrics);
 
     let scrape = scrape(&metrics);
     let requests = |labels: &[(&str, &str)]| scrape.sum("ringgate_requests_total", labels);
-    assert_eq!(
-        requests(&[
-            ("api", "big"),
-            ("route", keys[ROUTES_MAX as usize - 1].as_str())
-        ]),
-        1.0
-    );
+    assert_eq!(requests(&[("api", "big"), ("route", keys[ROUTES_MAX as usize - 1].as_str())]), 1.0);
     assert_eq!(requests(&[("api", "big"), ("route", "other")]), 1.0);
     assert_eq!(requests(&[("api", "other"), ("route", "other")]), 1.0);
-    assert_eq!(
-        scrape.sum("ringgate_upstream_requests_total", &[("upstream", "other")]),
-        1.0
-    );
+    assert_eq!(scrape.sum("ringgate_upstream_requests_total", &[("upstream", "other")]), 1.0);
     assert_eq!(scrape.sum("ringgate_series_dropped_total", &[]), 2.0);
 }
 
@@ -503,9 +352,7 @@ fn a_thousand_reloads_with_new_names_keep_memory_bounded_and_totals_right() {
     let mut total = 0.0;
     for version in 1..=1000_u64 {
         let api = format!("api-{version}");
-        let keys: Vec<String> = (0..20)
-            .map(|route| format!("GET /{version}/{route}"))
-            .collect();
+        let keys: Vec<String> = (0..20).map(|route| format!("GET /{version}/{route}")).collect();
         let routes: Vec<(u32, &str)> = keys.iter().map(|key| (0, key.as_str())).collect();
         let upstream = format!("upstream-{version}");
         let names = names(&[&api], &routes, &[&upstream]);
@@ -520,32 +367,14 @@ fn a_thousand_reloads_with_new_names_keep_memory_bounded_and_totals_right() {
     }
     let scrape = scrape(&metrics);
     assert_eq!(scrape.sum("ringgate_requests_total", &[]), total);
-    assert_eq!(
-        scrape.sum("ringgate_request_duration_seconds_count", &[]),
-        total
-    );
+    assert_eq!(scrape.sum("ringgate_request_duration_seconds_count", &[]), total);
     assert_eq!(scrape.sum("ringgate_upstream_requests_total", &[]), total);
-    assert_eq!(
-        scrape.sum("ringgate_requests_total", &[("api", "api-1000")]),
-        20.0
-    );
+    assert_eq!(scrape.sum("ringgate_requests_total", &[("api", "api-1000")]), 20.0);
     assert!(scrape.sum("ringgate_series_retired_total", &[]) > 0.0);
     let limit = |names: u32| RETIRED_FACTOR * names as usize;
-    assert!(
-        metrics.apis.len() <= limit(APIS_MAX),
-        "{}",
-        metrics.apis.len()
-    );
-    assert!(
-        metrics.routes.len() <= limit(ROUTES_MAX),
-        "{}",
-        metrics.routes.len()
-    );
-    assert!(
-        metrics.upstreams.len() <= limit(UPSTREAMS_MAX),
-        "{}",
-        metrics.upstreams.len()
-    );
+    assert!(metrics.apis.len() <= limit(APIS_MAX), "{}", metrics.apis.len());
+    assert!(metrics.routes.len() <= limit(ROUTES_MAX), "{}", metrics.routes.len());
+    assert!(metrics.upstreams.len() <= limit(UPSTREAMS_MAX), "{}", metrics.upstreams.len());
     assert!(metrics.layouts.len() <= LAYOUTS_MAX);
 }
 
@@ -564,22 +393,12 @@ fn load_is_the_time_awake_and_imbalance_compares_the_busiest_with_the_mean() {
     assert_eq!(metrics.shard_loads().collect::<Vec<_>>(), [0.75, 0.25]);
     let page = scrape(&metrics);
     assert_eq!(page.sum("ringgate_shard_imbalance", &[]), 1.5);
-    assert_eq!(
-        page.sum("ringgate_shard_busy_seconds_total", &[("shard", "0")]),
-        0.75
-    );
-    assert_eq!(
-        page.sum("ringgate_shard_parked_seconds_total", &[("shard", "0")]),
-        0.25
-    );
+    assert_eq!(page.sum("ringgate_shard_busy_seconds_total", &[("shard", "0")]), 0.75);
+    assert_eq!(page.sum("ringgate_shard_parked_seconds_total", &[("shard", "0")]), 0.25);
     assert_eq!(page.sum("ringgate_uptime_seconds", &[]), 1.0);
 
     metrics.tick(start + 2 * second);
-    assert_eq!(
-        metrics.shard_loads().next(),
-        Some(0.75),
-        "no batch came: nothing new is known"
-    );
+    assert_eq!(metrics.shard_loads().next(), Some(0.75), "no batch came: nothing new is known");
 }
 
 #[test]
@@ -590,9 +409,7 @@ fn quantiles_forget_within_a_minute() {
     recorder.exchange(&Finished::default());
     send(&mut recorder, &mut metrics);
     let shown = |metrics: &Metrics| {
-        scrape(metrics)
-            .values("ringgate_shard_request_duration_quantile_seconds", &[])
-            .len()
+        scrape(metrics).values("ringgate_shard_request_duration_quantile_seconds", &[]).len()
     };
     metrics.tick(start + HALF_WINDOW - Duration::from_millis(1));
     metrics.tick(start + HALF_WINDOW);
@@ -607,12 +424,7 @@ fn a_shard_that_is_not_there_is_ignored() {
     let mut recorder = Recorder::new(5);
     recorder.exchange(&Finished::default());
     send(&mut recorder, &mut metrics);
-    assert_eq!(
-        scrape(&metrics)
-            .values("ringgate_requests_total", &[])
-            .len(),
-        0
-    );
+    assert_eq!(scrape(&metrics).values("ringgate_requests_total", &[]).len(), 0);
 }
 
 /// What shards do, in any order.

@@ -6,15 +6,11 @@ use std::path::Path;
 fn problems(declared: &[CertificateFiles]) -> Vec<(usize, String)> {
     let problems = Certificates::load(declared, now()).unwrap_err();
     let problems = problems.into_iter();
-    problems
-        .map(|(index, problem)| (index, problem.to_string()))
-        .collect()
+    problems.map(|(index, problem)| (index, problem.to_string())).collect()
 }
 
 fn only_problem(declared: CertificateFiles) -> String {
-    let [(0, problem)] = &problems(&[declared])[..] else {
-        panic!("expected one problem")
-    };
+    let [(0, problem)] = &problems(&[declared])[..] else { panic!("expected one problem") };
     problem.clone()
 }
 
@@ -49,39 +45,28 @@ fn files_that_cannot_be_used_are_named() {
     let key = file_name(&good.key);
     let key_text = std::fs::read_to_string(&good.key).unwrap();
 
-    let missing = CertificateFiles {
-        cert: authority.folder.path().join("missing.pem"),
-        ..good.clone()
-    };
+    let missing =
+        CertificateFiles { cert: authority.folder.path().join("missing.pem"), ..good.clone() };
     let expected = format!(
         "cannot read `{}`: No such file or directory (os error 2)",
         file_name(&missing.cert)
     );
     assert_eq!(only_problem(missing), expected);
 
-    let swapped = CertificateFiles {
-        cert: good.key.clone(),
-        ..good.clone()
-    };
+    let swapped = CertificateFiles { cert: good.key.clone(), ..good.clone() };
     assert_eq!(
         only_problem(swapped),
         format!("`{key}` holds no certificate: expected `-----BEGIN CERTIFICATE-----`")
     );
 
-    let swapped = CertificateFiles {
-        key: good.cert.clone(),
-        ..good.clone()
-    };
+    let swapped = CertificateFiles { key: good.cert.clone(), ..good.clone() };
     assert_eq!(
         only_problem(swapped),
         format!("`{cert}` holds no private key: expected `-----BEGIN PRIVATE KEY-----`")
     );
 
     let other = authority.issue("other", &["other.example.com"]);
-    let mixed = CertificateFiles {
-        key: other.key.clone(),
-        ..good.clone()
-    };
+    let mixed = CertificateFiles { key: other.key.clone(), ..good.clone() };
     assert_eq!(
         only_problem(mixed),
         format!(
@@ -100,10 +85,7 @@ fn files_that_cannot_be_used_are_named() {
         format!("the private key in `{key}` is encrypted: decrypt it with `openssl pkey`")
     );
     let (begin, _) = key_text.split_at(40);
-    assert_eq!(
-        with_key(begin),
-        format!("`{key}` is not valid PEM: a section has no end line")
-    );
+    assert_eq!(with_key(begin), format!("`{key}` is not valid PEM: a section has no end line"));
     let lines: Vec<&str> = key_text.lines().collect();
     assert_eq!(
         with_key(&format!("{}\n!!!!\n{}\n", lines[0], lines[lines.len() - 1])),
@@ -116,11 +98,8 @@ fn files_that_cannot_be_used_are_named() {
         with_key(&cut)
     );
     std::fs::write(&good.key, key_text).unwrap();
-    std::fs::write(
-        &good.cert,
-        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-    )
-    .unwrap();
+    std::fs::write(&good.cert, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        .unwrap();
     assert_eq!(
         only_problem(good.clone()),
         format!(
@@ -139,29 +118,14 @@ fn files_that_cannot_be_used_are_named() {
 fn names_that_nobody_can_ask_for_are_refused() {
     let authority = Authority::new();
     let good = authority.issue("api", &["api.example.com"]);
-    for bad in [
-        "",
-        "*",
-        "*.",
-        "a..b",
-        "api.*.com",
-        "10.0.0.1",
-        "a b",
-        "api.example.com.",
-    ] {
-        let declared = CertificateFiles {
-            domains: vec![bad.to_owned()],
-            ..good.clone()
-        };
+    for bad in ["", "*", "*.", "a..b", "api.*.com", "10.0.0.1", "a b", "api.example.com."] {
+        let declared = CertificateFiles { domains: vec![bad.to_owned()], ..good.clone() };
         assert_eq!(
             only_problem(declared),
             format!("`{bad}` is not a domain name: expected `api.example.com` or `*.example.com`")
         );
     }
-    let none = CertificateFiles {
-        domains: Vec::new(),
-        ..good.clone()
-    };
+    let none = CertificateFiles { domains: Vec::new(), ..good.clone() };
     let expected = format!("`{}` is declared for no domain", file_name(&good.cert));
     assert_eq!(only_problem(none), expected);
 }
@@ -228,10 +192,7 @@ fn dates_and_names_that_clients_will_refuse_are_warned_of() {
     );
     assert_eq!(
         at(not_after),
-        [CertificateWarning::Expired {
-            file: file.clone(),
-            at: "2031-01-01T00:00:00Z".to_owned()
-        }]
+        [CertificateWarning::Expired { file: file.clone(), at: "2031-01-01T00:00:00Z".to_owned() }]
     );
 
     let misnamed = CertificateFiles {
@@ -240,10 +201,7 @@ fn dates_and_names_that_clients_will_refuse_are_warned_of() {
     };
     assert_eq!(
         warnings(misnamed, Duration::from_secs(not_before)),
-        [CertificateWarning::WrongName {
-            file,
-            domain: "*.example.com".to_owned()
-        }]
+        [CertificateWarning::WrongName { file, domain: "*.example.com".to_owned() }]
     );
 }
 
@@ -252,20 +210,11 @@ fn a_file_without_roots_is_refused() {
     let authority = Authority::new();
     let files = authority.issue("api", &["api.example.com"]);
     let load = |file: &Path| Trust::load(&Roots::Custom(file.to_owned()));
-    assert!(matches!(
-        load(&files.key),
-        Err(CertificateProblem::NoCertificate { .. })
-    ));
-    assert!(matches!(
-        load(Path::new("/nonexistent")),
-        Err(CertificateProblem::Unreadable { .. })
-    ));
+    assert!(matches!(load(&files.key), Err(CertificateProblem::NoCertificate { .. })));
+    assert!(matches!(load(Path::new("/nonexistent")), Err(CertificateProblem::Unreadable { .. })));
     let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     std::fs::write(&files.cert, bad).unwrap();
-    assert!(matches!(
-        load(&files.cert),
-        Err(CertificateProblem::BadRoot { .. })
-    ));
+    assert!(matches!(load(&files.cert), Err(CertificateProblem::BadRoot { .. })));
     assert!(load(&authority.root).is_ok());
 }
 

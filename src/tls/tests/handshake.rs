@@ -63,10 +63,7 @@ fn access_logs_learn_what_was_agreed() {
     let client = authority.client_of(ProtocolVersion::TLSv1_2, None);
     let pair = Pair::established(&client, &server, "api.example.com").unwrap();
     assert_eq!(pair.server.session.protocol_version(), Some("TLSv1.2"));
-    assert_eq!(
-        pair.server.session.cipher_suite(),
-        Some("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")
-    );
+    assert_eq!(pair.server.session.cipher_suite(), Some("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"));
     assert_eq!(pair.server.session.alpn(), None, "the client offered none");
 }
 
@@ -74,10 +71,8 @@ fn access_logs_learn_what_was_agreed() {
 fn a_client_that_knows_only_an_address_has_no_server_name() {
     let authority = Authority::new();
     let named = authority.issue("named", &["api.example.com", "127.0.0.1"]);
-    let server = listener(&[CertificateFiles {
-        domains: vec!["api.example.com".to_owned()],
-        ..named
-    }]);
+    let server =
+        listener(&[CertificateFiles { domains: vec!["api.example.com".to_owned()], ..named }]);
     let client = client_config(&authority.trust()).unwrap();
     // An earlier connection of this thread that did ask for a name must not lend it.
     Pair::established(&client, &server, "api.example.com").unwrap();
@@ -122,10 +117,7 @@ fn a_listener_without_certificates_answers_with_an_alert() {
     let client = client_config(&authority.trust()).unwrap();
     let mut pair = Pair::new(&client, &listener(&[]), "api.example.com");
     assert!(matches!(pair.run(), Err(TlsFault::Protocol(_))));
-    assert_eq!(
-        pair.run(),
-        Err(TlsFault::Alert(AlertDescription::AccessDenied))
-    );
+    assert_eq!(pair.run(), Err(TlsFault::Alert(AlertDescription::AccessDenied)));
 }
 
 #[test]
@@ -144,10 +136,7 @@ fn a_client_refuses_a_wrong_name_an_unknown_root_and_an_expired_certificate() {
     ));
 
     let stranger = client_config(&Authority::new().trust()).unwrap();
-    assert_eq!(
-        fault(&stranger, &server, "api.example.com"),
-        CertificateError::UnknownIssuer
-    );
+    assert_eq!(fault(&stranger, &server, "api.example.com"), CertificateError::UnknownIssuer);
 
     let algorithm = &rcgen::PKCS_ECDSA_P256_SHA256;
     let expired = authority.issue_with("old", &["old.example.com"], algorithm, |params| {
@@ -168,11 +157,7 @@ fn the_refusing_client_tells_the_server_why() {
         let stranger = Authority::new().client_of(version, None);
         let mut pair = Pair::new(&stranger, &server, "api.example.com");
         assert!(matches!(pair.run(), Err(TlsFault::Certificate(_))));
-        assert_eq!(
-            pair.run(),
-            Err(TlsFault::Alert(AlertDescription::UnknownCA)),
-            "{version:?}"
-        );
+        assert_eq!(pair.run(), Err(TlsFault::Alert(AlertDescription::UnknownCA)), "{version:?}");
     }
 }
 
@@ -209,10 +194,7 @@ fn sessions_are_resumed_across_configurations_that_share_tickets() {
 
         let stranger = server_config(&certificates, &Tickets::new().unwrap()).unwrap();
         let third = Pair::established(&client, &stranger, "api.example.com").unwrap();
-        assert!(
-            !third.server.session.is_resumed(),
-            "other keys, no resumption"
-        );
+        assert!(!third.server.session.is_resumed(), "other keys, no resumption");
     }
 }
 
@@ -243,10 +225,7 @@ fn a_client_that_offers_only_other_protocols_is_refused() {
     config.alpn_protocols = vec![b"h2".to_vec()];
     let mut pair = Pair::new(&Arc::new(config), &server, "api.example.com");
     assert!(pair.run().is_err());
-    assert_eq!(
-        pair.run(),
-        Err(TlsFault::Alert(AlertDescription::NoApplicationProtocol))
-    );
+    assert_eq!(pair.run(), Err(TlsFault::Alert(AlertDescription::NoApplicationProtocol)));
 }
 
 #[test]
@@ -300,13 +279,7 @@ fn endless_hello(claimed: u32, piece: usize) -> TlsFault {
 #[test]
 fn an_endless_handshake_is_cut() {
     let too_long = rustls::InvalidMessage::HandshakePayloadTooLarge;
-    assert_eq!(
-        endless_hello(0xff_ffff, 16_384),
-        TlsFault::Protocol(too_long.into())
-    );
+    assert_eq!(endless_hello(0xff_ffff, 16_384), TlsFault::Protocol(too_long.into()));
     // Within rustls's limit, but in single bytes, each with a header.
-    assert_eq!(
-        endless_hello(0xffff, 1),
-        TlsFault::HandshakeTooLong { limit: 128 * 1024 }
-    );
+    assert_eq!(endless_hello(0xffff, 1), TlsFault::HandshakeTooLong { limit: 128 * 1024 });
 }

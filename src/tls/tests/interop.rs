@@ -212,12 +212,7 @@ fn our_client_talks_to_python() {
             while socket.end.session.is_handshaking() {
                 socket.turn().expect("the handshake goes on").unwrap();
             }
-            for piece in [
-                &text[..1],
-                &text[1..301],
-                &text[301..20_000],
-                &text[20_000..],
-            ] {
+            for piece in [&text[..1], &text[1..301], &text[301..20_000], &text[20_000..]] {
                 socket.end.send(piece);
                 socket.flush();
                 socket.end.plain.clear();

@@ -32,21 +32,13 @@ impl Authority {
         params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
         let key = rcgen::KeyPair::generate().unwrap();
         // Names apart, or a stranger's certificate is not unknown but forged.
-        let serial = key.public_key_raw()[1..9]
-            .iter()
-            .map(|byte| format!("{byte:02x}"));
+        let serial = key.public_key_raw()[1..9].iter().map(|byte| format!("{byte:02x}"));
         let common_name = rcgen::DnType::CommonName;
-        params
-            .distinguished_name
-            .push(common_name, serial.collect::<String>());
+        params.distinguished_name.push(common_name, serial.collect::<String>());
         let certificate = params.self_signed(&key).unwrap();
         let root = folder.path().join("root.pem");
         std::fs::write(&root, certificate.pem()).unwrap();
-        Self {
-            folder,
-            issuer: rcgen::Issuer::new(params, key),
-            root,
-        }
+        Self { folder, issuer: rcgen::Issuer::new(params, key), root }
     }
 
     fn issue(&self, file: &str, domains: &[&str]) -> CertificateFiles {
@@ -88,14 +80,10 @@ impl Authority {
         };
         let mut provider: CryptoProvider = aws_lc_rs::default_provider();
         if let Some(suite) = suite {
-            provider
-                .cipher_suites
-                .retain(|known| known.suite() == suite);
+            provider.cipher_suites.retain(|known| known.suite() == suite);
         }
         let mut roots = RootCertStore::empty();
-        roots
-            .add(CertificateDer::from_pem_file(&self.root).unwrap())
-            .unwrap();
+        roots.add(CertificateDer::from_pem_file(&self.root).unwrap()).unwrap();
         let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(versions)
             .unwrap()
@@ -134,13 +122,7 @@ struct End {
 
 impl End {
     fn new(session: Session, out: Outgoing) -> Self {
-        Self {
-            session,
-            out,
-            plain: Vec::new(),
-            leased: 0,
-            copied: 0,
-        }
+        Self { session, out, plain: Vec::new(), leased: 0, copied: 0 }
     }
 
     fn receive(&mut self, input: Lease) -> Result<Progress, TlsFault> {

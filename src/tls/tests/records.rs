@@ -144,28 +144,15 @@ fn a_head_and_a_small_body_make_one_record() {
         let bytes = usize::from(u16::from_be_bytes([stream[3], stream[4]]));
         assert_eq!(stream.len(), 5 + bytes, "one record");
         drop(plain);
-        pair.client
-            .receive(pair.pool.lend_copy(&stream).unwrap())
-            .unwrap();
+        pair.client.receive(pair.pool.lend_copy(&stream).unwrap()).unwrap();
         assert_eq!(pair.client.plain.len(), 19 + 5_000);
-        assert!(
-            pair.client
-                .plain
-                .ends_with(b"xyyyyyyyyy".last_chunk::<4>().unwrap())
-        );
+        assert!(pair.client.plain.ends_with(b"xyyyyyyyyy".last_chunk::<4>().unwrap()));
     }
 }
 
 #[test]
 fn records_are_full_but_the_last() {
-    for (bytes, records) in [
-        (0, 0),
-        (1, 1),
-        (16_384, 1),
-        (16_385, 2),
-        (32_768, 2),
-        (32_769, 3),
-    ] {
+    for (bytes, records) in [(0, 0), (1, 1), (16_384, 1), (16_385, 2), (32_768, 2), (32_769, 3)] {
         for version in VERSIONS {
             let mut pair = pair(version);
             pair.server.send(&vec![7; bytes]);
@@ -238,14 +225,10 @@ fn an_idle_connection_keeps_no_buffered_bytes() {
         pair.client.send(&[1; 10_000]);
         let stream = pair.client.sent();
         let (front, rest) = stream.split_at(4_000);
-        pair.server
-            .receive(pair.pool.lend_copy(front).unwrap())
-            .unwrap();
+        pair.server.receive(pair.pool.lend_copy(front).unwrap()).unwrap();
         let held = pair.server.session.buffered_bytes();
         assert!((4_000..=8_000).contains(&held), "{held}");
-        pair.server
-            .receive(pair.pool.lend_copy(rest).unwrap())
-            .unwrap();
+        pair.server.receive(pair.pool.lend_copy(rest).unwrap()).unwrap();
         assert_eq!(pair.server.plain.len(), 10_000);
         assert_eq!(pair.server.session.buffered_bytes(), 0);
     }
@@ -257,9 +240,7 @@ fn a_cut_record_is_held_in_at_most_twice_what_has_arrived() {
     pair.client.send(&[1; 16_384]);
     let stream = pair.client.sent();
     for piece in stream[..16_000].chunks(1_000) {
-        pair.server
-            .receive(pair.pool.lend_copy(piece).unwrap())
-            .unwrap();
+        pair.server.receive(pair.pool.lend_copy(piece).unwrap()).unwrap();
         assert!(pair.server.session.buffered_bytes() <= 16_384 + 5 + 256);
     }
 }
@@ -312,10 +293,7 @@ fn nothing_is_sent_before_the_handshake_is_done() {
 
 /// Has the server receive `stream`, expects a fault, and returns the alert the client then gets.
 fn alert_after(pair: &mut Pair, stream: &[u8]) -> (TlsFault, AlertDescription) {
-    let fault = pair
-        .server
-        .receive(pair.pool.lend_copy(stream).unwrap())
-        .unwrap_err();
+    let fault = pair.server.receive(pair.pool.lend_copy(stream).unwrap()).unwrap_err();
     let answer = pair.server.sent();
     let answer = pair.pool.lend_copy(&answer).unwrap();
     match pair.client.receive(answer) {
@@ -343,26 +321,16 @@ fn garbage_and_oversized_records_give_an_alert_and_a_fault() {
 
 #[test]
 fn garbage_instead_of_a_hello_gives_an_alert_and_a_fault() {
-    for garbage in [
-        &b"GET / HTTP/1.1\r\n\r\n"[..],
-        &[22, 3, 1, 0xff, 0xff],
-        &[0; 600],
-    ] {
+    for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[22, 3, 1, 0xff, 0xff], &[0; 600]] {
         let server = CONFIGS.with(|(_, server)| Session::accept(server).unwrap());
         let mut end = End::new(server, Outgoing::default());
         let pool = Pool::new(1, 1024);
         let received = end.receive(pool.lend_copy(garbage).unwrap());
-        assert!(
-            matches!(received, Err(TlsFault::Protocol(_))),
-            "{received:?}"
-        );
+        assert!(matches!(received, Err(TlsFault::Protocol(_))), "{received:?}");
         let sent = end.sent();
         assert_eq!(sent[..3], [21, 3, 3], "an alert record, in the clear");
         assert_eq!(sent[5], 2, "a fatal one");
-        assert_eq!(
-            end.receive(pool.lend_copy(b"more").unwrap()),
-            Err(TlsFault::NotOpen)
-        );
+        assert_eq!(end.receive(pool.lend_copy(b"more").unwrap()), Err(TlsFault::NotOpen));
     }
 }
 
@@ -373,11 +341,7 @@ fn what_came_before_a_broken_record_is_delivered() {
     let mut stream = pair.client.sent();
     stream.extend([23, 3, 3, 0, 20]);
     stream.extend([9; 20]);
-    assert!(
-        pair.server
-            .receive(pair.pool.lend_copy(&stream).unwrap())
-            .is_err()
-    );
+    assert!(pair.server.receive(pair.pool.lend_copy(&stream).unwrap()).is_err());
     assert_eq!(pair.server.plain, b"good");
 }
 
@@ -392,17 +356,13 @@ fn a_key_update_that_asks_for_one_is_answered_once_per_receive() {
     }
     client.send(b"with the third key");
     let stream = client.sent();
-    pair.server
-        .receive(pair.pool.lend_copy(&stream).unwrap())
-        .unwrap();
+    pair.server.receive(pair.pool.lend_copy(&stream).unwrap()).unwrap();
     assert_eq!(pair.server.plain, b"with the third key");
     let answer = pair.server.sent();
     assert_eq!(answer.len(), 5 + 5 + 1 + 16, "one key update");
     pair.server.send(b"and with a new one back");
     let stream = [answer, pair.server.sent()].concat();
-    pair.client
-        .receive(pair.pool.lend_copy(&stream).unwrap())
-        .unwrap();
+    pair.client.receive(pair.pool.lend_copy(&stream).unwrap()).unwrap();
     assert_eq!(pair.client.plain, b"and with a new one back");
 }
 
@@ -430,11 +390,7 @@ fn tls12_keys_that_are_used_up_end_the_connection() {
     assert_eq!(sent, Err(TlsFault::KeysExhausted));
     let stream = client.sent();
     let received = pair.server.receive(pair.pool.lend_copy(&stream).unwrap());
-    assert_eq!(
-        received,
-        Ok(Progress::Closed),
-        "the last record says goodbye"
-    );
+    assert_eq!(received, Ok(Progress::Closed), "the last record says goodbye");
     assert_eq!(pair.server.plain, b"onetwo");
 }
 
@@ -442,10 +398,7 @@ fn tls12_keys_that_are_used_up_end_the_connection() {
 fn forge(pair: &mut Pair, records: &[(ContentType, &[u8])]) -> Result<Progress, TlsFault> {
     let client = &mut pair.client;
     for &(content, bytes) in records {
-        client
-            .session
-            .traffic()
-            .send_raw(content, bytes, &mut client.out);
+        client.session.traffic().send_raw(content, bytes, &mut client.out);
     }
     let stream = client.sent();
     pair.server.receive(pair.pool.lend_copy(&stream).unwrap())
@@ -460,10 +413,7 @@ fn messages_without_data_are_counted() {
         open.client.send(b"data resets the count");
         open.run().unwrap();
         assert_eq!(forge(&mut open, &empty), Ok(Progress::Open));
-        assert_eq!(
-            forge(&mut open, &empty[..1]),
-            Err(TlsFault::TooManyIdleMessages { limit: 32 })
-        );
+        assert_eq!(forge(&mut open, &empty[..1]), Err(TlsFault::TooManyIdleMessages { limit: 32 }));
     }
 }
 
@@ -472,10 +422,7 @@ fn a_handshake_message_may_come_in_pieces_but_not_apart() {
     let update = [24, 0, 0, 1, 0];
     let mut open = pair(ProtocolVersion::TLSv1_3);
     let (front, rest) = update.split_at(2);
-    let pieces = [
-        (ContentType::Handshake, front),
-        (ContentType::Handshake, rest),
-    ];
+    let pieces = [(ContentType::Handshake, front), (ContentType::Handshake, rest)];
     assert_eq!(forge(&mut open, &pieces), Ok(Progress::Open));
     assert_eq!(open.server.session.buffered_bytes(), 0);
     open.client.session.traffic().next_sealer();
@@ -484,10 +431,7 @@ fn a_handshake_message_may_come_in_pieces_but_not_apart() {
     assert_eq!(open.server.plain, b"next key");
 
     let mut open = pair(ProtocolVersion::TLSv1_3);
-    let apart = [
-        (ContentType::Handshake, front),
-        (ContentType::ApplicationData, &b"x"[..]),
-    ];
+    let apart = [(ContentType::Handshake, front), (ContentType::ApplicationData, &b"x"[..])];
     assert!(forge(&mut open, &apart).is_err());
 
     let mut open = pair(ProtocolVersion::TLSv1_3);
@@ -501,10 +445,7 @@ fn a_handshake_message_may_come_in_pieces_but_not_apart() {
     let mut crumbs = vec![(ContentType::Handshake, &[24, 0, 0xff, 0xff][..])];
     crumbs.extend([(ContentType::Handshake, &[0][..]); 31]);
     assert_eq!(forge(&mut open, &crumbs), Ok(Progress::Open));
-    assert!(
-        forge(&mut open, &crumbs[1..2]).is_err(),
-        "in crumbs without end"
-    );
+    assert!(forge(&mut open, &crumbs[1..2]).is_err(), "in crumbs without end");
 
     let mut open = pair(ProtocolVersion::TLSv1_3);
     let endless = [(ContentType::Handshake, &[24, 1, 0, 0][..])];
@@ -547,19 +488,12 @@ fn alerts_are_understood() {
     let internal_error = Err(TlsFault::Alert(AlertDescription::InternalError));
     for version in VERSIONS {
         assert_eq!(alert(version, &[2, 80]), internal_error);
-        assert_eq!(
-            alert(version, &[1, 90]),
-            Ok(Progress::Open),
-            "user_canceled"
-        );
+        assert_eq!(alert(version, &[1, 90]), Ok(Progress::Open), "user_canceled");
         assert!(alert(version, &[2]).is_err(), "too short");
         assert!(alert(version, &[1, 0, 0]).is_err(), "too long");
     }
     assert_eq!(alert(ProtocolVersion::TLSv1_3, &[1, 80]), internal_error);
-    assert_eq!(
-        alert(ProtocolVersion::TLSv1_2, &[1, 80]),
-        Ok(Progress::Open)
-    );
+    assert_eq!(alert(ProtocolVersion::TLSv1_2, &[1, 80]), Ok(Progress::Open));
 }
 
 #[test]
@@ -575,8 +509,5 @@ fn steady_traffic_reuses_the_send_buffer() {
         out.clear(usize::MAX);
         pair.server.session.encrypt(&plain, &mut out).unwrap();
     }
-    assert_eq!(
-        (out.written().capacity(), out.written().as_ptr()),
-        (capacity, address)
-    );
+    assert_eq!((out.written().capacity(), out.written().as_ptr()), (capacity, address));
 }
