@@ -66,7 +66,10 @@ fn run(model: &Model) -> anyhow::Result<ExitCode> {
         }
     }
     if ended.requests_cut > 0 {
-        tracing::warn!(requests = ended.requests_cut, "requests were cut off by the end of the drain");
+        tracing::warn!(
+            requests = ended.requests_cut,
+            "requests were cut off by the end of the drain"
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -60,7 +60,12 @@ impl<E: Env> Shard<E> {
             if let Some(exchange) = client.exchange() {
                 let exchange = self.exchanges.get(exchange);
                 let of = exchange.map(|exchange| exchange.client);
-                assert_eq!(of, Some(id), "client {:x} waits for an exchange that is not its", id.bits());
+                assert_eq!(
+                    of,
+                    Some(id),
+                    "client {:x} waits for an exchange that is not its",
+                    id.bits()
+                );
             }
             if matches!(client.state, ClientState::Closing) {
                 assert!(!client.stream.is_open(), "client {:x} is to close, but open", id.bits());

@@ -30,6 +30,7 @@ mod tls;
 mod upstream;
 
 use self::tls::ShardTls;
+pub use self::tls::client_tls;
 use crate::control::endpoints::Endpoints;
 use crate::control::mailbox::{FromShard, Reporter, ShardId, ToShard};
 use crate::http::{self, HeadLimits};
@@ -189,10 +190,7 @@ impl<E: Env> Shard<E> {
     }
 
     /// A turn whose completions are collected by `collect`, which may wait for them.
-    pub fn turn_with(
-        &mut self,
-        collect: impl FnOnce(&mut E, &mut Vec<Completion>),
-    ) -> Activity {
+    pub fn turn_with(&mut self, collect: impl FnOnce(&mut E, &mut Vec<Completion>)) -> Activity {
         let mut completions = std::mem::take(&mut self.completions);
         collect(&mut self.env, &mut completions);
         self.now = self.env.now();

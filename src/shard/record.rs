@@ -1,10 +1,10 @@
 //! What is remembered of a finished request: counters and its access log line.
 
+use crate::control::mailbox::FromShard;
 use crate::exchange::{Exchange, Ids};
 use crate::snapshot::{Protocol, Snapshot};
-use crate::control::mailbox::FromShard;
-use crate::telemetry::access_log::{Facts, Format, LogBuffer};
 use crate::telemetry::LogBatch;
+use crate::telemetry::access_log::{Facts, Format, LogBuffer};
 use crate::telemetry::fields::RateLimiter;
 use crate::telemetry::{Finished, Recorder};
 use std::fmt::Write;

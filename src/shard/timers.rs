@@ -19,6 +19,12 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
+    /// Whether the deadline has passed.
+    #[cfg(test)]
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| due <= now)
+    }
+
     /// No deadline any more. The entry stays and comes up for nothing.
     pub(super) fn clear(&mut self) {
         self.due = None;

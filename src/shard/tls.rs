@@ -50,23 +50,9 @@ impl ShardTls {
 
     /// How an upstream's targets are called.
     pub(super) fn client_config(declared: &UpstreamTls) -> Option<Arc<rustls::ClientConfig>> {
-        let trust = if declared.insecure_skip_verify {
-            Trust::load(&Roots::Insecure)
-        } else if let Some(roots) = &declared.ca {
-            Trust::from_roots(roots)
-        } else {
-            Trust::load(&Roots::System)
-        };
-        match trust
-            .map_err(|error| error.to_string())
-            .and_then(|trust| tls::client_config(&trust).map_err(|error| error.to_string()))
-        {
-            Ok(config) => Some(config),
-            Err(error) => {
-                tracing::error!(error, "TLS towards an upstream cannot be set up");
-                None
-            }
-        }
+        client_tls(declared)
+            .inspect_err(|error| tracing::error!(error, "TLS towards an upstream cannot be set up"))
+            .ok()
     }
 }
 

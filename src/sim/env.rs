@@ -32,7 +32,7 @@ impl Env for SimEnv {
         self.clock.now()
     }
 
-    fn since_epoch(&self) -> Duration {
+    fn since_epoch(&mut self, _now: Instant) -> Duration {
         self.clock.since_epoch()
     }
 

@@ -9,7 +9,7 @@ use super::world::{
     ATTEMPTS, CONNECT_TIMEOUT, IDLE_TIMEOUT, KEEP_ALIVE, Plan, RESPONSE_TIMEOUT, Setup, Subject,
     run_seed, run_seeds,
 };
-use crate::control::mailbox::{FromShard, ListenerId, ListenerKind, ToShard};
+use crate::control::mailbox::{FromShard, Reporter, ListenerId, ListenerKind, ToShard};
 use crate::model;
 use crate::shard::{Activity, Shard, ShardSettings};
 use crate::snapshot::{Snapshot, compile};
@@ -29,8 +29,7 @@ struct Simulated {
 
 /// The configuration of a world. A `variant` changes what makes pools new: their definition.
 fn snapshot(setup: &Setup, version: u64, variant: u64) -> Box<Snapshot> {
-    let targets: Vec<_> =
-        setup.back_ends.iter().map(|address| format!("\"{address}\"")).collect();
+    let targets: Vec<_> = setup.back_ends.iter().map(|address| format!("\"{address}\"")).collect();
     let text = format!(
         r#"
 [server]
@@ -80,10 +79,9 @@ impl Subject for Simulated {
     fn begin(env: SimEnv, setup: &Setup) -> Self {
         let (sender, reports) = mpsc::channel(4096);
         let settings = ShardSettings {
-            id: 0,
             snapshot: snapshot(setup, 1, 0),
             tickets: None,
-            reports: sender,
+            reporter: Reporter::new(0, sender),
         };
         let mut shard = Shard::new(env, settings);
         for (index, (socket, _)) in setup.listeners.iter().enumerate() {

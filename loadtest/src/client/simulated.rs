@@ -126,9 +126,10 @@ impl Ring for Simulated {
     fn accept(&mut self, _: Socket, _: Token) {}
     fn cancel_accept(&mut self, _: Token) {}
     fn shut_down_sending(&mut self, _: Socket) {}
-    fn has_buffers(&self, _: BufferGroup) -> bool {
+    fn has_buffers(&self, _group: BufferGroup) -> bool {
         true
     }
+
     fn peer_address(&mut self, _: Socket) -> Option<SocketAddr> {
         None
     }
