@@ -529,6 +529,23 @@ mod tests {
     }
 
     #[test]
+    fn the_examples_of_the_manual_are_scenarios() {
+        let manual = include_str!("../../../docs/loadtest.md");
+        let examples: Vec<&str> =
+            manual.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert_eq!(examples.len(), 3);
+        for example in examples {
+            scenario(example);
+        }
+        for (_, fault, _) in crate::backend::behaviour::Fault::ALL {
+            assert!(manual.contains(&format!("`{fault}`")), "the manual lacks the fault {fault}");
+        }
+        for failure in crate::tally::Failure::ALL {
+            assert!(manual.contains(&format!("`{}`", failure.name())), "{failure:?}");
+        }
+    }
+
+    #[test]
     fn connections_ramp_in_a_closed_loop() {
         let scenario = scenario(
             "target = \"http://h/\"\nconnections = 2\n[[stage]]\nduration = \"1s\"\nconnections = 10\n",
