@@ -9,7 +9,7 @@ use super::world::{
     ATTEMPTS, CONNECT_TIMEOUT, IDLE_TIMEOUT, KEEP_ALIVE, Plan, RESPONSE_TIMEOUT, Setup, Subject,
     run_seed, run_seeds,
 };
-use crate::control::mailbox::{FromShard, Reporter, ListenerId, ListenerKind, ToShard};
+use crate::control::mailbox::{FromShard, ListenerId, ListenerKind, Reporter, ToShard};
 use crate::model;
 use crate::shard::{Activity, Shard, ShardSettings};
 use crate::snapshot::{Snapshot, compile};
