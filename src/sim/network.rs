@@ -214,6 +214,8 @@ impl Network {
         let backlog = std::mem::take(&mut listening.backlog);
         self.by_address.remove(&address);
         for end in backlog {
+            // Nobody can help it: it arrived when the last accept was over.
+            self.sides[end.0].tampered = true;
             self.close(end, Close::Abort);
         }
     }

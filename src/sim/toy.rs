@@ -318,7 +318,8 @@ impl<const SABOTAGE: u8> Toy<SABOTAGE> {
             return self.close(id, Close::Abort);
         };
         answer.body.extend(part.bytes);
-        if !part.complete && !(ended && until_close) {
+        let is_whole = part.complete || (ended && until_close);
+        if !is_whole {
             if ended {
                 self.close(id, Close::Abort);
             }
@@ -520,7 +521,11 @@ impl<const SABOTAGE: u8> Subject for Toy<SABOTAGE> {
         lines.collect()
     }
 
-    fn swap(&mut self) {}
+    fn swap(&mut self) -> Option<SocketAddr> {
+        None
+    }
+
+    fn clear_up(&mut self) {}
 
     fn drain(&mut self) {
         self.draining = true;

@@ -59,6 +59,7 @@ pub(crate) struct SimRing {
     next_send: u32,
     next_port: u16,
     turns: u64,
+    #[expect(clippy::vec_box, reason = "they are handed out in their boxes")]
     spare: Vec<Box<Outgoing>>,
     /// Handed out and not come back, in flight included.
     outgoing_out: isize,
