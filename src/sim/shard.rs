@@ -11,6 +11,7 @@ use super::world::{
 use crate::control::endpoints::{Endpoints, Health, TargetEndpoints, UpstreamEndpoints};
 use crate::control::mailbox::{FromShard, ListenerId, ListenerKind, Reporter, ToShard};
 use crate::model;
+use crate::ring::BufferGroup;
 use crate::shard::{Activity, Shard, ShardSettings};
 use crate::snapshot::{Snapshot, compile};
 use std::net::SocketAddr;
@@ -144,6 +145,13 @@ impl Subject for Simulated {
 
     fn check(&self) {
         self.shard.check_invariants();
+        for group in [BufferGroup::Client, BufferGroup::Upstream] {
+            let (kept, count) = self.ring().buffers_kept(group);
+            assert!(
+                kept * 2 <= count,
+                "{kept} of {count} {group:?} buffers wait for peers, and starve the others"
+            );
+        }
         assert!(
             self.shard.open_for_clients().is_some() || self.snapshots == 1,
             "{} snapshots are held and no request uses the old ones",
@@ -208,7 +216,15 @@ fn as_drawn(_: &mut Weather) {}
 const PLAN: Plan = Plan { test: "sim::shard", adjust: as_drawn, upheaval: true };
 
 /// Seeds that once found something, with what they found.
-const FOUND: &[(u64, &str)] = &[];
+const FOUND: &[(u64, &str)] = &[
+    (30, "a refused connect kept its slot forever"),
+    (3, "a pool opened one connection more than its limit"),
+    (316, "a connect without a socket left others waiting beside a free place"),
+    (693, "bytes behind a response became the next request's answer"),
+    (6, "slow clients kept all receive buffers"),
+    (44, "a close right behind an answer reset it away"),
+    (42, "a last request answered before its content was read was reset"),
+];
 
 #[test]
 fn a_shard_keeps_its_promises_in_every_weather() {

@@ -587,7 +587,9 @@ impl Client {
             }
             (Kind::Mock, 200) => Checked::Mock,
             (Kind::Missing, 404) => Checked::Free,
-            (Kind::Malformed, 400..=499 | 501 | 502 | 505) => Checked::Free,
+            (Kind::Malformed, 400..=499 | 501 | 505) => Checked::Free,
+            // A good head whose body is broken: the back end may fail before that is known.
+            (Kind::Malformed, 502..=504) if !expected.faultless => Checked::Free,
             // A head or a body that the network cut off, or a write that it slowed down.
             (_, 408) if !expected.faultless => Checked::Free,
             (_, 503) if expected.draining => Checked::Free,

@@ -114,6 +114,26 @@ impl SimRing {
         self.client_pool.lent() + self.upstream_pool.lent()
     }
 
+    /// Buffers that the ring's user keeps: leased out, and not on their way to it. With their number.
+    pub(crate) fn buffers_kept(&self, group: BufferGroup) -> (usize, usize) {
+        let on_their_way = |socket: &SimSocket| {
+            let is_bytes = |queued: &&Queued| {
+                matches!(
+                    queued.completion,
+                    Completion::Received { received: Received::Bytes(_), .. }
+                )
+            };
+            if socket.group == Some(group) {
+                socket.stream.iter().filter(is_bytes).count()
+            } else {
+                0
+            }
+        };
+        let pool = self.pool(group);
+        let on_their_way: usize = self.sockets.values().map(on_their_way).sum();
+        (pool.lent() - on_their_way, pool.count())
+    }
+
     /// Outgoings taken and not given back.
     pub(crate) fn outgoing_out(&self) -> isize {
         self.outgoing_out
@@ -282,6 +302,7 @@ impl Ring for SimRing {
             !found.owes_receive(),
             "receive on {socket:?} before the last completion of the one before"
         );
+        found.group = Some(group);
         found.receive = Some(Receive { operation: Operation { token, cancelled: false }, group });
     }
 

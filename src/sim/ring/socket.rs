@@ -14,6 +14,8 @@ pub(super) struct SimSocket {
     pub(super) what: What,
     pub(super) accept: Option<Operation>,
     pub(super) receive: Option<Receive>,
+    /// What its receives fill: the same for all of them.
+    pub(super) group: Option<BufferGroup>,
     pub(super) send: Option<Send>,
     pub(super) connect: Option<Token>,
     pub(super) close: Option<Closing>,
@@ -79,6 +81,7 @@ impl SimSocket {
             what,
             accept: None,
             receive: None,
+            group: None,
             send: None,
             connect: None,
             close: None,
