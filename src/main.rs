@@ -1,3 +1,7 @@
 //! The `ringgate` binary: parses arguments, runs, turns an error into an exit code; nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ringgate::cli::run(std::env::args_os())
+}

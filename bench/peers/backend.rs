@@ -36,11 +36,8 @@ impl Backend {
             .context("the back end of the comparison is nginx")?;
         let listen = proxies::free_address()?;
         let file = |name: &str| folder.join(name);
-        fs::write(
-            file("nginx.conf"),
-            configuration(listen, cores.len(), folder),
-        )
-        .context("cannot write the back end's configuration")?;
+        fs::write(file("nginx.conf"), configuration(listen, cores.len(), folder))
+            .context("cannot write the back end's configuration")?;
         for payload in [Payload::Medium, Payload::Large] {
             fs::write(file(payload.path().trim_start_matches('/')), payload.body())
                 .context("cannot write the back end's bodies")?;
@@ -56,11 +53,7 @@ impl Backend {
                 .context("the back end does not answer as it should")?;
         }
         let version = proxies::first_line(&binary, &["-v"])?;
-        Ok(Self {
-            listen,
-            version,
-            _process: process,
-        })
+        Ok(Self { listen, version, _process: process })
     }
 }
 

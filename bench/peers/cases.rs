@@ -116,9 +116,9 @@ impl Job {
     pub(crate) fn probes(self) -> Vec<(String, Vec<u8>)> {
         match self {
             Self::Fixed | Self::FixedTls | Self::Proxy(_) => vec![self.probe(0)],
-            Self::Routes { count } => [0, count / 2, count - 1]
-                .map(|index| self.probe(index))
-                .into(),
+            Self::Routes { count } => {
+                [0, count / 2, count - 1].map(|index| self.probe(index)).into()
+            }
         }
     }
 
@@ -173,11 +173,7 @@ impl Payload {
             Self::Medium => 16 * 1024,
             Self::Large => 1024 * 1024,
         };
-        (b'a'..=b'z')
-            .chain([b'\n', b'0', b'1'])
-            .cycle()
-            .take(bytes)
-            .collect()
+        (b'a'..=b'z').chain([b'\n', b'0', b'1']).cycle().take(bytes).collect()
     }
 }
 
@@ -270,18 +266,13 @@ pub(crate) fn plan(options: &Options, proxies: &[Proxy]) -> Plan {
             CaseName::Routes10k => Job::Routes { count: ROUTES },
             CaseName::HttpsFixed => Job::FixedTls,
             CaseName::IdleMemory => {
-                let method = Method::Idle {
-                    connections: options.idle_connections,
-                };
+                let method = Method::Idle { connections: options.idle_connections };
                 cases.push(Case { name, method });
                 continue;
             }
             CaseName::Swap => {
                 let connections = options.connections.first().copied().unwrap_or(64);
-                let method = Method::Swap {
-                    routes: options.swap_routes,
-                    connections,
-                };
+                let method = Method::Swap { routes: options.swap_routes, connections };
                 cases.push(Case { name, method });
                 continue;
             }
@@ -290,29 +281,13 @@ pub(crate) fn plan(options: &Options, proxies: &[Proxy]) -> Plan {
             job != Job::Proxy(Payload::Large) || *connections <= LARGE_BODY_CONNECTIONS_MAX
         };
         for connections in options.connections.iter().copied().filter(fits) {
-            cases.push(Case {
-                name,
-                method: Method::Rate { job, connections },
-            });
+            cases.push(Case { name, method: Method::Rate { job, connections } });
         }
     }
     let proxies: Vec<Kind> = proxies.iter().map(|proxy| proxy.kind).collect();
     cases.retain(|case| proxies.iter().any(|&kind| case.includes(kind)));
-    let Options {
-        rounds,
-        seconds,
-        warmup,
-        retries,
-        ..
-    } = *options;
-    Plan {
-        cases,
-        rounds,
-        seconds,
-        warmup,
-        retries,
-        proxies,
-    }
+    let Options { rounds, seconds, warmup, retries, .. } = *options;
+    Plan { cases, rounds, seconds, warmup, retries, proxies }
 }
 
 impl Plan {
@@ -324,10 +299,7 @@ impl Plan {
 
     /// How many proxies run a case.
     fn taking_part(&self, case: &Case) -> usize {
-        self.proxies
-            .iter()
-            .filter(|&&kind| case.includes(kind))
-            .count()
+        self.proxies.iter().filter(|&&kind| case.includes(kind)).count()
     }
 
     /// About how long the run takes when every measurement is repeated this often.
@@ -340,21 +312,14 @@ impl Plan {
             // About 100 us to open each connection and ask once, and two settling pauses.
             Method::Idle { connections } => 2.0 + f64::from(connections) * 100e-6,
         };
-        let round: f64 = self
-            .cases
-            .iter()
-            .map(|case| one(case) * self.taking_part(case) as f64)
-            .sum();
+        let round: f64 =
+            self.cases.iter().map(|case| one(case) * self.taking_part(case) as f64).sum();
         round * f64::from(self.rounds)
     }
 
     /// The settings alone.
     pub(crate) fn summary(&self) -> PlanSummary {
-        PlanSummary {
-            rounds: self.rounds,
-            seconds: self.seconds,
-            warmup: self.warmup,
-        }
+        PlanSummary { rounds: self.rounds, seconds: self.seconds, warmup: self.warmup }
     }
 }
 
@@ -387,11 +352,7 @@ mod tests {
         let options = Options::parse_from([&["peers"], arguments].concat());
         let proxies: Vec<Proxy> = kinds
             .iter()
-            .map(|&kind| Proxy {
-                kind,
-                binary: "/nowhere".into(),
-                version: String::new(),
-            })
+            .map(|&kind| Proxy { kind, binary: "/nowhere".into(), version: String::new() })
             .collect();
         plan(&options, &proxies)
     }
@@ -423,20 +384,14 @@ mod tests {
     #[test]
     fn the_swap_is_measured_for_ringgate_only() {
         assert_eq!(plan_of(&["--cases", "swap"], &[Kind::Nginx]).cases.len(), 0);
-        let both = plan_of(
-            &["--cases", "swap", "--rounds", "3"],
-            &[Kind::Ringgate, Kind::Nginx],
-        );
+        let both = plan_of(&["--cases", "swap", "--rounds", "3"], &[Kind::Ringgate, Kind::Nginx]);
         assert_eq!(both.measurements(), 3);
     }
 
     #[test]
     fn probes_of_many_routes_cover_both_ends() {
-        let paths: Vec<String> = Job::Routes { count: 10 }
-            .probes()
-            .into_iter()
-            .map(|(path, _)| path)
-            .collect();
+        let paths: Vec<String> =
+            Job::Routes { count: 10 }.probes().into_iter().map(|(path, _)| path).collect();
         assert_eq!(paths, ["/route/10000", "/route/10005", "/route/10009"]);
     }
 }

@@ -32,10 +32,7 @@ impl Certificate {
         let made = rcgen::generate_simple_self_signed([NAME.to_owned()])
             .context("cannot make a certificate")?;
         let (chain_pem, key_pem) = (made.cert.pem(), made.signing_key.serialize_pem());
-        let files = [
-            ("peers.pem", chain_pem.clone()),
-            ("peers.key", key_pem.clone()),
-        ];
+        let files = [("peers.pem", chain_pem.clone()), ("peers.key", key_pem.clone())];
         let bundle = ("bundle.pem", chain_pem + &key_pem);
         for (name, pem) in files.into_iter().chain([bundle]) {
             let path = folder.join(name);
@@ -57,9 +54,7 @@ fn client(trusted: CertificateDer<'static>) -> Result<Arc<ClientConfig>> {
     let mut provider = aws_lc_rs::default_provider();
     provider.kx_groups = vec![aws_lc_rs::kx_group::X25519];
     let mut roots = RootCertStore::empty();
-    roots
-        .add(trusted)
-        .context("cannot trust the certificate just made")?;
+    roots.add(trusted).context("cannot trust the certificate just made")?;
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .context("cannot set up a TLS client")?

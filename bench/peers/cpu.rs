@@ -26,11 +26,7 @@ pub(crate) struct CpuUse {
 impl CpuUse {
     /// Reads it for a process and its descendants.
     pub(crate) fn of(root: Pid) -> Result<Self> {
-        let mut read = Self {
-            nanoseconds_by_thread: HashMap::new(),
-            ticks: 0,
-            processes: 0,
-        };
+        let mut read = Self { nanoseconds_by_thread: HashMap::new(), ticks: 0, processes: 0 };
         for pid in tree(root)? {
             // A process may end between being listed and being read.
             let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
@@ -44,10 +40,7 @@ impl CpuUse {
                 let Ok(text) = fs::read_to_string(&path) else {
                     continue;
                 };
-                let ran = text
-                    .split_whitespace()
-                    .next()
-                    .and_then(|field| field.parse().ok());
+                let ran = text.split_whitespace().next().and_then(|field| field.parse().ok());
                 let ran = ran.with_context(|| format!("`{path}` does not begin with a number"))?;
                 read.nanoseconds_by_thread.insert(thread, ran);
             }
@@ -69,11 +62,7 @@ impl CpuUse {
         // Ticks are rounded per process and per field; anything beyond that is time of threads that
         // have ended since.
         let rounding = tick * 2 * self.processes.max(1) as u64;
-        Duration::from_nanos(if by_process > by_thread + rounding {
-            by_process
-        } else {
-            by_thread
-        })
+        Duration::from_nanos(if by_process > by_thread + rounding { by_process } else { by_thread })
     }
 }
 
@@ -87,18 +76,14 @@ struct Stat {
 impl Stat {
     fn parse(text: &str) -> Result<Self> {
         // The second field is the program's name in parentheses and may contain anything.
-        let (_, fields) = text
-            .rsplit_once(") ")
-            .context("there is no name in parentheses")?;
+        let (_, fields) = text.rsplit_once(") ").context("there is no name in parentheses")?;
         let fields: Vec<&str> = fields.split_whitespace().collect();
         // Counted from the third field of proc_pid_stat(5): 4 is ppid, 14 to 17 are the times.
         let field = |number: usize| fields.get(number - 3).copied().unwrap_or_default();
         let parent = field(4).parse().context("the parent is not a number")?;
         let mut ticks = 0;
         for number in 14..=17 {
-            ticks += field(number)
-                .parse::<u64>()
-                .context("a time is not a number")?;
+            ticks += field(number).parse::<u64>().context("a time is not a number")?;
         }
         Ok(Self { parent, ticks })
     }
@@ -178,19 +163,13 @@ impl CoreUse {
             .lines()
             .find_map(|line| line.strip_prefix(&name))
             .with_context(|| format!("`/proc/stat` does not know core {core}"))?;
-        let ticks: Vec<u64> = fields
-            .split_whitespace()
-            .filter_map(|field| field.parse().ok())
-            .collect();
+        let ticks: Vec<u64> =
+            fields.split_whitespace().filter_map(|field| field.parse().ok()).collect();
         // user nice system idle iowait irq softirq steal; guest times are part of user and nice.
         let tick = |index: usize| ticks.get(index).copied().unwrap_or(0);
         let busy = [0, 1, 2, 5, 6].map(tick).iter().sum();
         let stolen = tick(7);
-        Ok(Self {
-            busy,
-            stolen,
-            all: busy + stolen + tick(3) + tick(4),
-        })
+        Ok(Self { busy, stolen, all: busy + stolen + tick(3) + tick(4) })
     }
 
     /// Share of the time since an earlier moment in which the core was busy, and in which the machine
@@ -198,10 +177,7 @@ impl CoreUse {
     pub(crate) fn since(&self, earlier: &Self) -> (f64, f64) {
         let all = self.all.saturating_sub(earlier.all).max(1) as f64;
         let share = |now: u64, then: u64| now.saturating_sub(then) as f64 / all;
-        (
-            share(self.busy, earlier.busy),
-            share(self.stolen, earlier.stolen),
-        )
+        (share(self.busy, earlier.busy), share(self.stolen, earlier.stolen))
     }
 }
 
@@ -211,11 +187,7 @@ mod tests {
 
     fn cpu_use(threads: &[(i32, u64)], ticks: u64) -> CpuUse {
         let nanoseconds_by_thread = threads.iter().copied().collect();
-        CpuUse {
-            nanoseconds_by_thread,
-            ticks,
-            processes: 1,
-        }
+        CpuUse { nanoseconds_by_thread, ticks, processes: 1 }
     }
 
     #[test]
@@ -240,10 +212,7 @@ mod tests {
         let within_rounding = cpu_use(&[(1, second)], second / tick + 2);
         assert_eq!(within_rounding.since(&before), Duration::from_secs(1));
         let beyond = cpu_use(&[(1, second)], second / tick + 3);
-        assert_eq!(
-            beyond.since(&before),
-            Duration::from_nanos(second + 3 * tick)
-        );
+        assert_eq!(beyond.since(&before), Duration::from_nanos(second + 3 * tick));
     }
 
     #[test]
@@ -251,31 +220,18 @@ mod tests {
         let myself = rustix::process::getpid();
         let before = CpuUse::of(myself).expect("this process is there");
         let mut sum = 0_u64;
-        while CpuUse::of(myself)
-            .expect("still there")
-            .since(&before)
-            .is_zero()
-        {
+        while CpuUse::of(myself).expect("still there").since(&before).is_zero() {
             sum = sum.wrapping_mul(31).wrapping_add(1);
         }
-        assert!(
-            own_memory(myself).expect("this process has memory") > 100_000,
-            "{sum}"
-        );
+        assert!(own_memory(myself).expect("this process has memory") > 100_000, "{sum}");
     }
 
     #[test]
     fn a_cores_line_is_told_from_its_neighbours() {
         let text =
             "cpu  9 9 9 9 9 9 9 9 0 0\ncpu1 10 0 20 60 0 0 5 5 0 0\ncpu11 1 1 1 1 1 1 1 1 0 0\n";
-        let zero = CoreUse {
-            busy: 0,
-            stolen: 0,
-            all: 0,
-        };
-        let (busy, stolen) = CoreUse::parse(text, 1)
-            .expect("core 1 is there")
-            .since(&zero);
+        let zero = CoreUse { busy: 0, stolen: 0, all: 0 };
+        let (busy, stolen) = CoreUse::parse(text, 1).expect("core 1 is there").since(&zero);
         assert_eq!((busy, stolen), (0.35, 0.05));
         assert!(CoreUse::parse(text, 2).is_err());
     }

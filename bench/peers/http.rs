@@ -56,10 +56,7 @@ impl Connection {
         let session = ClientConnection::new(Arc::clone(client), name).context("no TLS session")?;
         let mut stream = StreamOwned::new(session, stream);
         while stream.conn.is_handshaking() {
-            stream
-                .conn
-                .complete_io(&mut stream.sock)
-                .context("the TLS handshake failed")?;
+            stream.conn.complete_io(&mut stream.sock).context("the TLS handshake failed")?;
         }
         Ok(Self::Tls(Box::new(stream)))
     }
@@ -76,9 +73,7 @@ impl Connection {
 }
 
 fn exchange(stream: &mut (impl Read + Write), request: &str) -> Result<Answer> {
-    stream
-        .write_all(request.as_bytes())
-        .context("cannot send")?;
+    stream.write_all(request.as_bytes()).context("cannot send")?;
     read_answer(stream)
 }
 
@@ -87,10 +82,7 @@ fn read_answer(stream: &mut impl Read) -> Result<Answer> {
     let mut piece = [0; 16 * 1024];
     let mut read = |received: &mut Vec<u8>| -> Result<()> {
         let count = stream.read(&mut piece).context("cannot receive")?;
-        ensure!(
-            count > 0,
-            "the connection was closed in the middle of an answer"
-        );
+        ensure!(count > 0, "the connection was closed in the middle of an answer");
         received.extend_from_slice(&piece[..count]);
         Ok(())
     };
@@ -107,16 +99,8 @@ fn read_answer(stream: &mut impl Read) -> Result<Answer> {
         read(&mut received)?;
     }
     let body = received.split_off(head_bytes);
-    ensure!(
-        body.len() == body_bytes,
-        "{} bytes beyond the answer",
-        body.len() - body_bytes
-    );
-    Ok(Answer {
-        status,
-        head_bytes,
-        body,
-    })
+    ensure!(body.len() == body_bytes, "{} bytes beyond the answer", body.len() - body_bytes);
+    Ok(Answer { status, head_bytes, body })
 }
 
 fn parse_head(head: &str) -> Result<(u16, usize)> {
@@ -133,10 +117,7 @@ fn parse_head(head: &str) -> Result<(u16, usize)> {
             bail!("status {status}, and the connection is closed after it");
         }
         if name.eq_ignore_ascii_case("content-length") {
-            let bytes = value
-                .trim()
-                .parse()
-                .context("the Content-Length is not a number")?;
+            let bytes = value.trim().parse().context("the Content-Length is not a number")?;
             body_bytes = Some(bytes);
         }
     }
@@ -156,27 +137,15 @@ pub(crate) fn check(
     let mut bytes = 0;
     for (path, body) in probes.iter().flat_map(|probe| [probe, probe]) {
         let answer = connection.get(path)?;
-        ensure!(
-            answer.status == 200,
-            "GET {path}: expected status 200, found {}",
-            answer.status
-        );
-        ensure!(
-            answer.body == *body,
-            "GET {path}: {}",
-            difference(body, &answer.body)
-        );
+        ensure!(answer.status == 200, "GET {path}: expected status 200, found {}", answer.status);
+        ensure!(answer.body == *body, "GET {path}: {}", difference(body, &answer.body));
         bytes = answer.head_bytes + answer.body.len();
     }
     Ok(bytes)
 }
 
 fn difference(expected: &[u8], found: &[u8]) -> String {
-    let same = expected
-        .iter()
-        .zip(found)
-        .take_while(|(left, right)| left == right)
-        .count();
+    let same = expected.iter().zip(found).take_while(|(left, right)| left == right).count();
     format!(
         "expected a body of {} bytes, found {}, the same up to byte {same}",
         expected.len(),
@@ -196,14 +165,7 @@ mod tests {
     fn an_answer_is_read_whole() {
         let head = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\nserver: x\r\n\r\n";
         let answer = read(&format!("{head}abc")).expect("a good answer");
-        assert_eq!(
-            answer,
-            Answer {
-                status: 200,
-                head_bytes: head.len(),
-                body: b"abc".to_vec()
-            }
-        );
+        assert_eq!(answer, Answer { status: 200, head_bytes: head.len(), body: b"abc".to_vec() });
     }
 
     #[test]

@@ -71,9 +71,7 @@ pub(crate) fn sample(rig: &Rig, proxy: &Proxy, connections: u32) -> Result<Sampl
     let with_bytes = cpu::own_memory(pid)? as f64;
 
     for connection in open.iter_mut().step_by(ASK_AGAIN_EVERY) {
-        connection
-            .get(path)
-            .context("a connection did not stay open")?;
+        connection.get(path).context("a connection did not stay open")?;
     }
     Ok(Sample {
         bytes_per_connection: (with_bytes - before_bytes).max(0.0) / f64::from(connections),

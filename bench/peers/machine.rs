@@ -37,14 +37,8 @@ pub(crate) struct Machine {
 pub(crate) fn describe(rig: &Rig, proxies: &[Proxy]) -> Machine {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let unknown = || "unknown".to_owned();
-    let cpu = cpuinfo
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    let count = |text: &str| {
-        text.lines()
-            .filter(|line| line.starts_with("processor"))
-            .count()
-    };
+    let cpu = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    let count = |text: &str| text.lines().filter(|line| line.starts_with("processor")).count();
     let known = |proxy: &Proxy| (proxy.kind.name().to_owned(), proxy.version.clone());
     Machine {
         date: proxies::first_line(Path::new("date"), &["-u", "+%F"]).unwrap_or_else(|_| unknown()),
@@ -61,14 +55,7 @@ pub(crate) fn describe(rig: &Rig, proxies: &[Proxy]) -> Machine {
 
 impl fmt::Display for Machine {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            date,
-            cpu,
-            core_count,
-            kernel,
-            cores,
-            ..
-        } = self;
+        let Self { date, cpu, core_count, kernel, cores, .. } = self;
         writeln!(out, "{date}, {cpu}, {core_count} cores, Linux {kernel}")?;
         writeln!(
             out,

@@ -40,10 +40,7 @@ use crate::options::Options;
 fn main() -> ExitCode {
     // Every child is started through this binary itself; see `process::launch`.
     let mut arguments = std::env::args_os().skip(1);
-    if arguments
-        .next()
-        .is_some_and(|first| first == process::LAUNCH)
-    {
+    if arguments.next().is_some_and(|first| first == process::LAUNCH) {
         let error = process::launch(arguments);
         eprintln!("cannot start: {error:#}");
         return ExitCode::from(127);
@@ -70,11 +67,7 @@ fn run(options: &Options) -> Result<bool> {
     let machine = machine::describe(&rig, &proxies);
     println!("{machine}");
     println!("{plan}\n");
-    let report = report::Report {
-        machine,
-        plan: plan.summary(),
-        cases: rig.run(&plan, &proxies)?,
-    };
+    let report = report::Report { machine, plan: plan.summary(), cases: rig.run(&plan, &proxies)? };
     println!("{}", report.text());
     if let Some(path) = &options.json {
         let json =

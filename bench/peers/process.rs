@@ -42,10 +42,7 @@ pub(crate) fn launch(mut arguments: impl Iterator<Item = OsString>) -> Error {
         let cores = cores.to_str().context("the cores are not text")?;
         let cores: Vec<usize> = cores
             .split(',')
-            .map(|core| {
-                core.parse()
-                    .with_context(|| format!("`{core}` is not a core"))
-            })
+            .map(|core| core.parse().with_context(|| format!("`{core}` is not a core")))
             .collect::<Result<_>>()?;
         let program = arguments.next().context("no program given")?;
         cores::pin(&cores)?;
@@ -65,24 +62,13 @@ pub(crate) fn launch(mut arguments: impl Iterator<Item = OsString>) -> Error {
 /// As many open files as the system grants, up to what is wanted.
 pub(crate) fn raise_open_files() {
     let found = getrlimit(Resource::Nofile);
-    let wanted = Rlimit {
-        current: Some(OPEN_FILES_WANTED),
-        maximum: Some(OPEN_FILES_WANTED),
-    };
-    let enough = found
-        .maximum
-        .is_none_or(|maximum| maximum >= OPEN_FILES_WANTED);
+    let wanted = Rlimit { current: Some(OPEN_FILES_WANTED), maximum: Some(OPEN_FILES_WANTED) };
+    let enough = found.maximum.is_none_or(|maximum| maximum >= OPEN_FILES_WANTED);
     if !enough && setrlimit(Resource::Nofile, wanted).is_ok() {
         return;
     }
     // Failing is fine: a case that needs more will say which connection it could not open.
-    let _ = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: found.maximum,
-            ..found
-        },
-    );
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: found.maximum, ..found });
 }
 
 /// A running child. Dropping it ends it and its workers.
@@ -102,9 +88,7 @@ impl Process {
     ) -> Result<Self> {
         let output =
             File::create(&log).with_context(|| format!("cannot write `{}`", log.display()))?;
-        let errors = output
-            .try_clone()
-            .context("cannot share a log between two streams")?;
+        let errors = output.try_clone().context("cannot share a log between two streams")?;
         let cores: Vec<String> = cores.iter().map(usize::to_string).collect();
         // By this name rather than by path: the file may be replaced by a build while we run.
         let child = Command::new("/proc/self/exe")
@@ -143,9 +127,7 @@ impl Process {
     /// Waits for the child's own end; an error when that takes longer than `limit`.
     pub(crate) fn finish(&mut self, limit: Duration, interrupt: &Interrupt) -> Result<ExitStatus> {
         interrupt
-            .wait_for(limit, || {
-                self.child.try_wait().context("cannot wait for a child")
-            })?
+            .wait_for(limit, || self.child.try_wait().context("cannot wait for a child"))?
             .with_context(|| format!("did not end within {limit:?}: {}", self.log_end()))
     }
 
@@ -157,10 +139,7 @@ impl Process {
 
     fn log_end(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = text
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-            .collect();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         match lines.as_slice() {
             [] => "it printed nothing".to_owned(),
             lines => lines[lines.len().saturating_sub(LOG_LINES)..].join(" | "),

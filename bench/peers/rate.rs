@@ -74,20 +74,9 @@ pub(crate) fn sample(
     let running = rig.start(proxy, job)?;
     let tls = job.is_tls().then_some(&rig.certificate.client);
     http::check(running.listen, tls, &job.probes()).context("it does not answer as it should")?;
-    let load = |seconds| Load {
-        to: running.listen,
-        job,
-        connections,
-        seconds,
-    };
-    rig.load
-        .run(&load(plan.warmup), &rig.interrupt)
-        .context("during warm-up")?;
-    let handshake = if job.is_tls() {
-        Some(handshake_cost(rig, &running)?)
-    } else {
-        None
-    };
+    let load = |seconds| Load { to: running.listen, job, connections, seconds };
+    rig.load.run(&load(plan.warmup), &rig.interrupt).context("during warm-up")?;
+    let handshake = if job.is_tls() { Some(handshake_cost(rig, &running)?) } else { None };
 
     let mut best = measure(rig, &running, &load(plan.seconds), handshake)?;
     for _ in 0..plan.retries {

@@ -61,14 +61,7 @@ impl Rig {
         let backend = Backend::start(options, &cores.backend, &subfolder("backend")?, &interrupt)?;
         let certificate = Certificate::generate(&subfolder("certificate")?)?;
         let load = LoadTool::find(options, &cores.load, subfolder("load")?, &certificate)?;
-        Ok(Self {
-            backend,
-            cores,
-            load,
-            certificate,
-            interrupt,
-            folder,
-        })
+        Ok(Self { backend, cores, load, certificate, interrupt, folder })
     }
 
     /// Starts a proxy on its core in a fresh folder.
@@ -95,18 +88,10 @@ impl Rig {
 
     /// Runs the whole plan.
     pub(crate) fn run(&self, plan: &Plan, proxies: &[Proxy]) -> Result<Vec<CaseReport>> {
-        let mut progress = Progress {
-            done: 0,
-            all: plan.measurements(),
-        };
+        let mut progress = Progress { done: 0, all: plan.measurements() };
         let mut reports = Vec::new();
         for case in &plan.cases {
-            let runs = Rounds {
-                rig: self,
-                plan,
-                case,
-                proxies,
-            };
+            let runs = Rounds { rig: self, plan, case, proxies };
             reports.push(match case.method {
                 Method::Rate { job, connections } => {
                     let measure = |proxy: &Proxy| rate::sample(self, plan, proxy, job, connections);
@@ -116,10 +101,7 @@ impl Rig {
                     let measure = |proxy: &Proxy| idle::sample(self, proxy, connections);
                     CaseReport::idle(case, connections, &runs.interleave(&mut progress, measure)?)
                 }
-                Method::Swap {
-                    routes,
-                    connections,
-                } => {
+                Method::Swap { routes, connections } => {
                     let measure =
                         |proxy: &Proxy| swap::sample(self, plan, proxy, routes, connections);
                     CaseReport::swap(case, connections, &runs.interleave(&mut progress, measure)?)
@@ -159,21 +141,9 @@ impl Rounds<'_> {
         progress: &mut Progress,
         measure: impl Fn(&Proxy) -> Result<S>,
     ) -> Result<Vec<Outcome<S>>> {
-        let taking_part = self
-            .proxies
-            .iter()
-            .filter(|proxy| self.case.includes(proxy.kind));
+        let taking_part = self.proxies.iter().filter(|proxy| self.case.includes(proxy.kind));
         let mut entries: Vec<(&Proxy, Outcome<S>)> = taking_part
-            .map(|proxy| {
-                (
-                    proxy,
-                    Outcome {
-                        kind: proxy.kind,
-                        samples: Vec::new(),
-                        failure: None,
-                    },
-                )
-            })
+            .map(|proxy| (proxy, Outcome { kind: proxy.kind, samples: Vec::new(), failure: None }))
             .collect();
         for round in 1..=self.plan.rounds {
             for (proxy, outcome) in &mut entries {

@@ -28,32 +28,19 @@ impl Spread {
         } else {
             f64::midpoint(sorted[middle - 1], sorted[middle])
         };
-        Some(Self {
-            median,
-            min,
-            max,
-            rounds,
-        })
+        Some(Self { median, min, max, rounds })
     }
 
     /// Round by round `mine / theirs`, then the middle of those: both sides of one round saw the same
     /// mood of the machine. Rounds that one side lacks at the end do not count.
     pub(crate) fn ratio(mine: &Self, theirs: &Self) -> Option<Self> {
         let pairs = mine.rounds.iter().zip(&theirs.rounds);
-        Self::of(
-            pairs
-                .filter(|(_, theirs)| **theirs > 0.0)
-                .map(|(mine, theirs)| mine / theirs),
-        )
+        Self::of(pairs.filter(|(_, theirs)| **theirs > 0.0).map(|(mine, theirs)| mine / theirs))
     }
 
     /// Distance of the extremes from each other, as a share of the median.
     pub(crate) fn noise(&self) -> f64 {
-        if self.median == 0.0 {
-            0.0
-        } else {
-            (self.max - self.min) / self.median
-        }
+        if self.median == 0.0 { 0.0 } else { (self.max - self.min) / self.median }
     }
 }
 
@@ -69,11 +56,7 @@ mod tests {
     fn the_median_of_an_odd_number_of_rounds_is_the_middle_one() {
         let found = spread(&[9.0, 1.0, 5.0]);
         assert_eq!((found.min, found.median, found.max), (1.0, 5.0, 9.0));
-        assert_eq!(
-            found.rounds,
-            [9.0, 1.0, 5.0],
-            "the order of the run is kept"
-        );
+        assert_eq!(found.rounds, [9.0, 1.0, 5.0], "the order of the run is kept");
     }
 
     #[test]

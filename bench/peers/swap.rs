@@ -83,24 +83,15 @@ pub(crate) fn sample(
         certificate: &rig.certificate,
         folder: &rig.proxy_folder(proxy.kind),
     };
-    let configurations = [SMALL_BODY, OTHER_BODY].map(|body| Configuration {
-        body,
-        text: swap_config(&setup, body, routes),
-    });
+    let configurations = [SMALL_BODY, OTHER_BODY]
+        .map(|body| Configuration { body, text: swap_config(&setup, body, routes) });
     http::check(running.listen, None, &Job::Fixed.probes())
         .context("it does not answer as it should")?;
     // Both runs begin with the same number of routes.
     configurations[0].apply(&file, &running, &rig.interrupt)?;
 
-    let load = |seconds| Load {
-        to: running.listen,
-        job: Job::Fixed,
-        connections,
-        seconds,
-    };
-    rig.load
-        .run(&load(plan.warmup), &rig.interrupt)
-        .context("during warm-up")?;
+    let load = |seconds| Load { to: running.listen, job: Job::Fixed, connections, seconds };
+    rig.load.run(&load(plan.warmup), &rig.interrupt).context("during warm-up")?;
     let steady = rig.load.run(&load(plan.seconds), &rig.interrupt)?;
 
     let finished = AtomicBool::new(false);
@@ -109,9 +100,7 @@ pub(crate) fn sample(
             .spawn(|| keep_swapping(&configurations, &file, &running, &rig.interrupt, &finished));
         let measured = rig.load.run(&load(plan.seconds), &rig.interrupt);
         finished.store(true, Ordering::Relaxed);
-        let swaps = swapper
-            .join()
-            .map_err(|_| anyhow::anyhow!("the swapping thread panicked"));
+        let swaps = swapper.join().map_err(|_| anyhow::anyhow!("the swapping thread panicked"));
         anyhow::Ok((measured?, swaps??))
     })?;
     ensure!(swaps.count > 0, "no swap took place; measure for longer");
@@ -151,11 +140,7 @@ impl Configuration {
         let mut connection = Connection::open(running.listen, None)?;
         let visible = interrupt.wait_for(VISIBLE_WITHIN, || {
             let answer = connection.get("/fixed")?;
-            ensure!(
-                answer.status == 200,
-                "status {} during a swap",
-                answer.status
-            );
+            ensure!(answer.status == 200, "status {} during a swap", answer.status);
             Ok((answer.body == self.body.as_bytes()).then(|| signalled.elapsed()))
         })?;
         visible.with_context(|| format!("a swap was not visible within {VISIBLE_WITHIN:?}"))

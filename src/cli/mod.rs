@@ -1,1 +1,81 @@
-//! (in the making)
+//! The commands: arguments in, exit codes out.
+//!
+//! 0: done. 1: it went wrong while running. 2: the arguments or the configuration are wrong, and the
+//! messages say where.
+
+mod check;
+mod doctor;
+mod problems;
+mod routes;
+mod serve;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::model::{self, Model};
+
+pub use problems::{print as print_problems, render as render_problems};
+pub use routes::table as routes_table;
+
+/// An API gateway with Amazon API Gateway's model, on io_uring, one reactor per core.
+#[derive(Debug, Parser)]
+#[command(name = "ringgate", version)]
+struct Arguments {
+    /// Configuration file [default: config/ringgate.toml when there is one, else a built-in default]
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum Command {
+    /// Serve requests (the default command)
+    Serve,
+    /// Validate the configuration: exit status 0, or 2 with every problem and its place
+    Check,
+    /// Print the compiled routes: API, method, path, integration, phases
+    Routes,
+    /// List what this host must offer, with the number found, the number needed and the fix
+    Doctor,
+}
+
+/// The exit status for a wrong configuration.
+pub const EXIT_CONFIGURATION: u8 = 2;
+
+/// Parses the arguments and runs the command.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way too, to standard output and with status 0. A closed
+            // pipe is not worth a message.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1));
+        }
+    };
+    let config = arguments.config.as_deref();
+    match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(config),
+        Command::Check => check::check(config),
+        Command::Routes => routes::routes(config),
+        Command::Doctor => doctor::doctor(config),
+    }
+}
+
+/// Loads the configuration, printing its problems and warnings to standard error.
+pub(crate) fn load(config: Option<&Path>) -> Result<Model, ExitCode> {
+    match model::load(config) {
+        Ok(model) => {
+            print_problems(&model.warnings);
+            Ok(model)
+        }
+        Err(problems) => {
+            print_problems(&problems);
+            Err(ExitCode::from(EXIT_CONFIGURATION))
+        }
+    }
+}

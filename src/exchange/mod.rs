@@ -1,1 +1,126 @@
-//! (in the making)
+//! One request's way from its head to the answer: the phases in order, one module each.
+//!
+//! | phase | reads | adds | may answer |
+//! |---|---|---|---|
+//! | [`admit`] | host, path, size | the API, the base path to strip | 404, 403, 413 |
+//! | [`route`] | method, path | the route, its path parameters | 404 (HTTP), 403 (REST) |
+//! | [`integrate`] | the route's integration | a mock's answer, or the request for a back end | 400 |
+//! | [`respond`] | a back end's head, or a refusal | the head that the client gets | |
+//!
+//! A phase is a plain function over an [`Exchange`]: no I/O, no clock, no way back to an earlier
+//! phase. What it waits for is the shard's business. Phases that a route does not use are absent from
+//! its compiled program (`snapshot::Program`), so a plain proxy route pays for nothing else.
+
+pub mod admit;
+pub mod route;
+pub mod integrate;
+pub mod respond;
+mod refusal;
+
+use crate::http::{Field, RequestHead};
+use crate::snapshot::{ApiIndex, PathParameters, RouteIndex, Snapshot};
+use crate::telemetry::ids::{self, ExtendedId, Uuid};
+use std::net::{IpAddr, SocketAddr};
+
+pub use refusal::Refusal;
+
+/// One request with everything known about it so far: what came in (never edited), then what the
+/// phases derived.
+#[derive(Debug)]
+pub struct Exchange<'x> {
+    /// The configuration that this request is served by, from its first to its last byte.
+    pub snapshot: &'x Snapshot,
+    /// The head as received.
+    pub head: &'x RequestHead<'x>,
+    /// Its fields as received.
+    pub fields: &'x [Field<'x>],
+    /// Who asks, over what.
+    pub client: &'x ClientFacts,
+    /// The names of this request.
+    pub ids: Ids,
+    /// Added by `admit`.
+    pub api: Option<ApiIndex>,
+    /// Added by `admit`: how many bytes of the path are the API's base path.
+    pub base_path_bytes: usize,
+    /// Added by `route`.
+    pub route: Option<RouteIndex>,
+    /// Added by `route`: values of the path parameters, raw, from left to right.
+    pub parameters: PathParameters<'x>,
+}
+
+/// What is known of a client connection, the same for all of its requests.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientFacts {
+    /// The address at the other end of the connection.
+    pub peer: SocketAddr,
+    /// The address that was connected to.
+    pub local: SocketAddr,
+    /// Whether the connection is TLS.
+    pub is_tls: bool,
+    /// Whether forwarding fields from this peer are believed.
+    pub peer_is_trusted: bool,
+}
+
+/// What a request is called in answers and logs.
+#[derive(Debug, Clone, Copy)]
+pub struct Ids {
+    /// `x-amzn-RequestId`: a UUID.
+    pub request: Uuid,
+    /// `x-amz-apigw-id` and `apigw-requestid`.
+    pub extended: ExtendedId,
+}
+
+impl Ids {
+    /// Names for one request from four random words.
+    pub fn new(random: [u64; 4]) -> Self {
+        Self {
+            request: ids::uuid([random[0], random[1]]),
+            extended: ids::extended_id([random[2], random[3]]),
+        }
+    }
+}
+
+impl<'x> Exchange<'x> {
+    /// An exchange before its first phase.
+    pub fn new(
+        snapshot: &'x Snapshot,
+        head: &'x RequestHead<'x>,
+        fields: &'x [Field<'x>],
+        client: &'x ClientFacts,
+        ids: Ids,
+    ) -> Self {
+        Self {
+            snapshot,
+            head,
+            fields,
+            client,
+            ids,
+            api: None,
+            base_path_bytes: 0,
+            route: None,
+            parameters: PathParameters::new(),
+        }
+    }
+
+    /// The path behind the API's base path, as received. Empty stands for `/`.
+    pub fn path(&self) -> &'x [u8] {
+        self.head.target.path().get(self.base_path_bytes..).unwrap_or_default()
+    }
+
+    /// The client's address behind trusted proxies: the rightmost hop that is not trusted.
+    pub fn source_address(&self) -> IpAddr {
+        let peer = self.client.peer.ip();
+        if !self.client.peer_is_trusted {
+            return peer;
+        }
+        let trusted = |address: IpAddr| {
+            self.snapshot.server.trusted_proxies.iter().any(|net| net.contains(&address))
+        };
+        let named = crate::http::forwarded::client_by_x_forwarded_for(peer, self.fields, trusted);
+        if named == peer {
+            crate::http::forwarded::client_by_forwarded(peer, self.fields, trusted)
+        } else {
+            named
+        }
+    }
+}

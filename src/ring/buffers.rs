@@ -5,10 +5,7 @@
 //! turn. So no byte received is copied unless its reader wants to keep it beyond back-pressure's
 //! patience.
 
-#![expect(
-    unsafe_code,
-    reason = "provided buffers are memory that the kernel writes"
-)]
+#![expect(unsafe_code, reason = "provided buffers are memory that the kernel writes")]
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -37,21 +34,13 @@ impl Pool {
     /// # Panics
     /// When `count` is not a power of two up to 32,768 (the kernel's rule), or the size is zero.
     pub fn new(count: u16, buffer_bytes: usize) -> Rc<Self> {
-        assert!(
-            count.is_power_of_two() && count <= 1 << 15,
-            "the kernel's rule for buffer rings"
-        );
-        assert!(
-            buffer_bytes > 0 && buffer_bytes <= 1 << 24,
-            "a buffer holds 1 byte to 16 MiB"
-        );
+        assert!(count.is_power_of_two() && count <= 1 << 15, "the kernel's rule for buffer rings");
+        assert!(buffer_bytes > 0 && buffer_bytes <= 1 << 24, "a buffer holds 1 byte to 16 MiB");
         let layout = Self::layout(count as usize, buffer_bytes);
         // SAFETY: the layout's size is not zero: both factors were checked above. Zeroed, so that a
         // lease over bytes the kernel never wrote would still read initialised memory.
         let memory = unsafe { std::alloc::alloc_zeroed(layout) };
-        let Some(memory) = NonNull::new(memory) else {
-            std::alloc::handle_alloc_error(layout)
-        };
+        let Some(memory) = NonNull::new(memory) else { std::alloc::handle_alloc_error(layout) };
         Rc::new(Self {
             memory,
             buffer_bytes,
@@ -83,10 +72,7 @@ impl Pool {
 
     /// Address of one buffer, for the ring to fill.
     pub(super) fn address(&self, id: u16) -> NonNull<u8> {
-        assert!(
-            (id as usize) < self.leases.len(),
-            "buffer ids come from this pool"
-        );
+        assert!((id as usize) < self.leases.len(), "buffer ids come from this pool");
         // SAFETY: `id < count`, so the offset stays inside the one allocation of count * bytes.
         unsafe { self.memory.add(id as usize * self.buffer_bytes) }
     }
@@ -109,33 +95,18 @@ impl Pool {
     /// When the buffer is already leased, or `len` is larger than it: the ring's bookkeeping is broken.
     pub fn lend(self: &Rc<Self>, id: u16, len: usize) -> Lease {
         let leases = &self.leases[id as usize];
-        assert_eq!(
-            leases.get(),
-            0,
-            "the ring fills only buffers that nobody reads"
-        );
-        assert!(
-            len <= self.buffer_bytes,
-            "a buffer cannot hold more than its size"
-        );
+        assert_eq!(leases.get(), 0, "the ring fills only buffers that nobody reads");
+        assert!(len <= self.buffer_bytes, "a buffer cannot hold more than its size");
         leases.set(1);
         self.lent.set(self.lent.get() + 1);
-        Lease {
-            pool: Rc::clone(self),
-            id,
-            start: 0,
-            end: len as u32,
-        }
+        Lease { pool: Rc::clone(self), id, start: 0, end: len as u32 }
     }
 
     /// Takes a free buffer and fills it with a copy: how the simulation receives.
     pub fn lend_copy(self: &Rc<Self>, bytes: &[u8]) -> Option<Lease> {
         let id = self.take_returned()?;
         let mut lease = self.lend(id, bytes.len());
-        lease
-            .bytes_mut()
-            .expect("a fresh lease is the only one")
-            .copy_from_slice(bytes);
+        lease.bytes_mut().expect("a fresh lease is the only one").copy_from_slice(bytes);
         Some(lease)
     }
 }
@@ -179,10 +150,7 @@ impl Lease {
     /// # Panics
     /// When there are fewer.
     pub fn advance(&mut self, count: usize) {
-        assert!(
-            count <= self.len(),
-            "cannot advance past the end of a lease"
-        );
+        assert!(count <= self.len(), "cannot advance past the end of a lease");
         self.start += count as u32;
     }
 
@@ -191,10 +159,7 @@ impl Lease {
     /// # Panics
     /// When the range is out of bounds.
     pub fn slice(&self, range: Range<usize>) -> Lease {
-        assert!(
-            range.start <= range.end && range.end <= self.len(),
-            "slice inside the lease"
-        );
+        assert!(range.start <= range.end && range.end <= self.len(), "slice inside the lease");
         let mut slice = self.clone();
         slice.end = self.start + range.end as u32;
         slice.start = self.start + range.start as u32;
@@ -243,12 +208,7 @@ impl Clone for Lease {
     fn clone(&self) -> Self {
         let leases = &self.pool.leases[self.id as usize];
         leases.set(leases.get() + 1);
-        Self {
-            pool: Rc::clone(&self.pool),
-            id: self.id,
-            start: self.start,
-            end: self.end,
-        }
+        Self { pool: Rc::clone(&self.pool), id: self.id, start: self.start, end: self.end }
     }
 }
 

@@ -6,8 +6,12 @@
 //! in its own files so that it runs without a kernel.
 
 pub mod buffers;
+pub mod driver;
 pub mod outgoing;
+pub mod park;
+pub mod probe;
 pub mod slots;
+mod provided;
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,8 +25,9 @@ pub use slots::{SlotId, Slots};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Socket(pub i32);
 
-/// Names one operation's owner: the caller's 64 bits come back with every completion, untouched.
-/// By convention the low 56 bits are a [`SlotId`] and the high 8 bits say what kind of slot it is.
+/// Names one operation's owner: the caller's low 60 bits come back with every completion, untouched;
+/// the upper 4 belong to the ring and must be zero. By convention the low 56 bits are a [`SlotId`] and
+/// the 4 above it say what kind of slot it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Token(pub u64);
 
@@ -39,31 +44,20 @@ pub enum BufferGroup {
 /// What came of an operation. `more` is false on the last completion of a multishot operation: the
 /// owner must submit it again when it still wants events.
 #[derive(Debug)]
+#[expect(
+    missing_docs,
+    reason = "the fields are the submitted operation's own, as `Ring` names them"
+)]
 pub enum Completion {
     /// A connection arrived on a listener. The listener's token.
-    Accepted {
-        token: Token,
-        socket: io::Result<Socket>,
-        more: bool,
-    },
+    Accepted { token: Token, socket: io::Result<Socket>, more: bool },
     /// Bytes, the end of the stream, or an error arrived on a socket.
-    Received {
-        token: Token,
-        received: Received,
-        more: bool,
-    },
+    Received { token: Token, received: Received, more: bool },
     /// A connect finished.
-    Connected {
-        token: Token,
-        result: io::Result<()>,
-    },
+    Connected { token: Token, result: io::Result<()> },
     /// A send finished: all of it (`Ok`), or it failed and the connection is useless. The buffers
     /// come back either way.
-    Sent {
-        token: Token,
-        outgoing: Box<Outgoing>,
-        result: io::Result<()>,
-    },
+    Sent { token: Token, outgoing: Box<Outgoing>, result: io::Result<()> },
     /// A close finished; the socket's number may be reused from now on.
     Closed { token: Token },
 }
@@ -81,7 +75,22 @@ pub enum Received {
     Failed(io::Error),
 }
 
-/// How to treat a connection at once when closing it.
+/// Names a send in flight, so that it can be cancelled by [`Ring::close`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SendId(pub u32);
+
+/// What is still in flight on a socket that is to be closed, so that just that is cancelled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InFlight {
+    /// A receive is armed: its last completion (`more: false`) has not come.
+    pub receive: bool,
+    /// A send's `Sent` has not come.
+    pub send: Option<SendId>,
+    /// A connect's `Connected` has not come.
+    pub connect: bool,
+}
+
+/// How to treat a connection when closing it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Close {
     /// FIN, or RST when unread input remains (TCP's rule).
@@ -96,9 +105,9 @@ pub enum Close {
 /// Order and promises an implementation keeps (and the simulation exploits to the limit):
 /// - After `receive`, `Received` completions arrive in stream order until one has `more: false`.
 /// - At most one send per socket may be queued or in flight; its `Sent` comes exactly once.
-/// - After `close` no completion for the socket's receive or send arrives after `Closed`; those that
-///   do come before it may still carry bytes. Each operation that was armed still ends with its last
-///   completion (`more: false`, or `Sent`).
+/// - `close` cancels what is in flight. Each operation still ends with its own last completion
+///   (`more: false`, `Sent`, `Connected`), in any order with `Closed`, and a receive may still bring
+///   bytes before it. A slot is free for reuse only when all of them have come.
 /// - A completion may arrive in any later turn; never in the call that queued the operation.
 pub trait Ring {
     /// Starts accepting on a listening socket; multishot.
@@ -112,10 +121,10 @@ pub trait Ring {
 
     /// Stops a receive. Bytes already taken from the socket may still arrive; the last completion
     /// has `more: false`.
-    fn cancel_receive(&mut self, token: Token);
+    fn cancel_receive(&mut self, group: BufferGroup, token: Token);
 
-    /// Sends everything in `outgoing`, in order, however many partial writes it takes.
-    fn send(&mut self, socket: Socket, token: Token, outgoing: Box<Outgoing>);
+    /// Sends everything in `outgoing` (not empty), in order, however many partial writes it takes.
+    fn send(&mut self, socket: Socket, token: Token, outgoing: Box<Outgoing>) -> SendId;
 
     /// Opens a TCP socket and connects it. The socket is there at once (so that it can be closed
     /// when the connect takes too long), the result comes as `Connected`.
@@ -129,7 +138,17 @@ pub trait Ring {
 
     /// Cancels what is in flight on the socket and closes it. `token` must be the one that the
     /// socket's receive, send and connect were given.
-    fn close(&mut self, socket: Socket, token: Token, how: Close);
+    fn close(
+        &mut self,
+        socket: Socket,
+        token: Token,
+        group: BufferGroup,
+        in_flight: InFlight,
+        how: Close,
+    );
+
+    /// Whether a receive into that group would find a free buffer now.
+    fn has_buffers(&self, group: BufferGroup) -> bool;
 
     /// The client's address of an accepted socket.
     fn peer_address(&mut self, socket: Socket) -> Option<SocketAddr>;
@@ -159,8 +178,8 @@ pub trait Env: 'static {
     /// The monotonic time; read once per turn and passed down.
     fn now(&self) -> Instant;
 
-    /// The time of day, as time since 1970-01-01T00:00:00Z.
-    fn since_epoch(&self) -> Duration;
+    /// The time of day at `now`, as time since 1970-01-01T00:00:00Z.
+    fn since_epoch(&mut self, now: Instant) -> Duration;
 
     /// A fresh random number. Not for secrets.
     fn random(&mut self) -> u64;

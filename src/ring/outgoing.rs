@@ -74,10 +74,7 @@ impl Outgoing {
 
     /// How many leases it holds: buffers kept from the ring.
     pub fn leases(&self) -> usize {
-        self.parts
-            .iter()
-            .filter(|part| matches!(part, Part::Leased(_)))
-            .count()
+        self.parts.iter().filter(|part| matches!(part, Part::Leased(_))).count()
     }
 
     /// Empties it, keeping the memory unless it has grown beyond `buffer_bytes_max`.
@@ -111,8 +108,7 @@ impl Outgoing {
 
     fn cover(&mut self) {
         if self.covered < self.buffer.len() {
-            self.parts
-                .push(Part::Written(self.covered..self.buffer.len()));
+            self.parts.push(Part::Written(self.covered..self.buffer.len()));
             self.len += self.buffer.len() - self.covered;
             self.covered = self.buffer.len();
         }

@@ -57,11 +57,7 @@ pub struct Slots<T> {
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self {
-            slots: Vec::new(),
-            first_free: None,
-            len: 0,
-        }
+        Self { slots: Vec::new(), first_free: None, len: 0 }
     }
 }
 
@@ -95,10 +91,7 @@ impl<T> Slots<T> {
             id
         } else {
             let id = SlotId::new(self.slots.len(), 0);
-            self.slots.push(Slot {
-                generation: 0,
-                content: Content::Taken(make(id)),
-            });
+            self.slots.push(Slot { generation: 0, content: Content::Taken(make(id)) });
             id
         }
     }
@@ -112,10 +105,11 @@ impl<T> Slots<T> {
     #[inline]
     pub fn get(&self, id: SlotId) -> Option<&T> {
         match self.slots.get(id.index()) {
-            Some(Slot {
-                generation,
-                content: Content::Taken(value),
-            }) if *generation == id.generation() => Some(value),
+            Some(Slot { generation, content: Content::Taken(value) })
+                if *generation == id.generation() =>
+            {
+                Some(value)
+            }
             _ => None,
         }
     }
@@ -124,10 +118,11 @@ impl<T> Slots<T> {
     #[inline]
     pub fn get_mut(&mut self, id: SlotId) -> Option<&mut T> {
         match self.slots.get_mut(id.index()) {
-            Some(Slot {
-                generation,
-                content: Content::Taken(value),
-            }) if *generation == id.generation() => Some(value),
+            Some(Slot { generation, content: Content::Taken(value) })
+                if *generation == id.generation() =>
+            {
+                Some(value)
+            }
             _ => None,
         }
     }
@@ -137,12 +132,7 @@ impl<T> Slots<T> {
         self.get(id)?;
         let slot = &mut self.slots[id.index()];
         slot.generation = (slot.generation + 1) & GENERATION_MASK;
-        let content = std::mem::replace(
-            &mut slot.content,
-            Content::Free {
-                next: self.first_free,
-            },
-        );
+        let content = std::mem::replace(&mut slot.content, Content::Free { next: self.first_free });
         self.first_free = u32::try_from(id.index()).ok();
         self.len -= 1;
         match content {
@@ -153,13 +143,10 @@ impl<T> Slots<T> {
 
     /// All live ones with their names.
     pub fn iter(&self) -> impl Iterator<Item = (SlotId, &T)> {
-        self.slots
-            .iter()
-            .enumerate()
-            .filter_map(|(index, slot)| match &slot.content {
-                Content::Taken(value) => Some((SlotId::new(index, slot.generation), value)),
-                Content::Free { .. } => None,
-            })
+        self.slots.iter().enumerate().filter_map(|(index, slot)| match &slot.content {
+            Content::Taken(value) => Some((SlotId::new(index, slot.generation), value)),
+            Content::Free { .. } => None,
+        })
     }
 }
 

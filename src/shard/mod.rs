@@ -1,1 +1,591 @@
-//! (in the making)
+//! One core's data plane: accepts, serves, proxies. Nothing is shared with another core.
+//!
+//! [`Shard::turn`] is the whole of it: take what the ring completed, hand each completion to its
+//! connection's state machine, which parses, decides and queues operations for the next turn. There
+//! are no tasks and no callbacks; a request that waits is a row in a table:
+//!
+//! | table | a row is | tells the time with |
+//! |---|---|---|
+//! | `clients` | a client's connection ([`client`]) | its idle, head, body and send time-outs |
+//! | `exchanges` | a request that a back end answers ([`exchanges`]) | its wait for a connection |
+//! | `backends` | a back end's connection ([`upstream`]) | connect, response, body and idle time-outs |
+//! | `listeners` | a listening socket | a pause after accept errors |
+//!
+//! Deliberately absent: locks, the system's clock (time comes from [`Env`]), and knowledge of what the
+//! control thread does with reports. All of it runs unchanged on the simulated ring.
+
+pub mod env;
+mod accept;
+mod client;
+mod exchanges;
+#[cfg(test)]
+mod inspect;
+mod proxy;
+mod record;
+mod response;
+mod serve;
+mod stream;
+mod timers;
+mod tls;
+mod upstream;
+
+use self::tls::ShardTls;
+pub use self::tls::client_tls;
+use crate::control::endpoints::Endpoints;
+use crate::control::mailbox::{FromShard, Reporter, ShardId, ToShard};
+use crate::http::{self, HeadLimits};
+use crate::ring::{BufferGroup, Close, Completion, Env, Received, Ring, SlotId, Slots, Token};
+use crate::snapshot::Snapshot;
+use crate::tls::Tickets;
+use client::{Client, ClientState, Input};
+use exchanges::Proxied;
+use record::Record;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use timers::{Deadline, Timers};
+use upstream::connection::Backend;
+use upstream::pool::Pool;
+
+/// How often counters go to the control thread.
+const TELEMETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Bytes that may wait to be sent to one peer before whoever makes them is paused. Two large receive
+/// buffers: enough to keep a connection busy while the next bytes are fetched.
+const PENDING_BYTES_MAX: usize = 64 * 1024;
+
+/// What kind of row a token names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+enum Kind {
+    Listener = 0,
+    Client = 1,
+    Backend = 2,
+    Exchange = 3,
+}
+
+impl Kind {
+    fn token(self, id: SlotId) -> Token {
+        Token((self as u64) << 56 | id.bits())
+    }
+
+    fn of(token: Token) -> (Kind, SlotId) {
+        let kind = match token.0 >> 56 {
+            0 => Kind::Listener,
+            1 => Kind::Client,
+            2 => Kind::Backend,
+            _ => Kind::Exchange,
+        };
+        (kind, SlotId::from_bits(token.0))
+    }
+}
+
+/// Whether a turn found something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// It did.
+    Busy,
+    /// It did not: the caller may park.
+    Idle,
+    /// The shard was told to stop and everything is closed: the caller ends.
+    Stopped,
+}
+
+/// What a shard is made with besides its environment.
+pub struct ShardSettings {
+    /// What to serve at first.
+    pub snapshot: Box<Snapshot>,
+    /// Keys of TLS tickets, the same for all shards.
+    pub tickets: Option<Tickets>,
+    /// Where reports go.
+    pub reporter: Reporter,
+}
+
+/// One core's data plane.
+pub struct Shard<E: Env> {
+    env: E,
+    id: ShardId,
+    snapshot: Rc<Snapshot>,
+    head_limits: HeadLimits,
+    tls: ShardTls,
+    listeners: Slots<accept::Listening>,
+    clients: Slots<Client>,
+    backends: Slots<Backend>,
+    exchanges: Slots<Proxied>,
+    pools: Slots<Pool>,
+    /// The pool of each upstream of the snapshot served now.
+    pool_of_upstream: Vec<SlotId>,
+    endpoints: Box<Endpoints>,
+    timers: Timers,
+    record: Record,
+    reporter: Reporter,
+    /// Reports that the control thread was too busy to take.
+    unsent: VecDeque<FromShard>,
+    completions: Vec<Completion>,
+    /// Connections whose receive ended for want of buffers.
+    starved: Vec<Token>,
+    /// Request buffers between two exchanges.
+    spare_requests: Vec<Vec<u8>>,
+    date: http::Date,
+    now: Instant,
+    since_epoch: Duration,
+    next_telemetry: Instant,
+    draining: Option<Draining>,
+}
+
+/// The shard takes no more connections and ends when the last is gone.
+#[derive(Debug)]
+struct Draining {
+    until: Instant,
+    stop: bool,
+    reported: bool,
+    requests_cut: u64,
+}
+
+impl<E: Env> Shard<E> {
+    /// A shard that serves nothing yet: listeners come with [`ToShard::TakeListeners`].
+    pub fn new(mut env: E, settings: ShardSettings) -> Self {
+        let now = env.now();
+        let since_epoch = env.since_epoch(now);
+        let id = settings.reporter.shard();
+        let snapshot: Rc<Snapshot> = Rc::from(settings.snapshot);
+        let mut shard = Self {
+            id,
+            head_limits: head_limits(&snapshot),
+            tls: ShardTls::new(settings.tickets),
+            listeners: Slots::new(),
+            clients: Slots::new(),
+            backends: Slots::new(),
+            exchanges: Slots::new(),
+            pools: Slots::new(),
+            pool_of_upstream: Vec::new(),
+            endpoints: Box::default(),
+            timers: Timers::default(),
+            record: Record::new(id),
+            reporter: settings.reporter,
+            unsent: VecDeque::new(),
+            completions: Vec::with_capacity(256),
+            starved: Vec::new(),
+            spare_requests: Vec::new(),
+            date: http::Date::new(),
+            now,
+            since_epoch,
+            next_telemetry: now + TELEMETRY_INTERVAL,
+            draining: None,
+            snapshot: Rc::clone(&snapshot),
+            env,
+        };
+        shard.follow_snapshot();
+        shard
+    }
+
+    /// The environment.
+    pub fn env(&mut self) -> &mut E {
+        &mut self.env
+    }
+
+    /// Does everything that there is to do now. Never waits.
+    pub fn turn(&mut self) -> Activity {
+        self.turn_with(|env, completions| env.ring().turn(completions))
+    }
+
+    /// A turn whose completions are collected by `collect`, which may wait for them.
+    pub fn turn_with(&mut self, collect: impl FnOnce(&mut E, &mut Vec<Completion>)) -> Activity {
+        let mut completions = std::mem::take(&mut self.completions);
+        collect(&mut self.env, &mut completions);
+        self.now = self.env.now();
+        self.since_epoch = self.env.since_epoch(self.now);
+        let count = completions.len();
+        for completion in completions.drain(..) {
+            self.complete(completion);
+        }
+        self.completions = completions;
+        self.feed_starved();
+        let fired = self.fire_timers();
+        self.report();
+        self.record.recorder.ring_turn(1, count as u32);
+        if self.is_stopped() {
+            return Activity::Stopped;
+        }
+        if count > 0 || fired { Activity::Busy } else { Activity::Idle }
+    }
+
+    /// When the shard wants its next turn even if nothing happens.
+    pub fn next_deadline(&self) -> Instant {
+        let mut next = self.next_telemetry;
+        for due in [self.timers.next(), self.record.logs_due()].into_iter().flatten() {
+            next = next.min(due);
+        }
+        next
+    }
+
+    /// How long an idle shard waits in its ring before it parks.
+    pub fn linger(&self) -> Duration {
+        self.snapshot.ring.linger
+    }
+
+    /// Tells how long the shard slept: its load is the rest.
+    pub fn slept(&mut self, duration: Duration) {
+        self.record.recorder.parked(duration);
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        match completion {
+            Completion::Received { token, received, more } => match Kind::of(token) {
+                (Kind::Client, id) => self.client_received(id, received, more),
+                (Kind::Backend, id) => self.backend_received(id, received, more),
+                (Kind::Listener | Kind::Exchange, _) => {}
+            },
+            Completion::Sent { token, outgoing, result } => match Kind::of(token) {
+                (Kind::Client, id) => self.client_sent(id, outgoing, result),
+                (Kind::Backend, id) => self.backend_sent(id, outgoing, result),
+                (Kind::Listener | Kind::Exchange, _) => self.env.ring().recycle(outgoing),
+            },
+            Completion::Accepted { token, socket, more } => {
+                self.accepted(Kind::of(token).1, socket, more);
+            }
+            Completion::Connected { token, result } => self.connected(Kind::of(token).1, result),
+            Completion::Closed { token } => match Kind::of(token) {
+                (Kind::Client, id) => {
+                    if let Some(client) = self.clients.get_mut(id) {
+                        client.stream.closed();
+                        self.free_client_if_over(id);
+                    }
+                }
+                (Kind::Backend, id) => {
+                    if let Some(backend) = self.backends.get_mut(id) {
+                        backend.stream.closed();
+                        self.free_backend_if_over(id);
+                    }
+                }
+                (Kind::Listener, id) => self.listener_closed(id),
+                (Kind::Exchange, _) => {}
+            },
+        }
+    }
+
+    /// A client's bytes, end or failure.
+    fn client_received(&mut self, id: SlotId, received: Received, more: bool) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.stream.received(more);
+        match received {
+            Received::Bytes(lease) => {
+                if client.stream.tls().is_none() {
+                    self.client_input(id, Input::Leased(lease));
+                } else {
+                    self.client_records(id, lease);
+                }
+            }
+            Received::End => {
+                client.stream.ended();
+                self.client_ended(id);
+            }
+            Received::NoBuffers => {
+                self.record.recorder.buffers_exhausted(crate::telemetry::batch::Buffers::Client);
+                self.starved.push(Kind::Client.token(id));
+                return;
+            }
+            Received::Failed(error) if is_cancelled(&error) => {}
+            Received::Failed(_) => self.client_lost(id),
+        }
+        if let Some(client) = self.clients.get_mut(id) {
+            if !more {
+                client.stream.settle(self.env.ring());
+            }
+            self.free_client_if_over(id);
+        }
+    }
+
+    /// A back end's bytes, end or failure.
+    fn backend_received(&mut self, id: SlotId, received: Received, more: bool) {
+        let Some(backend) = self.backends.get_mut(id) else { return };
+        backend.stream.received(more);
+        match received {
+            Received::Bytes(lease) => {
+                if backend.stream.tls().is_none() {
+                    self.backend_input(id, Input::Leased(lease));
+                } else {
+                    self.backend_records(id, lease);
+                }
+            }
+            Received::End => {
+                backend.stream.ended();
+                self.backend_ended(id);
+            }
+            Received::NoBuffers => {
+                self.record.recorder.buffers_exhausted(crate::telemetry::batch::Buffers::Upstream);
+                self.starved.push(Kind::Backend.token(id));
+                return;
+            }
+            Received::Failed(error) if is_cancelled(&error) => {}
+            Received::Failed(error) => self.backend_broke(id, &error),
+        }
+        if let Some(backend) = self.backends.get_mut(id) {
+            if !more {
+                backend.stream.settle(self.env.ring());
+            }
+            self.free_backend_if_over(id);
+        }
+    }
+
+    /// Arms receives again that found no buffer, once there are some.
+    fn feed_starved(&mut self) {
+        if self.starved.is_empty() {
+            return;
+        }
+        let mut starved = std::mem::take(&mut self.starved);
+        starved.retain(|token| {
+            let (kind, id) = Kind::of(*token);
+            let group =
+                if kind == Kind::Client { BufferGroup::Client } else { BufferGroup::Upstream };
+            if !self.env.ring().has_buffers(group) {
+                return true;
+            }
+            let stream = match kind {
+                Kind::Client => self.clients.get_mut(id).map(|client| &mut client.stream),
+                Kind::Backend => self.backends.get_mut(id).map(|backend| &mut backend.stream),
+                Kind::Listener | Kind::Exchange => None,
+            };
+            if let Some(stream) = stream {
+                stream.settle(self.env.ring());
+            }
+            match kind {
+                Kind::Client => self.free_client_if_over(id),
+                _ => self.free_backend_if_over(id),
+            }
+            false
+        });
+        self.starved.append(&mut starved);
+    }
+
+    fn fire_timers(&mut self) -> bool {
+        let mut fired = false;
+        while let Some((token, entry)) = self.timers.pop(self.now) {
+            let (kind, id) = Kind::of(token);
+            let deadline: Option<&mut Deadline> = match kind {
+                Kind::Client => self.clients.get_mut(id).map(|client| &mut client.deadline),
+                Kind::Backend => self.backends.get_mut(id).map(|backend| &mut backend.deadline),
+                Kind::Exchange => self.exchanges.get_mut(id).map(|exchange| &mut exchange.deadline),
+                Kind::Listener => self.listeners.get_mut(id).map(|listener| &mut listener.deadline),
+            };
+            let Some(deadline) = deadline else { continue };
+            if !self.timers.came_up(deadline, entry, token, self.now) {
+                continue;
+            }
+            fired = true;
+            match kind {
+                Kind::Client => self.client_timed_out(id),
+                Kind::Backend => self.backend_timed_out(id),
+                Kind::Exchange => self.wait_timed_out(id),
+                Kind::Listener => self.listener_timed_out(id),
+            }
+        }
+        fired
+    }
+
+    /// Takes a message of the control thread.
+    pub fn deliver(&mut self, message: ToShard) {
+        match message {
+            ToShard::Snapshot(snapshot) => {
+                let version = snapshot.version;
+                let old = std::mem::replace(&mut self.snapshot, Rc::from(snapshot));
+                self.follow_snapshot();
+                self.retire(old);
+                self.send_report(FromShard::Serving { shard: self.id, version });
+            }
+            ToShard::Endpoints(endpoints) => {
+                let old = std::mem::replace(&mut self.endpoints, endpoints);
+                self.follow_endpoints();
+                self.send_report(FromShard::RetiredEndpoints(old));
+            }
+            ToShard::TakeListeners(listeners) => self.take_listeners(listeners),
+            ToShard::DropListeners(ids) => self.drop_listeners(&ids),
+            ToShard::Drain { deadline } => self.drain(deadline, false),
+            ToShard::Stop => self.drain(Duration::ZERO, true),
+        }
+    }
+
+    /// Makes everything that depends on the snapshot follow it.
+    fn follow_snapshot(&mut self) {
+        let snapshot = Rc::clone(&self.snapshot);
+        self.head_limits = head_limits(&snapshot);
+        if let Some(problem) = self.tls.follow(&snapshot.certificates).err() {
+            tracing::error!(error = %problem, "certificates cannot be used; the old ones stay");
+        }
+        let reporter = &self.reporter;
+        self.record.follow(&snapshot, |batch| reporter.send(FromShard::Log(batch)));
+        let mut pools = Vec::with_capacity(snapshot.upstreams.len());
+        for (index, upstream) in (0u32..).zip(&snapshot.upstreams) {
+            let known =
+                self.pools.iter().find(|(_, pool)| pool.upstream.key == upstream.key).map(|p| p.0);
+            let id = known.unwrap_or_else(|| {
+                let tls = upstream.tls.as_ref().and_then(|tls| ShardTls::client_config(tls));
+                self.pools.insert(Pool::new(upstream, tls))
+            });
+            if let Some(pool) = self.pools.get_mut(id) {
+                pool.index = Some(index);
+            }
+            pools.push(id);
+        }
+        let gone: Vec<SlotId> =
+            self.pools.iter().map(|(id, _)| id).filter(|id| !pools.contains(id)).collect();
+        self.pool_of_upstream = pools;
+        self.follow_endpoints();
+        for id in gone {
+            if let Some(pool) = self.pools.get_mut(id) {
+                pool.index = None;
+            }
+            self.close_idle(id);
+            self.free_pool_if_unused(id);
+        }
+    }
+
+    fn follow_endpoints(&mut self) {
+        for &id in &self.pool_of_upstream {
+            if let Some(pool) = self.pools.get_mut(id)
+                && let Some(endpoints) = self.endpoints.upstream(&pool.upstream.key)
+            {
+                pool.set_endpoints(endpoints);
+            }
+        }
+    }
+
+    /// Gives a snapshot back when the last request that it served is over.
+    fn retire(&mut self, snapshot: Rc<Snapshot>) {
+        if let Ok(snapshot) = Rc::try_unwrap(snapshot) {
+            self.send_report(FromShard::Retired(Box::new(snapshot)));
+        }
+    }
+
+    fn send_report(&mut self, report: FromShard) {
+        // In order: what could not be sent goes first.
+        self.unsent.push_back(report);
+        self.send_unsent();
+    }
+
+    fn send_unsent(&mut self) {
+        while let Some(report) = self.unsent.pop_front() {
+            if let Err(report) = self.reporter.send(report) {
+                self.unsent.push_front(report);
+                return;
+            }
+        }
+    }
+
+    /// Sends what is due to the control thread.
+    fn report(&mut self) {
+        let reporter = &self.reporter;
+        self.record.flush_logs(Some(self.now), |batch| reporter.send(FromShard::Log(batch)));
+        if self.now >= self.next_telemetry {
+            self.next_telemetry = self.now + TELEMETRY_INTERVAL;
+            self.send_unsent();
+            self.send_telemetry();
+        }
+        self.report_drained();
+    }
+
+    fn send_telemetry(&mut self) {
+        for &id in &self.pool_of_upstream {
+            if let Some(pool) = self.pools.get(id)
+                && let Some(index) = pool.index
+            {
+                let (all, idle) = pool.connection_counts();
+                self.record.recorder.upstream_connections(index, (all - idle) as u32, idle as u32);
+            }
+        }
+        loop {
+            let more = self.record.recorder.has_older();
+            let batch = self.record.recorder.take_batch(self.now);
+            let report = FromShard::Telemetry { shard: self.id, batch };
+            if let Err(FromShard::Telemetry { batch, .. }) = self.reporter.send(report) {
+                return self.record.recorder.put_back(batch);
+            }
+            if !more {
+                return;
+            }
+        }
+    }
+
+    fn drain(&mut self, deadline: Duration, stop: bool) {
+        let until = self.now + deadline;
+        match &mut self.draining {
+            Some(draining) => {
+                draining.until = draining.until.min(until);
+                draining.stop |= stop;
+            }
+            None => {
+                self.draining = Some(Draining { until, stop, reported: false, requests_cut: 0 });
+            }
+        }
+        self.next_telemetry = self.next_telemetry.min(until);
+        self.close_all_listeners();
+        let pools: Vec<SlotId> = self.pools.iter().map(|(id, _)| id).collect();
+        for pool in pools {
+            self.close_idle(pool);
+        }
+        let clients: Vec<SlotId> = self.clients.iter().map(|(id, _)| id).collect();
+        for id in clients {
+            let Some(client) = self.clients.get_mut(id) else { continue };
+            match client.state {
+                // A request that arrives in the same moment is lost to the client either way; RFC 9112
+                // section 9.6 has it retry on a new connection.
+                ClientState::Idle | ClientState::Handshaking => self.finish_client(id),
+                ClientState::Exchange { exchange, .. } => {
+                    if let Some(exchange) = self.exchanges.get_mut(exchange) {
+                        exchange.persistent = false;
+                    }
+                }
+                ClientState::Discard { ref mut persistent, .. } => *persistent = false,
+                ClientState::Head { .. } | ClientState::Lingering | ClientState::Closing => {}
+            }
+        }
+    }
+
+    fn report_drained(&mut self) {
+        let Some(draining) = &self.draining else { return };
+        if draining.reported {
+            return;
+        }
+        if !self.clients.is_empty() && self.now >= draining.until {
+            let clients: Vec<SlotId> = self.clients.iter().map(|(id, _)| id).collect();
+            let mut cut = 0;
+            for id in clients {
+                if let Some(client) = self.clients.get_mut(id) {
+                    cut += u64::from(client.exchange().is_some());
+                    self.abort_client(id, Close::Abort);
+                }
+            }
+            if let Some(draining) = &mut self.draining {
+                draining.requests_cut += cut;
+            }
+        }
+        if !self.clients.is_empty() || !self.listeners.is_empty() {
+            return;
+        }
+        let reporter = &self.reporter;
+        self.record.flush_logs(None, |batch| reporter.send(FromShard::Log(batch)));
+        self.send_telemetry();
+        if let Some(draining) = &mut self.draining {
+            draining.reported = true;
+            let requests_cut = draining.requests_cut;
+            self.send_report(FromShard::Drained { shard: self.id, requests_cut });
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.draining.as_ref().is_some_and(|draining| draining.stop && draining.reported)
+    }
+}
+
+fn head_limits(snapshot: &Snapshot) -> HeadLimits {
+    let limits = &snapshot.server.limits;
+    HeadLimits {
+        request_line_bytes: limits.request_line_bytes_max,
+        head_bytes: limits.head_bytes_max,
+        fields: limits.field_count_max,
+    }
+}
+
+fn is_cancelled(error: &std::io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::CANCELED.raw_os_error())
+}

@@ -1,1 +1,27 @@
-//! (in the making)
+//! A deterministic simulation: the shard's own code on a fake network, ring and clock, by seed.
+//!
+//! Test builds only, inside the library so that it sees private state. [`world`] is the page to read
+//! first: it builds a world from a seed, runs it, and checks after every step. The layers below it:
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`peers`] | clients and back ends that check what they are told |
+//! | [`env`], [`ring`] | the fake behind the seam `crate::ring`: does what the contract there allows |
+//! | [`network`] | byte streams with windows, latency, FIN and RST |
+//! | [`weather`] | how likely each fault is in one world |
+//! | [`random`], [`clock`], [`trace`] | the seed, simulated time, the report's tail |
+//!
+//! `RINGGATE_SEED=n` replays one seed with its trace; `RINGGATE_SEEDS=n` runs that many.
+
+mod agreement;
+mod clock;
+mod env;
+mod network;
+mod peers;
+mod random;
+mod ring;
+mod trace;
+mod shard;
+mod toy;
+mod weather;
+mod world;

@@ -35,31 +35,19 @@ pub(super) fn prepare(
     roots: &Path,
 ) -> Result<Vec<String>> {
     let scenario = write(folder, "scenario.toml", &scenario(load, threads, roots))?;
-    Ok(vec![
-        "run".into(),
-        scenario,
-        "--quiet".into(),
-        "--json".into(),
-        "-".into(),
-    ])
+    Ok(vec!["run".into(), scenario, "--quiet".into(), "--json".into(), "-".into()])
 }
 
 fn scenario(load: &Load, threads: u32, roots: &Path) -> String {
     let path = match load.job {
         // The same random sequence in every round and for every proxy: the seed is fixed.
         Job::Routes { count } => {
-            format!(
-                "/route/{{{{random {FIRST_ROUTE} {}}}}}",
-                FIRST_ROUTE + count - 1
-            )
+            format!("/route/{{{{random {FIRST_ROUTE} {}}}}}", FIRST_ROUTE + count - 1)
         }
         Job::Fixed | Job::FixedTls | Job::Proxy(_) => load.job.probe(0).0,
     };
     let tls = if load.job.is_tls() {
-        format!(
-            "[tls]\nca = \"{}\"\nserver_name = \"{NAME}\"\n",
-            roots.display()
-        )
+        format!("[tls]\nca = \"{}\"\nserver_name = \"{NAME}\"\n", roots.display())
     } else {
         String::new()
     };
@@ -83,9 +71,7 @@ expect = {{ status = [200] }}
 
 /// Reads the report, which stands alone on standard output; warnings may surround it.
 pub(super) fn parse(output: &str) -> Result<Measured> {
-    let begin = output
-        .find("{\n")
-        .context("the load tester printed no report")?;
+    let begin = output.find("{\n").context("the load tester printed no report")?;
     let mut reports = serde_json::Deserializer::from_str(&output[begin..]).into_iter::<Report>();
     let report = reports
         .next()
@@ -121,10 +107,7 @@ mod tests {
     fn the_report_is_read_with_whatever_else_was_printed() {
         let measured = parse(&format!("a warning\n{GOOD}another\n")).expect("a good report");
         assert_eq!((measured.requests, measured.seconds), (1000.0, 2.5));
-        assert_eq!(
-            (measured.p50_us, measured.p99_us, measured.max_us),
-            (300.0, 900.0, 5000.0)
-        );
+        assert_eq!((measured.p50_us, measured.p99_us, measured.max_us), (300.0, 900.0, 5000.0));
         assert_eq!(measured.errors.to_string(), "2 reset");
     }
 
@@ -143,9 +126,6 @@ mod tests {
             seconds: 3,
         };
         let scenario = scenario(&load, 2, Path::new("/nowhere"));
-        assert!(
-            scenario.contains("path = \"/route/{{random 10000 10009}}\""),
-            "{scenario}"
-        );
+        assert!(scenario.contains("path = \"/route/{{random 10000 10009}}\""), "{scenario}");
     }
 }

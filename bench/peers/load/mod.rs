@@ -106,11 +106,8 @@ impl Errors {
 
 impl fmt::Display for Errors {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds: Vec<String> = self
-            .0
-            .iter()
-            .map(|(kind, count)| format!("{count} {kind}"))
-            .collect();
+        let kinds: Vec<String> =
+            self.0.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         out.write_str(&kinds.join(", "))
     }
 }
@@ -161,15 +158,9 @@ impl LoadTool {
         let log = self.folder.join("load.log");
         let mut process = Process::start(&self.binary, &arguments, &self.cores, log)?;
         let limit = Duration::from_secs(load.seconds.into()) + END_LIMIT;
-        let status = process
-            .finish(limit, interrupt)
-            .context("the load generator")?;
+        let status = process.finish(limit, interrupt).context("the load generator")?;
         let output = process.output()?;
-        ensure!(
-            status.success(),
-            "the load generator ended with {status}: {}",
-            output.trim()
-        );
+        ensure!(status.success(), "the load generator ended with {status}: {}", output.trim());
         let measured = match self.generator {
             Generator::Wrk => wrk::parse(&output)?,
             Generator::Ringgate => loadtest::parse(&output)?,
@@ -184,9 +175,7 @@ impl LoadTool {
 
     /// One thread per core.
     fn threads(&self, load: &Load) -> u32 {
-        u32::try_from(self.cores.len())
-            .unwrap_or(u32::MAX)
-            .min(load.connections)
+        u32::try_from(self.cores.len()).unwrap_or(u32::MAX).min(load.connections)
     }
 }
 
@@ -222,9 +211,6 @@ mod tests {
     #[test]
     fn errors_of_two_runs_add_up() {
         let both = errors(&[("read", 1), ("status", 2)]).and(errors(&[("read", 4)]));
-        assert_eq!(
-            both.fault().as_deref(),
-            Some("errors under load: 5 read, 2 status")
-        );
+        assert_eq!(both.fault().as_deref(), Some("errors under load: 5 read, 2 status"));
     }
 }

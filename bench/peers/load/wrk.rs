@@ -120,10 +120,7 @@ mod tests {
         let measured = parse(GOOD).expect("a good result");
         assert_eq!(measured.requests, 570_432.0);
         assert_eq!(measured.seconds, 3.010_002);
-        assert_eq!(
-            (measured.p50_us, measured.p99_us, measured.max_us),
-            (310.0, 990.0, 12_000.0)
-        );
+        assert_eq!((measured.p50_us, measured.p99_us, measured.max_us), (310.0, 990.0, 12_000.0));
         let errors = "1 connect, 2 read, 4 status, 5 timeout, 3 write";
         assert_eq!(measured.errors.to_string(), errors);
     }

@@ -16,14 +16,7 @@ const NO_LIMIT: u32 = 100_000;
 pub(super) fn configuration(setup: &Setup<'_>) -> Configuration {
     let path = setup.folder.join("envoy.json");
     let text = serde_json::to_string_pretty(&bootstrap(setup)).unwrap_or_default();
-    let arguments = [
-        "--concurrency",
-        "1",
-        "--disable-hot-restart",
-        "--log-level",
-        "error",
-        "-c",
-    ];
+    let arguments = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "error", "-c"];
     Configuration {
         arguments: arguments
             .map(String::from)
@@ -104,10 +97,7 @@ fn matcher(count: u32) -> Value {
         .map(|index| {
             let mut route = direct(&json!({"prefix": "/"}), &route_body(index));
             route["@type"] = json!("type.googleapis.com/envoy.config.route.v3.Route");
-            (
-                route_path(index),
-                json!({"action": {"name": "route", "typed_config": route}}),
-            )
+            (route_path(index), json!({"action": {"name": "route", "typed_config": route}}))
         })
         .collect();
     json!({"matcher_tree": {

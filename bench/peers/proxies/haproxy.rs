@@ -12,19 +12,13 @@ pub(super) fn configuration(setup: &Setup<'_>) -> Configuration {
         files.push(("routes.map", map(count)));
     }
     // -db: in the foreground, one process.
-    Configuration {
-        arguments: vec!["-db".into(), "-f".into(), path.display().to_string()],
-        files,
-    }
+    Configuration { arguments: vec!["-db".into(), "-f".into(), path.display().to_string()], files }
 }
 
 fn file(setup: &Setup<'_>) -> String {
     let (listen, folder) = (setup.listen, setup.folder.display());
     let tls = if setup.job.is_tls() {
-        format!(
-            " ssl crt {} ssl-min-ver TLSv1.3",
-            setup.certificate.bundle.display()
-        )
+        format!(" ssl crt {} ssl-min-ver TLSv1.3", setup.certificate.bundle.display())
     } else {
         String::new()
     };

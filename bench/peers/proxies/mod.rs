@@ -124,20 +124,8 @@ impl Proxy {
     ) -> Result<Running> {
         let mut attempt = 1;
         loop {
-            let setup = Setup {
-                job,
-                listen: free_address()?,
-                backend,
-                certificate,
-                folder,
-            };
-            match start_once(
-                &self.binary,
-                &self.configuration(&setup),
-                &setup,
-                core,
-                interrupt,
-            ) {
+            let setup = Setup { job, listen: free_address()?, backend, certificate, folder };
+            match start_once(&self.binary, &self.configuration(&setup), &setup, core, interrupt) {
                 Err(_) if attempt < START_ATTEMPTS => attempt += 1,
                 Err(error) => {
                     return Err(error.context(format!("{} did not start", self.kind.name())));
@@ -163,10 +151,7 @@ fn start_once(
     let log = setup.folder.join("output.log");
     let mut process = Process::start(binary, &configuration.arguments, &[core], log)?;
     wait_until_it_answers(&mut process, setup.listen, interrupt)?;
-    Ok(Running {
-        process,
-        listen: setup.listen,
-    })
+    Ok(Running { process, listen: setup.listen })
 }
 
 /// Waits until something accepts connections at `listen`; fails when the process ends before.
@@ -196,11 +181,7 @@ pub(crate) fn free_address() -> Result<SocketAddr> {
 /// The proxies of this run, in order. One that was asked for by name and is not there is an error.
 pub(crate) fn find(options: &Options) -> Result<Vec<Proxy>> {
     let asked = !options.proxies.is_empty();
-    let kinds = if asked {
-        &options.proxies[..]
-    } else {
-        Kind::value_variants()
-    };
+    let kinds = if asked { &options.proxies[..] } else { Kind::value_variants() };
     let mut found = Vec::new();
     for &kind in kinds {
         if found.iter().any(|proxy: &Proxy| proxy.kind == kind) {
@@ -209,11 +190,7 @@ pub(crate) fn find(options: &Options) -> Result<Vec<Proxy>> {
         match locate(kind, options) {
             Ok(binary) => {
                 let version = version(kind, &binary)?;
-                found.push(Proxy {
-                    kind,
-                    binary,
-                    version,
-                });
+                found.push(Proxy { kind, binary, version });
             }
             Err(error) if asked => return Err(error),
             Err(error) => eprintln!("without {}: {error:#}", kind.name()),
@@ -259,9 +236,7 @@ pub(crate) fn on_path(name: &str, given: Option<&Path>) -> Result<PathBuf> {
             bail!("`{}` is not a file", given.display());
         }
         // The program starts in the same folder as we, but its configuration may not name ours.
-        return given
-            .canonicalize()
-            .with_context(|| format!("cannot read `{}`", given.display()));
+        return given.canonicalize().with_context(|| format!("cannot read `{}`", given.display()));
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let daemons = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
@@ -280,12 +255,7 @@ pub(crate) fn first_line(program: &Path, arguments: &[&str]) -> Result<String> {
         .with_context(|| format!("cannot run `{}`", program.display()))?;
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
-    Ok(text
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or("unknown")
-        .to_owned())
+    Ok(text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("unknown").to_owned())
 }
 
 /// Every configuration of the chosen cases, with what is made up per run filled in by examples.
@@ -302,11 +272,7 @@ pub(crate) fn show_configs(options: &Options, proxies: &[Proxy]) -> Result<Strin
     let mut text = String::new();
     for job in jobs {
         // Ten thousand routes are ten thousand times the same line.
-        let job = if let Job::Routes { .. } = job {
-            Job::Routes { count: 3 }
-        } else {
-            job
-        };
+        let job = if let Job::Routes { .. } = job { Job::Routes { count: 3 } } else { job };
         for proxy in proxies {
             let setup = Setup {
                 job,

@@ -24,10 +24,7 @@ fn file(setup: &Setup<'_>) -> String {
     match setup.job {
         Job::Fixed | Job::Routes { .. } => {}
         Job::FixedTls => {
-            let (chain, key) = (
-                setup.certificate.chain.display(),
-                setup.certificate.key.display(),
-            );
+            let (chain, key) = (setup.certificate.chain.display(), setup.certificate.key.display());
             listener = format!(
                 "ssl_certificate {chain};\n    ssl_certificate_key {key};\n    \
                  ssl_protocols TLSv1.3;\n"

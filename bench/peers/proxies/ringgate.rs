@@ -13,11 +13,7 @@ use crate::options::Options;
 pub(super) fn configuration(setup: &Setup<'_>) -> Configuration {
     let path = setup.folder.join("ringgate.toml");
     Configuration {
-        arguments: vec![
-            "serve".into(),
-            "--config".into(),
-            path.display().to_string(),
-        ],
+        arguments: vec!["serve".into(), "--config".into(), path.display().to_string()],
         files: vec![("ringgate.toml", file(setup))],
     }
 }
@@ -51,10 +47,7 @@ targets = ["{}"]
 fn head(setup: &Setup<'_>) -> String {
     let listen = setup.listen;
     let listeners = if setup.job.is_tls() {
-        let (chain, key) = (
-            setup.certificate.chain.display(),
-            setup.certificate.key.display(),
-        );
+        let (chain, key) = (setup.certificate.chain.display(), setup.certificate.key.display());
         format!(
             r#"listen = []
 shards = 1
@@ -103,9 +96,7 @@ integration = {{ type = "mock", status = 200, headers = {{ content-type = "text/
 pub(crate) fn swap_config(setup: &Setup<'_>, body: &str, routes: u32) -> String {
     (1..routes)
         .map(|index| mock_route(&route_path(index), &route_body(index)))
-        .fold(head(setup) + &mock_route("/fixed", body), |file, route| {
-            file + &route
-        })
+        .fold(head(setup) + &mock_route("/fixed", body), |file, route| file + &route)
 }
 
 /// The binary given, or the release build, brought up to date first.
@@ -118,9 +109,8 @@ pub(super) fn locate(options: &Options) -> Result<PathBuf> {
 
 /// Builds a binary of this workspace as it is released, unless told not to, and says where it lies.
 pub(crate) fn release_binary(package: &str, name: &str, options: &Options) -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("the workspace has no root")?;
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace has no root")?;
     if !options.no_build {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let status = Command::new(cargo)

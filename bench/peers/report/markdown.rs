@@ -31,10 +31,7 @@ fn insert(page: &str, tables: &str) -> Result<String> {
         || format!("expected the lines `{BEGIN}` and `{END}`, each once and in this order");
     let (head, rest) = page.split_once(BEGIN).with_context(expected)?;
     let (_, tail) = rest.split_once(END).with_context(expected)?;
-    ensure!(
-        !tail.contains(BEGIN) && !tail.contains(END) && !head.contains(END),
-        expected()
-    );
+    ensure!(!tail.contains(BEGIN) && !tail.contains(END) && !head.contains(END), expected());
     Ok(format!("{head}{BEGIN}\n{tables}{END}{tail}"))
 }
 
@@ -62,11 +59,8 @@ fn table(case: &CaseReport) -> String {
     columns.extend(headings.first());
     columns.push(&ratio);
     columns.extend(headings.iter().skip(1));
-    let mut text = format!(
-        "| {} |\n|---|{}\n",
-        columns.join(" | "),
-        "---:|".repeat(columns.len() - 1)
-    );
+    let mut text =
+        format!("| {} |\n|---|{}\n", columns.join(" | "), "---:|".repeat(columns.len() - 1));
     for row in &case.rows {
         text += &format!("| {} |\n", cells(row).join(" | "));
     }
@@ -87,9 +81,7 @@ fn cells(row: &Row) -> Vec<String> {
         }
         cells.push(figure.unit.write_spread(&figure.spread));
         cells.push(
-            row.ratio
-                .as_ref()
-                .map_or_else(String::new, |ratio| Unit::Ratio.write_spread(ratio)),
+            row.ratio.as_ref().map_or_else(String::new, |ratio| Unit::Ratio.write_spread(ratio)),
         );
     }
     cells

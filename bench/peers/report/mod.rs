@@ -29,10 +29,7 @@ pub(crate) struct Report {
 impl Report {
     /// Whether every case counts for every proxy.
     pub(crate) fn is_valid(&self) -> bool {
-        self.cases
-            .iter()
-            .flat_map(|case| &case.rows)
-            .all(|row| row.failure.is_none())
+        self.cases.iter().flat_map(|case| &case.rows).all(|row| row.failure.is_none())
     }
 
     /// All cases as tables for a terminal.
@@ -130,15 +127,8 @@ impl Unit {
 
     /// Median and extremes: `5.10 (4.98-5.31)`.
     pub(crate) fn write_spread(self, spread: &Spread) -> String {
-        let Spread {
-            median, min, max, ..
-        } = spread;
-        format!(
-            "{} ({}-{})",
-            self.write(*median),
-            self.write(*min),
-            self.write(*max)
-        )
+        let Spread { median, min, max, .. } = spread;
+        format!("{} ({}-{})", self.write(*median), self.write(*min), self.write(*max))
     }
 }
 
@@ -146,77 +136,34 @@ impl Unit {
 type Column<S> = (&'static str, &'static str, Unit, fn(&S) -> Option<f64>);
 
 const RATE_COLUMNS: &[Column<rate::Sample>] = &[
-    ("cpu_us", "CPU us/request", Unit::Microseconds, |sample| {
-        Some(sample.cpu_us)
-    }),
-    ("per_second", "requests/s", Unit::Count, |sample| {
-        Some(sample.per_second)
-    }),
-    ("p50_us", "p50 ms", Unit::Latency, |sample| {
-        Some(sample.p50_us)
-    }),
-    ("p99_us", "p99 ms", Unit::Latency, |sample| {
-        Some(sample.p99_us)
-    }),
+    ("cpu_us", "CPU us/request", Unit::Microseconds, |sample| Some(sample.cpu_us)),
+    ("per_second", "requests/s", Unit::Count, |sample| Some(sample.per_second)),
+    ("p50_us", "p50 ms", Unit::Latency, |sample| Some(sample.p50_us)),
+    ("p99_us", "p99 ms", Unit::Latency, |sample| Some(sample.p99_us)),
     ("busy", "busy %", Unit::Share, |sample| Some(sample.busy)),
-    ("foreign", "others %", Unit::Share, |sample| {
-        Some(sample.foreign)
-    }),
-    ("answer_bytes", "answer bytes", Unit::Count, |sample| {
-        Some(sample.answer_bytes)
-    }),
-    (
-        "handshake_us",
-        "handshake us",
-        Unit::Microseconds,
-        |sample| sample.handshake_us,
-    ),
+    ("foreign", "others %", Unit::Share, |sample| Some(sample.foreign)),
+    ("answer_bytes", "answer bytes", Unit::Count, |sample| Some(sample.answer_bytes)),
+    ("handshake_us", "handshake us", Unit::Microseconds, |sample| sample.handshake_us),
 ];
 
 const IDLE_COLUMNS: &[Column<idle::Sample>] = &[
-    (
-        "bytes_per_connection",
-        "KiB/connection",
-        Unit::Kibibytes,
-        |sample| Some(sample.bytes_per_connection),
-    ),
-    ("before_bytes", "MiB before", Unit::Mebibytes, |sample| {
-        Some(sample.before_bytes)
+    ("bytes_per_connection", "KiB/connection", Unit::Kibibytes, |sample| {
+        Some(sample.bytes_per_connection)
     }),
-    ("with_bytes", "MiB with", Unit::Mebibytes, |sample| {
-        Some(sample.with_bytes)
-    }),
+    ("before_bytes", "MiB before", Unit::Mebibytes, |sample| Some(sample.before_bytes)),
+    ("with_bytes", "MiB with", Unit::Mebibytes, |sample| Some(sample.with_bytes)),
 ];
 
 const SWAP_COLUMNS: &[Column<swap::Sample>] = &[
-    ("ratio", "p99 swapping/steady", Unit::Ratio, |sample| {
-        Some(sample.ratio)
-    }),
-    ("steady_p99_us", "steady p99 ms", Unit::Latency, |sample| {
-        Some(sample.steady_p99_us)
-    }),
-    (
-        "swapping_p99_us",
-        "swapping p99 ms",
-        Unit::Latency,
-        |sample| Some(sample.swapping_p99_us),
-    ),
-    (
-        "swapping_max_us",
-        "swapping max ms",
-        Unit::Latency,
-        |sample| Some(sample.swapping_max_us),
-    ),
+    ("ratio", "p99 swapping/steady", Unit::Ratio, |sample| Some(sample.ratio)),
+    ("steady_p99_us", "steady p99 ms", Unit::Latency, |sample| Some(sample.steady_p99_us)),
+    ("swapping_p99_us", "swapping p99 ms", Unit::Latency, |sample| Some(sample.swapping_p99_us)),
+    ("swapping_max_us", "swapping max ms", Unit::Latency, |sample| Some(sample.swapping_max_us)),
     ("swaps", "swaps", Unit::Count, |sample| Some(sample.swaps)),
-    (
-        "visible_after_max_us",
-        "visible after ms",
-        Unit::Latency,
-        |sample| Some(sample.visible_after_max_us),
-    ),
-    ("per_second", "requests/s", Unit::Count, |sample| {
-        Some(sample.per_second)
+    ("visible_after_max_us", "visible after ms", Unit::Latency, |sample| {
+        Some(sample.visible_after_max_us)
     }),
+    ("per_second", "requests/s", Unit::Count, |sample| Some(sample.per_second)),
 ];
 
 impl CaseReport {
@@ -241,10 +188,7 @@ impl CaseReport {
         outcomes: &[Outcome<S>],
         columns: &[Column<S>],
     ) -> Self {
-        let mut rows: Vec<Row> = outcomes
-            .iter()
-            .map(|outcome| row(outcome, columns))
-            .collect();
+        let mut rows: Vec<Row> = outcomes.iter().map(|outcome| row(outcome, columns)).collect();
         let reference = rows
             .iter()
             .find(|row| row.proxy == Kind::Ringgate)
@@ -254,22 +198,13 @@ impl CaseReport {
             Some(figure) if row.failure.is_none() => Some(figure.spread.clone()),
             Some(_) | None => None,
         };
-        let mine = rows
-            .iter()
-            .find(|row| Some(row.proxy) == reference)
-            .and_then(counting);
+        let mine = rows.iter().find(|row| Some(row.proxy) == reference).and_then(counting);
         for row in rows.iter_mut().filter(|row| Some(row.proxy) != reference) {
             if let (Some(mine), Some(theirs)) = (&mine, counting(row)) {
                 row.ratio = Spread::ratio(mine, &theirs);
             }
         }
-        Self {
-            case: case.name,
-            title: case.name.title(),
-            connections,
-            reference,
-            rows,
-        }
+        Self { case: case.name, title: case.name.title(), connections, reference, rows }
     }
 
     /// Heading of the column of ratios.
@@ -281,12 +216,7 @@ impl CaseReport {
 fn row<S>(outcome: &Outcome<S>, columns: &[Column<S>]) -> Row {
     let figures = columns.iter().filter_map(|&(name, heading, unit, of)| {
         let spread = Spread::of(outcome.samples.iter().filter_map(of))?;
-        Some(Figure {
-            name,
-            heading,
-            unit,
-            spread,
-        })
+        Some(Figure { name, heading, unit, spread })
     });
     Row {
         proxy: outcome.kind,
@@ -301,10 +231,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::cases::Method;
 
-    const CASE: Case = Case {
-        name: CaseName::IdleMemory,
-        method: Method::Idle { connections: 10 },
-    };
+    const CASE: Case =
+        Case { name: CaseName::IdleMemory, method: Method::Idle { connections: 10 } };
 
     fn outcome(kind: Kind, bytes: &[f64], failure: Option<&str>) -> Outcome<idle::Sample> {
         let sample = |&bytes_per_connection: &f64| idle::Sample {
@@ -335,34 +263,23 @@ pub(crate) mod tests {
         assert_eq!(report.reference, Some(Kind::Ringgate));
         let ratio = report.rows[0].ratio.as_ref().expect("nginx counts");
         assert_eq!((ratio.median, ratio.min, ratio.max), (0.5, 0.25, 0.5));
-        assert!(
-            report.rows[1].ratio.is_none(),
-            "the reference is not compared with itself"
-        );
+        assert!(report.rows[1].ratio.is_none(), "the reference is not compared with itself");
     }
 
     #[test]
     fn without_ringgate_the_first_proxy_is_the_reference() {
-        let outcomes = [
-            outcome(Kind::Haproxy, &[3.0], None),
-            outcome(Kind::Envoy, &[6.0], None),
-        ];
+        let outcomes = [outcome(Kind::Haproxy, &[3.0], None), outcome(Kind::Envoy, &[6.0], None)];
         let report = CaseReport::idle(&CASE, 10, &outcomes);
         assert_eq!(report.reference, Some(Kind::Haproxy));
-        assert_eq!(
-            report.rows[1].ratio.as_ref().map(|ratio| ratio.median),
-            Some(0.5)
-        );
+        assert_eq!(report.rows[1].ratio.as_ref().map(|ratio| ratio.median), Some(0.5));
     }
 
     #[test]
     fn a_proxy_with_errors_gets_no_ratio_and_spoils_the_run() {
         let case = example();
         assert!(case.rows[2].ratio.is_none());
-        let fails = [
-            outcome(Kind::Ringgate, &[1.0], Some("x")),
-            outcome(Kind::Nginx, &[1.0], None),
-        ];
+        let fails =
+            [outcome(Kind::Ringgate, &[1.0], Some("x")), outcome(Kind::Nginx, &[1.0], None)];
         assert!(CaseReport::idle(&CASE, 10, &fails).rows[1].ratio.is_none());
     }
 }

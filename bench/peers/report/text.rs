@@ -8,30 +8,14 @@ pub(super) fn table(case: &CaseReport) -> String {
     lines.extend(case.rows.iter().map(cells));
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        lines
-            .iter()
-            .filter_map(|line| line.get(column))
-            .map(String::len)
-            .max()
-            .unwrap_or(0)
+        lines.iter().filter_map(|line| line.get(column)).map(String::len).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = format!("{}, {} connections\n", case.title, case.connections);
-    for (line, row) in lines
-        .iter()
-        .zip(std::iter::once(None).chain(case.rows.iter().map(Some)))
-    {
-        let padded = line
-            .iter()
-            .zip(&widths)
-            .enumerate()
-            .map(|(index, (cell, width))| {
-                if index == 0 {
-                    format!("{cell:<width$}")
-                } else {
-                    format!("{cell:>width$}")
-                }
-            });
+    for (line, row) in lines.iter().zip(std::iter::once(None).chain(case.rows.iter().map(Some))) {
+        let padded = line.iter().zip(&widths).enumerate().map(|(index, (cell, width))| {
+            if index == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
         let padded = padded.collect::<Vec<_>>().join("  ");
         if !padded.trim().is_empty() {
             text += &format!("  {}\n", padded.trim_end());

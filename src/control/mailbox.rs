@@ -1,0 +1,374 @@
+//! Mailbox: the only two ways by which the control thread and a shard speak to each other.
+//!
+//! Control to shard: a bounded queue per shard and an eventfd that wakes the shard. The shard looks
+//! once per turn; with nothing queued that look is one acquire load. The mutex inside is touched only
+//! when there is a message, a few times per second at the very most, so it is not on a request's
+//! path. Shard to control: one bounded tokio channel for all shards; a shard never waits on it.
+//!
+//! Nothing here knows what a shard does with a message.
+
+use super::endpoints::Endpoints;
+use crate::ring::Socket;
+use crate::snapshot::Snapshot;
+use crate::telemetry;
+use rustix::event::{EventfdFlags, eventfd};
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Messages waiting for one shard. Snapshots and endpoints replace their like in the queue, so only
+/// listener changes add up, and a shard that takes none of 64 of those is stuck.
+const MAILBOX_MESSAGES_MAX: usize = 64;
+
+/// Messages waiting for the control thread, all shards together. Telemetry is a batch per shard and
+/// interval, log batches are bounded by the shards, so this is seconds of a stalled control thread.
+const REPORTS_MAX: usize = 1024;
+
+/// A shard's number, from 0.
+pub type ShardId = usize;
+
+/// Which listener, over the life of the process: reloads never reuse a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ListenerId(pub u32);
+
+/// What is spoken on a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ListenerKind {
+    /// HTTP.
+    Plain,
+    /// HTTP in TLS, with the certificates of the current snapshot.
+    Tls,
+}
+
+/// One bound and listening socket for one shard. Dropping it closes it.
+#[derive(Debug)]
+pub struct Listener {
+    /// Names it in a later [`ToShard::DropListeners`].
+    pub id: ListenerId,
+    /// What is spoken on it.
+    pub kind: ListenerKind,
+    /// The real local address.
+    pub address: SocketAddr,
+    /// The socket. `TCP_NODELAY` is set: accepted sockets inherit it.
+    pub socket: OwnedFd,
+}
+
+impl Listener {
+    /// Hands the socket to a ring, which closes it from then on.
+    pub fn into_socket(self) -> Socket {
+        Socket(self.socket.into_raw_fd())
+    }
+}
+
+/// What the control thread tells a shard.
+#[derive(Debug)]
+pub enum ToShard {
+    /// Serve this from the next request on, then say [`FromShard::Serving`] and return the old one
+    /// with [`FromShard::Retired`]. A shard may miss a version that was replaced in the queue.
+    Snapshot(Box<Snapshot>),
+    /// Addresses and health of all upstream targets. Always posted before a snapshot that needs it.
+    Endpoints(Box<Endpoints>),
+    /// Accept on these too.
+    TakeListeners(Vec<Listener>),
+    /// Accept what is queued on these, then close them. Their connections go on.
+    DropListeners(Vec<ListenerId>),
+    /// Accept what is queued, close all listeners, let open requests end, then say
+    /// [`FromShard::Drained`]; after `deadline` close what is left and say so too.
+    Drain {
+        /// How long open requests may still take, from now.
+        deadline: Duration,
+    },
+    /// Close everything and end the thread.
+    Stop,
+}
+
+/// What a shard tells the control thread.
+#[derive(Debug)]
+pub enum FromShard {
+    /// Every request from now on is answered by that version.
+    Serving {
+        /// Who.
+        shard: ShardId,
+        /// The snapshot's version.
+        version: u64,
+    },
+    /// What was counted since the last batch. Also the sign of life that `/healthz` looks at: send
+    /// one per interval even when nothing happened.
+    Telemetry {
+        /// Who.
+        shard: ShardId,
+        /// The counts. When the channel is full the shard keeps it and merges the next into it.
+        batch: Box<telemetry::Batch>,
+    },
+    /// Access log lines.
+    Log(telemetry::LogBatch),
+    /// A snapshot no request uses any more. It is dropped here, because freeing a large one takes
+    /// milliseconds.
+    Retired(Box<Snapshot>),
+    /// Endpoints that were replaced, dropped here for the same reason.
+    RetiredEndpoints(Box<Endpoints>),
+    /// The drain is over and all connections are closed.
+    Drained {
+        /// Who.
+        shard: ShardId,
+        /// Requests that the deadline cut off.
+        requests_cut: u64,
+    },
+    /// Passive ejection: a target failed so often that the shard leaves it out for a while.
+    Ejected {
+        /// Who.
+        shard: ShardId,
+        /// The upstream's key.
+        upstream: Box<str>,
+        /// `host:port` as declared.
+        target: Box<str>,
+        /// How long it is left out.
+        duration: Duration,
+    },
+    /// The shard cannot go on; its thread ends.
+    Died {
+        /// Who.
+        shard: ShardId,
+        /// Why.
+        error: String,
+    },
+}
+
+/// Makes the two ends of one shard's queue.
+///
+/// # Errors
+/// When no eventfd can be made (`EMFILE`, `ENFILE`).
+pub fn mailbox() -> io::Result<(Post, Mailbox)> {
+    let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+    let shared = Arc::new(Shared {
+        filled: AtomicBool::new(false),
+        queue: Mutex::new(VecDeque::new()),
+        wake,
+    });
+    Ok((Post { shared: Arc::clone(&shared) }, Mailbox { shared }))
+}
+
+/// Makes the channel from all shards to the control thread.
+pub fn reports() -> (mpsc::Sender<FromShard>, mpsc::Receiver<FromShard>) {
+    mpsc::channel(REPORTS_MAX)
+}
+
+/// A shard's way to tell the control thread something. Never waits. When the shard's thread ends in
+/// a panic, dropping this reports its death.
+#[derive(Debug)]
+pub struct Reporter {
+    shard: ShardId,
+    sender: mpsc::Sender<FromShard>,
+}
+
+impl Reporter {
+    /// For that shard.
+    pub fn new(shard: ShardId, sender: mpsc::Sender<FromShard>) -> Self {
+        Self { shard, sender }
+    }
+
+    /// Which shard's it is.
+    pub fn shard(&self) -> ShardId {
+        self.shard
+    }
+
+    /// Tells the control thread.
+    ///
+    /// # Errors
+    /// The report, when the channel is full (keep it and try again later) or the control thread has
+    /// ended (then nobody wants it any more).
+    pub fn send(&self, report: FromShard) -> Result<(), FromShard> {
+        self.sender.try_send(report).map_err(mpsc::error::TrySendError::into_inner)
+    }
+}
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let report = FromShard::Died {
+                shard: self.shard,
+                error: "its thread panicked; the log has the message".to_owned(),
+            };
+            // Full: the shard's silence will tell.
+            let _ = self.sender.try_send(report);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Whether the queue may hold something. Written under the lock only.
+    filled: AtomicBool,
+    queue: Mutex<VecDeque<ToShard>>,
+    wake: OwnedFd,
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<ToShard>> {
+        // A panic while the lock was held leaves the queue whole: each change is one call.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The queue already holds as many messages as it may: the shard does not take them.
+#[derive(Debug, thiserror::Error)]
+#[error("the shard takes no messages: {MAILBOX_MESSAGES_MAX} are waiting")]
+pub struct MailboxFull(pub ToShard);
+
+/// The control thread's end of one shard's queue.
+#[derive(Debug, Clone)]
+pub struct Post {
+    shared: Arc<Shared>,
+}
+
+impl Post {
+    /// Queues a message and wakes the shard.
+    ///
+    /// A snapshot throws out the one still waiting, endpoints take the place of those still
+    /// waiting: a shard that was busy for long finds only the newest, and the queue stays small.
+    ///
+    /// # Errors
+    /// The message, when the queue is full.
+    pub fn send(&self, message: ToShard) -> Result<(), MailboxFull> {
+        let mut superseded = None;
+        {
+            let mut queue = self.shared.queue();
+            if queue.len() >= MAILBOX_MESSAGES_MAX {
+                return Err(MailboxFull(message));
+            }
+            match message {
+                ToShard::Snapshot(_) => {
+                    let old = queue.iter().position(|it| matches!(it, ToShard::Snapshot(_)));
+                    superseded = old.and_then(|index| queue.remove(index));
+                    queue.push_back(message);
+                }
+                ToShard::Endpoints(_) => {
+                    // In the old one's place, so that they stay before the snapshot that needs them.
+                    match queue.iter_mut().find(|it| matches!(it, ToShard::Endpoints(_))) {
+                        Some(waiting) => superseded = Some(std::mem::replace(waiting, message)),
+                        None => queue.push_back(message),
+                    }
+                }
+                other => queue.push_back(other),
+            }
+            self.shared.filled.store(true, Ordering::Release);
+        }
+        // Outside the lock: freeing a large snapshot must not keep the shard waiting.
+        drop(superseded);
+        self.wake();
+        Ok(())
+    }
+
+    /// Wakes the shard without a message.
+    pub fn wake(&self) {
+        // `EAGAIN` means the counter is at its maximum: the shard is being woken as it is.
+        let _ = rustix::io::write(&self.shared.wake, &1_u64.to_ne_bytes());
+    }
+}
+
+/// The shard's end of its queue.
+#[derive(Debug)]
+pub struct Mailbox {
+    shared: Arc<Shared>,
+}
+
+impl Mailbox {
+    /// The next message. With nothing queued this is one acquire load.
+    #[inline]
+    pub fn try_take(&self) -> Option<ToShard> {
+        if !self.shared.filled.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut queue = self.shared.queue();
+        let message = queue.pop_front();
+        if queue.is_empty() {
+            self.shared.filled.store(false, Ordering::Release);
+        }
+        message
+    }
+
+    /// The eventfd that is written after a message was queued; it is non-blocking. A shard registers
+    /// it with its ring, so that one descriptor wakes it for completions and for messages. Before
+    /// sleeping on it: read it empty, then take all messages and completions, then sleep.
+    pub fn eventfd(&self) -> BorrowedFd<'_> {
+        self.shared.wake.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoints(name: &str) -> ToShard {
+        ToShard::Endpoints(Box::new(Endpoints {
+            upstreams: vec![crate::control::endpoints::UpstreamEndpoints {
+                upstream: name.into(),
+                targets: Vec::new(),
+            }],
+        }))
+    }
+
+    #[test]
+    fn messages_come_in_order_and_the_eventfd_tells() {
+        let (post, mailbox) = mailbox().unwrap();
+        assert!(mailbox.try_take().is_none());
+        let mut counter = [0; 8];
+        assert!(rustix::io::read(mailbox.eventfd(), &mut counter).is_err());
+
+        post.send(ToShard::DropListeners(vec![ListenerId(1)])).unwrap();
+        post.send(ToShard::Stop).unwrap();
+
+        rustix::io::read(mailbox.eventfd(), &mut counter).unwrap();
+        assert_eq!(u64::from_ne_bytes(counter), 2);
+        assert!(matches!(mailbox.try_take(), Some(ToShard::DropListeners(_))));
+        assert!(matches!(mailbox.try_take(), Some(ToShard::Stop)));
+        assert!(mailbox.try_take().is_none());
+        assert!(!mailbox.shared.filled.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn newer_endpoints_take_the_place_of_waiting_ones() {
+        let (post, mailbox) = mailbox().unwrap();
+        post.send(endpoints("old")).unwrap();
+        post.send(ToShard::DropListeners(Vec::new())).unwrap();
+        post.send(endpoints("new")).unwrap();
+
+        let Some(ToShard::Endpoints(first)) = mailbox.try_take() else {
+            panic!("endpoints keep their place");
+        };
+        assert!(first.upstream("new").is_some());
+        assert!(matches!(mailbox.try_take(), Some(ToShard::DropListeners(_))));
+        assert!(mailbox.try_take().is_none());
+    }
+
+    #[test]
+    fn a_panic_is_reported_and_an_orderly_end_is_not() {
+        let (sender, mut received) = reports();
+        drop(Reporter::new(0, sender.clone()));
+        let reporter = Reporter::new(1, sender);
+        let panicked = std::thread::spawn(move || {
+            let _reporter = reporter;
+            panic!("on purpose");
+        });
+        assert!(panicked.join().is_err());
+        assert!(matches!(received.try_recv(), Ok(FromShard::Died { shard: 1, .. })));
+        assert!(received.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_full_queue_gives_the_message_back() {
+        let (post, mailbox) = mailbox().unwrap();
+        for _ in 0..MAILBOX_MESSAGES_MAX {
+            post.send(ToShard::DropListeners(Vec::new())).unwrap();
+        }
+        let MailboxFull(back) = post.send(ToShard::Stop).unwrap_err();
+        assert!(matches!(back, ToShard::Stop));
+        mailbox.try_take().unwrap();
+        post.send(back).unwrap();
+    }
+}

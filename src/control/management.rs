@@ -1,0 +1,249 @@
+//! Management: the HTTP listener for operators: metrics, health, readiness.
+//!
+//! Ordinary axum on the control thread. It answers from what the control thread already knows and
+//! never asks a shard, so a scrape costs requests nothing. The bounds here keep one careless client
+//! from filling the process: connections, header size and time, time per request.
+
+use super::status::SharedStatus;
+use crate::telemetry::metrics::ProcessUsage;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::routing::get;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Connections at once. Scrapers and probes hold a handful; more wait in the backlog.
+const CONNECTIONS_MAX: usize = 256;
+
+/// Request head, and the buffer it is read into.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+
+/// Header fields of a request.
+const FIELD_COUNT_MAX: usize = 100;
+
+/// From the start of a connection, or the end of the last response, to the end of the next head: so
+/// also how long a connection may idle. Longer than the usual scrape interval of 15 to 60 s.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// For the answer to one request. Everything here answers at once.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// After an accept failed (`EMFILE`), so that the loop does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The routes there are. Other parts add theirs with [`Router::merge`] before [`serve`]; what no
+/// route takes is answered in the shape of Amazon's APIs.
+pub fn router(status: SharedStatus) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .with_state(status)
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_found)
+}
+
+/// Answers on the listener until the task is aborted; its connections end with it.
+pub async fn serve(listener: TcpListener, router: Router) {
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+            return;
+        };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "management listener cannot accept");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let router = router.clone();
+        connections.spawn(async move {
+            let routes = TowerToHyperService::new(router);
+            let service = service_fn(move |request| {
+                let answer = tokio::time::timeout(ANSWER_TIMEOUT, routes.call(request));
+                async move {
+                    let late = || message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
+                    answer.await.unwrap_or_else(|_| Ok(late()))
+                }
+            });
+            let served = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .max_buf_size(HEAD_BYTES_MAX)
+                .max_headers(FIELD_COUNT_MAX)
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+            if let Err(error) = served {
+                tracing::debug!(%error, "management connection ended");
+            }
+            drop(permit);
+        });
+        // Those that have ended would otherwise be kept until the end.
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Prometheus' text format.
+async fn metrics(State(status): State<SharedStatus>) -> Response<Body> {
+    let mut text = String::new();
+    // Read only when somebody asks. Without `/proc` the process's own figures are left out.
+    let usage = ProcessUsage::read();
+    {
+        let mut status = status.lock();
+        if let Ok(usage) = usage {
+            status.metrics.set_process(usage);
+        }
+        status.metrics.render(&mut text);
+    }
+    answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
+}
+
+/// 200 while this thread answers and all shards give signs of life; else 503 with what ails them.
+async fn healthz(State(status): State<SharedStatus>) -> Response<Body> {
+    let ailments = status.lock().ailments(Instant::now());
+    let code = if ailments.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = serde_json::json!({ "healthy": ailments.is_empty(), "reasons": ailments });
+    json(code, body.to_string())
+}
+
+/// 200 while requests should be sent here, else 503; the reasons are told either way.
+async fn readyz(State(status): State<SharedStatus>) -> Response<Body> {
+    let readiness = status.lock().readiness(Instant::now());
+    let code = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    match serde_json::to_string(&readiness) {
+        Ok(body) => json(code, body),
+        Err(error) => message(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+async fn not_found() -> Response<Body> {
+    message(StatusCode::NOT_FOUND, "Not Found")
+}
+
+/// An error as Amazon API Gateway's control plane words it.
+fn message(code: StatusCode, text: &str) -> Response<Body> {
+    json(code, serde_json::json!({ "message": text }).to_string())
+}
+
+fn json(code: StatusCode, body: String) -> Response<Body> {
+    answer(code, "application/json", body)
+}
+
+fn answer(code: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = code;
+    let fields = response.headers_mut();
+    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    // Each of these answers is about this moment.
+    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::status::{Phase, Status};
+    use crate::telemetry::Metrics;
+    use std::net::SocketAddr;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    async fn start() -> (SharedStatus, SocketAddr) {
+        let now = Instant::now();
+        let metrics = Metrics::new("0", 1, Duration::ZERO, now);
+        let status = SharedStatus::new(Status::new(metrics, 1, now));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, router(status.clone())));
+        (status, address)
+    }
+
+    async fn exchange(address: SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut reply = Vec::new();
+        // A reset after the answer is fine where the request was refused half-read.
+        let _ = stream.read_to_end(&mut reply).await;
+        String::from_utf8(reply).unwrap()
+    }
+
+    async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: management\r\nConnection: close\r\n\r\n");
+        let reply = exchange(address, &request).await;
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        (head[9..12].parse().unwrap(), body.to_owned())
+    }
+
+    #[tokio::test]
+    async fn readiness_follows_the_phase() {
+        let (status, address) = start().await;
+        let (code, body) = get(address, "/readyz").await;
+        assert_eq!(code, 503);
+        assert!(body.contains("not every shard serves yet"), "{body}");
+        status.lock().phase = Phase::Serving;
+        assert_eq!(get(address, "/readyz").await.0, 200);
+        status.lock().phase = Phase::Draining;
+        assert_eq!(get(address, "/readyz").await.0, 503);
+    }
+
+    #[tokio::test]
+    async fn health_is_about_the_shards() {
+        let (status, address) = start().await;
+        assert_eq!(
+            get(address, "/healthz").await,
+            (200, r#"{"healthy":true,"reasons":[]}"#.to_owned())
+        );
+        status.lock().died(0, "no memory".to_owned());
+        assert_eq!(
+            get(address, "/healthz").await,
+            (503, r#"{"healthy":false,"reasons":["shard 0 died: no memory"]}"#.to_owned())
+        );
+    }
+
+    #[tokio::test]
+    async fn metrics_are_text_for_prometheus() {
+        let (_status, address) = start().await;
+        let reply =
+            exchange(address, "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                .await;
+        assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
+        assert!(reply.contains("\r\ncontent-type: text/plain; version=0.0.4"));
+    }
+
+    #[tokio::test]
+    async fn anything_else_is_not_found_in_amazons_shape() {
+        let (_status, address) = start().await;
+        for path in ["/", "/restapis", "/metrics/"] {
+            assert_eq!(get(address, path).await, (404, r#"{"message":"Not Found"}"#.to_owned()));
+        }
+        let reply =
+            exchange(address, "DELETE /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                .await;
+        assert!(reply.starts_with("HTTP/1.1 404 "), "{reply}");
+    }
+
+    #[tokio::test]
+    async fn a_head_beyond_its_limit_is_refused() {
+        let (_status, address) = start().await;
+        let request = |bytes: usize| {
+            let filler = "x".repeat(bytes);
+            format!("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX: {filler}\r\n\r\n")
+        };
+        let reply = exchange(address, &request(HEAD_BYTES_MAX / 2)).await;
+        assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
+        let reply = exchange(address, &request(2 * HEAD_BYTES_MAX)).await;
+        assert!(reply.starts_with("HTTP/1.1 431 "), "{reply}");
+    }
+}

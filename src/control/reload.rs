@@ -1,0 +1,211 @@
+//! Reload: from the files to a snapshot per shard, or to the reasons why not.
+//!
+//! Runs beside the control loop (on the runtime's blocking threads), because reading files and
+//! compiling ten thousand routes take milliseconds in which the loop has other things to do. Decides
+//! nothing about who serves what: a refused attempt changes nothing anywhere.
+
+use crate::model::{Log, Model, Ring, Store, load};
+use crate::snapshot::{Snapshot, compile};
+use std::fs;
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Why a reload is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// SIGHUP: someone wants it, whether or not something has changed.
+    Signal,
+    /// A watched file was touched: done only when the content is another.
+    FileChange,
+}
+
+/// What a configuration looked like, good or bad; equal ones are not tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint(u64);
+
+/// What cannot change while the process runs, as it was when it started.
+#[derive(Debug, Clone)]
+pub struct RestartOnly {
+    shards: Option<usize>,
+    ring: Ring,
+    log: Log,
+    management_listen: SocketAddr,
+    store: Store,
+}
+
+/// One reload to try.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// The configuration's file; `None` is where it is looked for without being named.
+    pub file: Option<PathBuf>,
+    /// Why.
+    pub cause: Cause,
+    /// What the last attempt found.
+    pub seen: Option<Fingerprint>,
+    /// What must stay.
+    pub restart_only: RestartOnly,
+    /// The version that a good one gets.
+    pub version: u64,
+    /// How many copies the shards need.
+    pub shards: usize,
+}
+
+/// What an attempt came to.
+#[derive(Debug)]
+pub enum Attempted {
+    /// The content is what the last attempt saw.
+    Unchanged,
+    /// It has problems.
+    Refused {
+        /// What it looked like.
+        seen: Fingerprint,
+        /// Each with its place, one line each.
+        problems: Vec<String>,
+    },
+    /// It is good.
+    Compiled {
+        /// What it looked like.
+        seen: Fingerprint,
+        /// What to put into service.
+        compiled: Box<Compiled>,
+    },
+}
+
+/// A configuration ready to be served.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The control thread's own.
+    pub snapshot: Snapshot,
+    /// One for each shard.
+    pub copies: Vec<Snapshot>,
+    /// What somebody should look at although it is served.
+    pub warnings: Vec<String>,
+    /// The files it was made from.
+    pub files: Vec<PathBuf>,
+}
+
+/// Tries it. Blocks on files.
+pub fn attempt(attempt: &Attempt) -> Attempted {
+    let text = attempt.file.as_deref().and_then(|file| fs::read(file).ok()).unwrap_or_default();
+    let loaded = load(attempt.file.as_deref());
+    let problems = match &loaded {
+        Ok(_) => Vec::new(),
+        Err(problems) => lines(problems),
+    };
+    // Read before the model: when the file changes in between, the next event finds another one.
+    let seen = fingerprint(&text, loaded.as_ref().ok(), &problems);
+    if attempt.cause == Cause::FileChange && attempt.seen == Some(seen) {
+        return Attempted::Unchanged;
+    }
+    match loaded {
+        Err(_) => Attempted::Refused { seen, problems },
+        Ok(mut model) => {
+            let kept = attempt.restart_only.keep(&mut model);
+            let mut compiled = Box::new(Compiled::new(&model, attempt.version, attempt.shards));
+            compiled.warnings.extend(kept);
+            Attempted::Compiled { seen, compiled }
+        }
+    }
+}
+
+/// What a model that was read at the start looks like.
+pub fn seen_at_start(model: &Model) -> Option<Fingerprint> {
+    let text = fs::read(model.file.as_deref()?).ok()?;
+    Some(fingerprint(&text, Some(model), &[]))
+}
+
+/// Content only: certificates are renewed behind an unchanged file, and a file is touched without
+/// being changed. Problems are part of it because they can lie in other files.
+fn fingerprint(text: &[u8], model: Option<&Model>, problems: &[String]) -> Fingerprint {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    problems.hash(&mut hasher);
+    if let Some(model) = model {
+        for certificate in &model.certificates {
+            for link in &certificate.chain {
+                link.as_ref().hash(&mut hasher);
+            }
+            certificate.key.secret_der().hash(&mut hasher);
+        }
+        for tls in model.upstreams.iter().filter_map(|it| it.tls.as_ref()) {
+            for root in tls.ca.iter().flatten() {
+                root.as_ref().hash(&mut hasher);
+            }
+        }
+    }
+    Fingerprint(hasher.finish())
+}
+
+impl Compiled {
+    /// Compiles a model.
+    pub fn new(model: &Model, version: u64, shards: usize) -> Self {
+        let snapshot = compile(model, version, RandomState::new().hash_one(version));
+        Self {
+            copies: (0..shards).map(|_| snapshot.clone()).collect(),
+            snapshot,
+            warnings: warnings(model),
+            files: files(model),
+        }
+    }
+}
+
+impl RestartOnly {
+    /// What a process that starts with this model is bound to.
+    pub fn of(model: &Model) -> Self {
+        Self {
+            shards: model.server.shards,
+            ring: model.ring.clone(),
+            log: model.log.clone(),
+            management_listen: model.management.listen,
+            store: model.store.clone(),
+        }
+    }
+
+    /// Puts the old values back and says which were meant to change.
+    fn keep(&self, model: &mut Model) -> Vec<String> {
+        let mut changed = Vec::new();
+        if model.server.shards != self.shards {
+            changed.push("server.shards");
+            model.server.shards = self.shards;
+        }
+        if model.ring != self.ring {
+            changed.push("ring");
+            model.ring = self.ring.clone();
+        }
+        if model.log != self.log {
+            changed.push("log");
+            model.log = self.log.clone();
+        }
+        if model.management.listen != self.management_listen {
+            changed.push("management.listen");
+            model.management.listen = self.management_listen;
+        }
+        if model.store != self.store {
+            changed.push("store.url");
+            model.store = self.store.clone();
+        }
+        changed
+            .into_iter()
+            .map(|key| format!("`{key}` changes only with a restart; its old value stays"))
+            .collect()
+    }
+}
+
+/// The files whose change is a change of the configuration.
+fn files(model: &Model) -> Vec<PathBuf> {
+    let certificates = model
+        .certificates
+        .iter()
+        .flat_map(|certificate| [&certificate.cert_file, &certificate.key_file]);
+    model.file.iter().chain(certificates).map(|file: &PathBuf| Path::to_owned(file)).collect()
+}
+
+/// One line per problem.
+fn lines(problems: &impl ToString) -> Vec<String> {
+    problems.to_string().lines().map(str::to_owned).collect()
+}
+
+fn warnings(model: &Model) -> Vec<String> {
+    lines(&model.warnings)
+}

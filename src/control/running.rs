@@ -1,0 +1,731 @@
+//! Running: the control thread's loop, from the first snapshot to the end of the last shard.
+//!
+//! One `select` waits for whatever comes next, one method handles it and never waits itself; what
+//! takes time (reading files, asking back ends) runs in tasks that send what they found. So the order
+//! of things is the order of the arms below, and nothing is ever half done when a signal arrives.
+
+use super::listeners::TURN_AWAY;
+use super::mailbox::{FromShard, ListenerId, ListenerKind, Post, ShardId, ToShard};
+use super::reload::{Attempt, Attempted, Cause, Compiled, attempt};
+use super::rollout::{RESOLVE_PATIENCE, Rollout, SERVE_PATIENCE, Step};
+use super::signals::{Signal, Signals};
+use super::status::{LastReload, Phase, SharedStatus};
+use super::targets::Targets;
+use super::watch::Watch;
+use super::{
+    Control, ListenError, Listeners, Options, Reloading, management, service_manager, since_epoch,
+    wanted_listeners,
+};
+use crate::snapshot::{AccessLogDestination, Snapshot};
+use crate::telemetry::access_log::{Destination, Writer};
+use crate::telemetry::fields::RateLimiter;
+use crate::telemetry::metrics::{ApiName, Names, Reload, RouteName, TargetHealth};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle};
+
+/// Between two looks at the rates that the metrics work out.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What a shard may take beyond its drain deadline to say that it has drained.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What shards may take to end once told to.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// What access logs may take to be written at the end.
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A warning that many shards or targets may give at once comes at most this often.
+const WARN_PERIOD: Duration = Duration::from_secs(10);
+
+/// How the process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Requests that the drain's deadline, or a second signal, cut off.
+    pub requests_cut: u64,
+    /// Whether every shard has ended; else their threads are to be left behind.
+    pub all_ended: bool,
+}
+
+/// Why the process cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The runtime of the control thread.
+    #[error("cannot start the control thread's runtime: {0}")]
+    Runtime(io::Error),
+    /// A shard could not begin.
+    #[error("shard {shard} cannot start: {error}")]
+    ShardFailed {
+        /// Which.
+        shard: ShardId,
+        /// Why.
+        error: String,
+    },
+    /// A shard neither began nor said why.
+    #[error("shards {shards:?} did not begin to serve within {} s", SERVE_PATIENCE.as_secs())]
+    ShardsSilent {
+        /// Which.
+        shards: Vec<ShardId>,
+    },
+    /// Another process began to listen on an address between binding and listening.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// None is left.
+    #[error("every shard has died; the last one: {0}")]
+    AllShardsDied(String),
+}
+
+/// What comes next.
+enum Event {
+    Report(Option<FromShard>),
+    Signal(Signal),
+    FilesChanged,
+    TargetsChanged(super::endpoints::Endpoints),
+    Attempted(Result<Attempted, JoinError>),
+    Time,
+}
+
+/// Whether the loop goes on.
+type Flow = Result<Option<Ended>, RunError>;
+
+/// The way to the end. Each step is left at its time at the latest.
+#[derive(Debug)]
+enum Ending {
+    /// Not on it.
+    No,
+    /// New connections are kept away, those under way still arrive.
+    TurningAway { until: Instant },
+    /// Shards finish their requests.
+    Draining { until: Instant, left: BTreeSet<ShardId> },
+    /// Shards end.
+    Stopping { until: Instant },
+}
+
+struct Running {
+    options: Options,
+    posts: Vec<Post>,
+    reports: mpsc::Receiver<FromShard>,
+    remote: mpsc::Receiver<Signal>,
+    /// Keeps the channel open when nobody else has an end of it.
+    _remote_sender: mpsc::Sender<Signal>,
+    listeners: Listeners,
+    management: Management,
+    status: SharedStatus,
+    signals: Signals,
+    watch: Watch,
+    targets: Targets,
+    writer: Writer,
+    reload: Reloading,
+    /// A reload that is being read and compiled.
+    attempting: Option<JoinHandle<Attempted>>,
+    /// A reload wanted while another one was under way.
+    wanted: Option<Cause>,
+    rollout: Option<Rollout>,
+    /// What every shard serves.
+    served: Option<Arc<Snapshot>>,
+    /// Listeners that turn away, and when the shards may close them.
+    closing: Vec<(Instant, Vec<ListenerId>)>,
+    ending: Ending,
+    requests_cut: u64,
+    next_tick: Instant,
+    watchdog: Option<(Duration, Instant)>,
+    ejection_warnings: RateLimiter,
+    full_warnings: RateLimiter,
+}
+
+/// The management listener's task.
+struct Management {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+/// Runs until the end. Called inside the runtime.
+pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
+    let Control {
+        options,
+        posts,
+        reports,
+        remote: (remote_sender, remote),
+        listeners,
+        prepared,
+        management,
+        status,
+        reload,
+        compiled,
+    } = control;
+    let now = Instant::now();
+    let address = management.local_addr().map_err(RunError::Runtime)?;
+    let listener = tokio::net::TcpListener::from_std(management).map_err(RunError::Runtime)?;
+    let routes = management::router(status.clone());
+    let mut running = Running {
+        targets: Targets::new((options.resolver)(), options.tls_configure),
+        options,
+        posts,
+        reports,
+        remote,
+        _remote_sender: remote_sender,
+        listeners,
+        management: Management { address, task: tokio::spawn(management::serve(listener, routes)) },
+        status,
+        signals: Signals::new().map_err(RunError::Runtime)?,
+        watch: Watch::new(),
+        writer: Writer::new(),
+        reload,
+        attempting: None,
+        wanted: None,
+        rollout: None,
+        served: None,
+        closing: Vec::new(),
+        ending: Ending::No,
+        requests_cut: 0,
+        next_tick: now + TICK,
+        watchdog: service_manager::watchdog_interval().map(|interval| (interval, now)),
+        ejection_warnings: RateLimiter::new(WARN_PERIOD),
+        full_warnings: RateLimiter::new(WARN_PERIOD),
+    };
+    running.roll_out(compiled, prepared, now);
+    let ended = running.until_the_end().await;
+    if ended.is_err() {
+        // Shards that do run must not outlive the thread that could stop them.
+        running.post_all(|_| ToShard::Stop);
+    }
+    running.management.task.abort();
+    let writer = running.writer;
+    // Blocks: nothing else is left to be done on this thread.
+    let given_up = writer.close(LOG_PATIENCE);
+    for destination in given_up {
+        tracing::warn!(%destination, "access log could not be written to the end");
+    }
+    ended
+}
+
+impl Running {
+    async fn until_the_end(&mut self) -> Result<Ended, RunError> {
+        loop {
+            self.proceed(Instant::now())?;
+            let event = self.next().await;
+            if let Some(ended) = self.on(event, Instant::now())? {
+                return Ok(ended);
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Event {
+        let due = self.due();
+        let attempting = &mut self.attempting;
+        let attempted = async {
+            match attempting {
+                Some(attempt) => attempt.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            // Signals first: a flood of reports must not keep the process from ending.
+            biased;
+            signal = self.signals.next() => Event::Signal(signal),
+            Some(signal) = self.remote.recv() => Event::Signal(signal),
+            () = tokio::time::sleep_until(due.into()) => Event::Time,
+            attempted = attempted => Event::Attempted(attempted),
+            report = self.reports.recv() => Event::Report(report),
+            endpoints = self.targets.changed() => Event::TargetsChanged(endpoints),
+            () = self.watch.changed() => Event::FilesChanged,
+        }
+    }
+
+    fn on(&mut self, event: Event, now: Instant) -> Flow {
+        match event {
+            Event::Report(Some(report)) => self.on_report(report, now)?,
+            // Every shard has dropped its reporter: all have ended.
+            Event::Report(None) => return self.on_all_ended(),
+            Event::Signal(Signal::Reload) => {
+                self.writer.reopen();
+                self.targets.restart_names((self.options.resolver)());
+                self.want_reload(Cause::Signal);
+            }
+            Event::Signal(Signal::Stop) => self.on_stop(now),
+            Event::FilesChanged => self.want_reload(Cause::FileChange),
+            Event::TargetsChanged(endpoints) => {
+                self.post_all(|_| ToShard::Endpoints(Box::new(endpoints.clone())));
+                self.tell_target_health();
+            }
+            Event::Attempted(attempted) => self.on_attempted(attempted, now),
+            Event::Time => return Ok(self.on_time(now)),
+        }
+        Ok(None)
+    }
+
+    // ---- shards ----
+
+    fn on_report(&mut self, report: FromShard, now: Instant) -> Result<(), RunError> {
+        match report {
+            FromShard::Serving { shard, version } => {
+                let mut status = self.status.lock();
+                status.sign_of_life(shard, now);
+                status.serves(shard, version);
+            }
+            FromShard::Telemetry { shard, batch } => {
+                {
+                    let mut status = self.status.lock();
+                    status.sign_of_life(shard, now);
+                    status.metrics.merge(shard, &batch);
+                }
+                batch.give_back();
+            }
+            FromShard::Log(batch) => self.writer.write(batch),
+            // Dropped here and not on a shard: that is what they are sent for.
+            FromShard::Retired(_) | FromShard::RetiredEndpoints(_) => {}
+            FromShard::Drained { shard, requests_cut } => {
+                self.requests_cut += requests_cut;
+                if let Ending::Draining { left, .. } = &mut self.ending {
+                    left.remove(&shard);
+                }
+            }
+            FromShard::Ejected { shard, upstream, target, duration } => {
+                if let Some(swallowed) = self.ejection_warnings.allow(now) {
+                    tracing::warn!(
+                        shard,
+                        upstream = &*upstream,
+                        target = &*target,
+                        ?duration,
+                        swallowed,
+                        "target failed too often and is left out"
+                    );
+                }
+            }
+            FromShard::Died { shard, error } => self.on_died(shard, error)?,
+        }
+        Ok(())
+    }
+
+    fn on_died(&mut self, shard: ShardId, error: String) -> Result<(), RunError> {
+        tracing::error!(shard, error, "shard died");
+        let phase = {
+            let mut status = self.status.lock();
+            status.died(shard, error.clone());
+            if !status.any_alive() && status.phase == Phase::Serving {
+                return Err(RunError::AllShardsDied(error));
+            }
+            status.phase
+        };
+        // At the start this is a mistake to be told and cured, not something to live with.
+        if phase == Phase::Starting {
+            return Err(RunError::ShardFailed { shard, error });
+        }
+        self.listeners.stop_shard(shard);
+        if let Ending::Draining { left, .. } = &mut self.ending {
+            left.remove(&shard);
+        }
+        Ok(())
+    }
+
+    /// Posts a message to every shard.
+    fn post_all(&mut self, message: impl Fn(ShardId) -> ToShard) {
+        for (shard, post) in self.posts.iter().enumerate() {
+            if let Err(error) = post.send(message(shard))
+                && let Some(swallowed) = self.full_warnings.allow(Instant::now())
+            {
+                tracing::error!(shard, %error, swallowed, "message to shard is lost");
+            }
+        }
+    }
+
+    // ---- reload ----
+
+    fn want_reload(&mut self, cause: Cause) {
+        // A signal is not forgotten over a change: it asks for more.
+        if self.wanted != Some(Cause::Signal) {
+            self.wanted = Some(cause);
+        }
+    }
+
+    fn start_attempt(&mut self, cause: Cause) {
+        service_manager::reloading();
+        let attempt_of = Attempt {
+            file: self.reload.file.clone(),
+            cause,
+            seen: self.reload.seen,
+            restart_only: self.reload.restart_only.clone(),
+            version: self.reload.last_version + 1,
+            shards: self.posts.len(),
+        };
+        self.attempting = Some(tokio::task::spawn_blocking(move || attempt(&attempt_of)));
+    }
+
+    fn on_attempted(&mut self, attempted: Result<Attempted, JoinError>, now: Instant) {
+        self.attempting = None;
+        if !matches!(self.ending, Ending::No) {
+            return;
+        }
+        match attempted {
+            Ok(Attempted::Unchanged) => {
+                tracing::debug!("configuration touched but not changed");
+                self.tell_ready();
+            }
+            Ok(Attempted::Refused { seen, problems }) => {
+                self.reload.seen = Some(seen);
+                self.refuse(problems);
+            }
+            Ok(Attempted::Compiled { seen, compiled }) => {
+                self.reload.seen = Some(seen);
+                let wanted = wanted_listeners(&compiled.snapshot.server);
+                match self.listeners.prepare(&wanted) {
+                    Ok(prepared) => {
+                        self.reload.last_version = compiled.snapshot.version;
+                        self.roll_out(*compiled, prepared, now);
+                    }
+                    Err(errors) => {
+                        // What is in the way may be gone when the file is touched again.
+                        self.reload.seen = None;
+                        self.refuse(errors.iter().map(ToString::to_string).collect());
+                    }
+                }
+            }
+            Err(error) => self.refuse(vec![format!("reading it failed: {error}")]),
+        }
+    }
+
+    /// The last good snapshot stays.
+    fn refuse(&mut self, problems: Vec<String>) {
+        for error in &problems {
+            tracing::error!(error, "configuration refused");
+        }
+        let mut status = self.status.lock();
+        tracing::error!(
+            problems = problems.len(),
+            version = status.readiness(Instant::now()).version,
+            "reload failed; the configuration before it is served"
+        );
+        status.last_reload = Some(LastReload::Failure { problems });
+        status.metrics.set_reload(Reload::Failure, since_epoch());
+        drop(status);
+        self.tell_ready();
+    }
+
+    // ---- rollout ----
+
+    fn roll_out(&mut self, compiled: Compiled, prepared: super::listeners::Prepared, now: Instant) {
+        for warning in &compiled.warnings {
+            tracing::warn!(warning, "configuration");
+        }
+        let snapshot = Arc::new(compiled.snapshot);
+        self.watch.set_files(compiled.files.iter().map(AsRef::as_ref));
+        let both: Vec<&Snapshot> = self.served.iter().chain([&snapshot]).map(|it| &**it).collect();
+        self.targets.follow(&both);
+        for problem in self.writer.set_destinations(&destinations(&both)) {
+            tracing::error!(error = %problem, "access log is not written");
+        }
+        self.status.lock().metrics.set_names(snapshot.version, &names(&snapshot));
+        self.rollout = Some(Rollout {
+            snapshot,
+            prepared,
+            step: Step::Resolving { until: now + RESOLVE_PATIENCE, copies: compiled.copies },
+        });
+    }
+
+    /// Takes every step that can be taken now.
+    fn proceed(&mut self, now: Instant) -> Result<(), RunError> {
+        if let Some(mut rollout) = self.rollout.take() {
+            if let Step::Resolving { until, copies } = &mut rollout.step {
+                let unanswered: Vec<_> = self.targets.not_answered_yet().collect();
+                if unanswered.is_empty() || *until <= now {
+                    for name in unanswered {
+                        tracing::warn!(name = &**name, "upstream name has not been answered yet");
+                    }
+                    let copies = std::mem::take(copies);
+                    self.send_snapshot(copies);
+                    rollout.step = Step::Serving { until: now + SERVE_PATIENCE, reported: false };
+                }
+            }
+            self.rollout = self.await_serving(rollout, now)?;
+        }
+        if self.rollout.is_none()
+            && self.attempting.is_none()
+            && matches!(self.ending, Ending::No)
+            && let Some(cause) = self.wanted.take()
+        {
+            self.start_attempt(cause);
+        }
+        if let Ending::Draining { left, .. } = &self.ending
+            && left.is_empty()
+        {
+            self.stop_shards(now);
+        }
+        Ok(())
+    }
+
+    fn send_snapshot(&mut self, copies: Vec<Snapshot>) {
+        let endpoints = self.targets.tell();
+        self.post_all(|_| ToShard::Endpoints(Box::new(endpoints.clone())));
+        for (shard, (post, copy)) in self.posts.iter().zip(copies).enumerate() {
+            if let Err(error) = post.send(ToShard::Snapshot(Box::new(copy))) {
+                tracing::error!(shard, %error, "snapshot cannot be handed over");
+            }
+        }
+    }
+
+    /// The rollout again while it is not over.
+    fn await_serving(
+        &mut self,
+        mut rollout: Rollout,
+        now: Instant,
+    ) -> Result<Option<Rollout>, RunError> {
+        let Step::Serving { until, reported } = &mut rollout.step else {
+            return Ok(Some(rollout));
+        };
+        let (behind, phase) = {
+            let status = self.status.lock();
+            (status.behind(rollout.snapshot.version), status.phase)
+        };
+        if behind.is_empty() {
+            self.finish(rollout, now)?;
+            return Ok(None);
+        }
+        if *until <= now && !*reported {
+            *reported = true;
+            if phase == Phase::Starting {
+                return Err(RunError::ShardsSilent { shards: behind });
+            }
+            let version = rollout.snapshot.version;
+            self.refuse(vec![format!(
+                "shards {behind:?} do not serve version {version} after {} s",
+                SERVE_PATIENCE.as_secs()
+            )]);
+        }
+        Ok(Some(rollout))
+    }
+
+    /// Every shard serves it: listeners follow, and what only the old one needed is let go.
+    fn finish(&mut self, rollout: Rollout, now: Instant) -> Result<(), RunError> {
+        let Rollout { snapshot, prepared, .. } = rollout;
+        let version = snapshot.version;
+        self.targets.follow(&[&snapshot]);
+        // Only takes away what the old snapshot had; what is wrong with the new was told above.
+        self.writer.set_destinations(&destinations(&[&snapshot]));
+        self.served = Some(snapshot);
+        self.tell_target_health();
+        let phase = self.status.lock().phase;
+        if phase == Phase::Draining {
+            return Ok(());
+        }
+        let change = match self.listeners.adopt(prepared) {
+            Ok(change) => change,
+            Err(error) if phase == Phase::Starting => return Err(error.into()),
+            Err(error) => {
+                self.refuse(vec![error.to_string()]);
+                return Ok(());
+            }
+        };
+        for (post, take) in self.posts.iter().zip(change.take) {
+            // Full: the sockets close again, and the other shards' take the connections.
+            if !take.is_empty()
+                && let Err(error) = post.send(ToShard::TakeListeners(take))
+            {
+                tracing::error!(%error, "listeners cannot be handed over");
+            }
+        }
+        if !change.drop.is_empty() {
+            self.closing.push((now + TURN_AWAY, change.drop));
+        }
+        let mut status = self.status.lock();
+        if phase == Phase::Starting {
+            status.phase = Phase::Serving;
+            drop(status);
+            self.announce();
+        } else {
+            status.last_reload = Some(LastReload::Success { version });
+            status.metrics.set_reload(Reload::Success { version }, since_epoch());
+            drop(status);
+            tracing::info!(version, "configuration reloaded");
+        }
+        self.tell_ready();
+        Ok(())
+    }
+
+    fn announce(&mut self) {
+        for (kind, address) in self.listeners.addresses() {
+            let scheme = match kind {
+                ListenerKind::Plain => "http",
+                ListenerKind::Tls => "https",
+            };
+            (self.options.announce)(&format!("listening on {scheme}://{address}"));
+        }
+        let management = self.management.address;
+        (self.options.announce)(&format!("management on http://{management}"));
+    }
+
+    fn tell_ready(&self) {
+        let status = self.status.lock();
+        if status.phase == Phase::Serving {
+            let version = status.readiness(Instant::now()).version;
+            service_manager::ready(&match &status.last_reload {
+                Some(LastReload::Failure { .. }) => {
+                    format!("serving version {version}; the last reload was refused")
+                }
+                _ => format!("serving version {version}"),
+            });
+        }
+    }
+
+    fn tell_target_health(&mut self) {
+        // A target is well while one of its addresses is.
+        let mut targets = BTreeMap::new();
+        for checked in self.targets.checked() {
+            let healthy = targets
+                .entry((checked.upstream.to_owned(), checked.target.to_owned()))
+                .or_insert(false);
+            *healthy |= checked.healthy;
+        }
+        let targets = targets.into_iter().map(|((upstream, target), healthy)| TargetHealth {
+            upstream,
+            target,
+            healthy,
+        });
+        self.status.lock().metrics.set_target_health(targets.collect());
+    }
+
+    // ---- the end ----
+
+    fn on_stop(&mut self, now: Instant) {
+        if !matches!(self.ending, Ending::No) {
+            tracing::info!("stopping now");
+            self.stop_shards(now);
+            return;
+        }
+        tracing::info!("draining");
+        self.status.lock().phase = Phase::Draining;
+        service_manager::stopping("draining");
+        // Addresses bound for a snapshot that will never be in force are given up.
+        self.rollout = None;
+        self.listeners.turn_away(&self.listeners.ids());
+        if super::port_holder::listeners_on(self.management.address) > 1 {
+            // Another process shares the port: probes and scrapes are its business from now on.
+            self.management.task.abort();
+        }
+        self.ending = Ending::TurningAway { until: now + TURN_AWAY };
+    }
+
+    fn drain(&mut self, now: Instant) {
+        let deadline =
+            self.served.as_ref().map_or(Duration::ZERO, |served| served.server.timeouts.drain);
+        self.listeners.forget(&self.listeners.ids());
+        self.post_all(|_| ToShard::Drain { deadline });
+        let dead = self.status.lock().dead();
+        self.ending = Ending::Draining {
+            until: now + deadline + DRAIN_PATIENCE,
+            left: (0..self.posts.len()).filter(|shard| !dead.contains(shard)).collect(),
+        };
+    }
+
+    fn stop_shards(&mut self, now: Instant) {
+        self.listeners.forget(&self.listeners.ids());
+        self.post_all(|_| ToShard::Stop);
+        self.ending = Ending::Stopping { until: now + STOP_PATIENCE };
+    }
+
+    fn on_all_ended(&self) -> Flow {
+        match self.ending {
+            Ending::Stopping { .. } | Ending::Draining { .. } => {
+                Ok(Some(Ended { requests_cut: self.requests_cut, all_ended: true }))
+            }
+            // Nobody told them to.
+            Ending::No | Ending::TurningAway { .. } => {
+                Err(RunError::AllShardsDied("all ended without being told to".to_owned()))
+            }
+        }
+    }
+
+    // ---- time ----
+
+    /// When something is to be done even if nothing happens.
+    fn due(&self) -> Instant {
+        let ending = match &self.ending {
+            Ending::No => None,
+            Ending::TurningAway { until }
+            | Ending::Draining { until, .. }
+            | Ending::Stopping { until } => Some(*until),
+        };
+        let closing = self.closing.iter().map(|(at, _)| *at).min();
+        let rollout = self.rollout.as_ref().and_then(Rollout::deadline);
+        let watchdog = self.watchdog.map(|(_, next)| next);
+        [ending, closing, rollout, watchdog]
+            .into_iter()
+            .flatten()
+            .fold(self.next_tick, Instant::min)
+    }
+
+    fn on_time(&mut self, now: Instant) -> Option<Ended> {
+        if self.next_tick <= now {
+            self.next_tick = now + TICK;
+            let mut status = self.status.lock();
+            status.metrics.tick(now);
+            status.metrics.set_deliveries(self.writer.deliveries());
+        }
+        if let Some((interval, next)) = self.watchdog
+            && next <= now
+        {
+            // That this loop turns is what is told: a stuck one is restarted by the service manager.
+            service_manager::alive();
+            self.watchdog = Some((interval, now + interval));
+        }
+        for (_, ids) in self.closing.extract_if(.., |(at, _)| *at <= now).collect::<Vec<_>>() {
+            self.listeners.forget(&ids);
+            self.post_all(|_| ToShard::DropListeners(ids.clone()));
+        }
+        match self.ending {
+            Ending::TurningAway { until } if until <= now => self.drain(now),
+            Ending::Draining { until, .. } if until <= now => {
+                tracing::warn!("not every shard drained in time");
+                self.stop_shards(now);
+            }
+            Ending::Stopping { until } if until <= now => {
+                tracing::error!("not every shard ended in time");
+                return Some(Ended { requests_cut: self.requests_cut, all_ended: false });
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+/// Where these snapshots' access logs go, each once.
+fn destinations(snapshots: &[&Snapshot]) -> Vec<Destination> {
+    let all: BTreeSet<Destination> = snapshots
+        .iter()
+        .flat_map(|snapshot| &snapshot.access_logs)
+        .map(|log| destination(&log.destination))
+        .collect();
+    all.into_iter().collect()
+}
+
+/// The same place in telemetry's words.
+fn destination(declared: &AccessLogDestination) -> Destination {
+    match declared {
+        AccessLogDestination::Stdout => Destination::Stdout,
+        AccessLogDestination::Stderr => Destination::Stderr,
+        AccessLogDestination::File(path) => Destination::File(path.clone()),
+        AccessLogDestination::SyslogUnix(path) => Destination::SyslogUnix(path.clone()),
+        AccessLogDestination::SyslogUdp(address) => Destination::SyslogUdp(*address),
+    }
+}
+
+/// What the indexes in a batch are called: routes of all APIs in one row, in the snapshot's order.
+fn names(snapshot: &Snapshot) -> Names {
+    let apis = snapshot.apis.iter().map(|api| ApiName {
+        id: api.id.to_string(),
+        name: api.name.to_string(),
+        stage: api.stage.to_string(),
+    });
+    let routes = (0_u32..).zip(&snapshot.apis).flat_map(|(index, api)| {
+        api.routes.iter().map(move |route| RouteName { api: index, key: route.key.to_string() })
+    });
+    Names {
+        apis: apis.collect(),
+        routes: routes.collect(),
+        upstreams: snapshot.upstreams.iter().map(|upstream| upstream.name.to_string()).collect(),
+    }
+}

@@ -1,0 +1,7 @@
+//! Integrate: who answers?
+//!
+//! A mock answers at once. A proxied request becomes the bytes that the back end gets; sending them
+//! and waiting is the shard's part.
+
+pub mod http_proxy;
+pub mod mock;

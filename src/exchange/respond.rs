@@ -1,0 +1,162 @@
+//! Respond: the head that the client gets.
+//!
+//! From a back end's head for proxied requests, from the refusal for those the gateway answers
+//! itself; a mock brings its own. Every answer carries the request's ids and a date.
+
+use super::{Ids, Refusal};
+use crate::http::{self, Field, Known, ResponseHead, Version};
+use crate::snapshot::Protocol;
+
+/// What the answer says about the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// It stays; HTTP/1.1 needs no word for it.
+    Stays,
+    /// It stays, and the client speaks HTTP/1.0, which must be told.
+    StaysForOldClient,
+    /// It is closed behind this answer.
+    Closes,
+}
+
+impl Connection {
+    /// What to say to a client of that version.
+    pub fn of(persistent: bool, version: Version) -> Self {
+        match (persistent, version) {
+            (true, Version::Http11) => Self::Stays,
+            (true, Version::Http10) => Self::StaysForOldClient,
+            (false, _) => Self::Closes,
+        }
+    }
+}
+
+/// How the content of a proxied answer is framed towards the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResponseFraming {
+    /// There is none (HEAD, 204, 304); a declared length is passed on.
+    None,
+    /// As many bytes as the back end declared.
+    Length(u64),
+    /// Chunks.
+    Chunked,
+    /// Until the connection closes: an HTTP/1.0 client and no declared length.
+    UntilClose,
+}
+
+/// Appends the fields that every answer has: date, ids, connection.
+pub fn common_fields(
+    ids: &Ids,
+    protocol: Option<Protocol>,
+    connection: Connection,
+    date: Option<&[u8; 29]>,
+    out: &mut Vec<u8>,
+) {
+    if let Some(date) = date {
+        out.extend_from_slice(b"date: ");
+        out.extend_from_slice(date);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"x-amzn-requestid: ");
+    out.extend_from_slice(ids.request.as_bytes());
+    if protocol == Some(Protocol::Rest) {
+        out.extend_from_slice(b"\r\nx-amz-apigw-id: ");
+    } else {
+        out.extend_from_slice(b"\r\napigw-requestid: ");
+    }
+    out.extend_from_slice(ids.extended.as_bytes());
+    out.extend_from_slice(match connection {
+        Connection::Stays => b"\r\n",
+        Connection::StaysForOldClient => b"\r\nconnection: keep-alive\r\n",
+        Connection::Closes => b"\r\nconnection: close\r\n",
+    });
+}
+
+/// Appends a whole answer of the gateway's own. Returns the bytes of content.
+pub fn refuse(
+    refusal: Refusal,
+    protocol: Option<Protocol>,
+    ids: &Ids,
+    connection: Connection,
+    date: &[u8; 29],
+    is_head: bool,
+    out: &mut Vec<u8>,
+) -> u64 {
+    let status = refusal.status(protocol);
+    let message = refusal.message(protocol);
+    // Built-in bodies of REST APIs have a blank behind the colon from 500 on, and none below.
+    let separator: &[u8] =
+        if protocol == Some(Protocol::Rest) && status >= 500 { b": \"" } else { b":\"" };
+    let body_bytes = b"{\"message\"".len() + separator.len() + message.len() + b"\"}".len();
+    http::write::status_line(out, status);
+    out.extend_from_slice(b"content-type: application/json\r\n");
+    http::write::content_length(out, body_bytes as u64);
+    if protocol == Some(Protocol::Rest) {
+        http::write::field(out, b"x-amzn-errortype", refusal.error_type().as_bytes());
+    }
+    common_fields(ids, protocol, connection, Some(date), out);
+    out.extend_from_slice(b"\r\n");
+    if is_head {
+        return 0;
+    }
+    out.extend_from_slice(b"{\"message\"");
+    out.extend_from_slice(separator);
+    out.extend_from_slice(message.as_bytes());
+    out.extend_from_slice(b"\"}");
+    body_bytes as u64
+}
+
+/// Appends the head of a proxied answer.
+#[expect(clippy::too_many_arguments, reason = "each is a separate fact of the answer")]
+pub fn proxied_head(
+    head: &ResponseHead<'_>,
+    fields: &[Field<'_>],
+    framing: ResponseFraming,
+    protocol: Protocol,
+    ids: &Ids,
+    connection: Connection,
+    date: &[u8; 29],
+    out: &mut Vec<u8>,
+) {
+    http::write::status_line_with_reason(out, head.status, head.reason);
+    let mut has_date = false;
+    for field in fields {
+        let mut remap = false;
+        match field.known {
+            Known::Other => {}
+            Known::TransferEncoding => continue,
+            Known::ContentLength => {
+                // Framing is written anew below; without content the declared length is a fact
+                // about the resource (RFC 9110 section 8.6).
+                if framing != ResponseFraming::None {
+                    continue;
+                }
+            }
+            Known::ApigwRequestId | Known::XAmzApigwId => continue,
+            Known::XAmznRequestId => remap = true,
+            Known::Date if protocol != Protocol::Rest => has_date = true,
+            Known::Date | Known::Server | Known::WwwAuthenticate if protocol == Protocol::Rest => {
+                remap = true;
+            }
+            Known::Via if protocol == Protocol::Rest => continue,
+            known if known.is_hop_by_hop() => {
+                if known != Known::ProxyAuthenticate {
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        if head.connection_names && http::named_by_connection(fields, field.name) {
+            continue;
+        }
+        if remap {
+            out.extend_from_slice(b"x-amzn-remapped-");
+        }
+        http::write::field(out, field.name, field.value);
+    }
+    match framing {
+        ResponseFraming::None | ResponseFraming::UntilClose => {}
+        ResponseFraming::Length(bytes) => http::write::content_length(out, bytes),
+        ResponseFraming::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+    }
+    common_fields(ids, Some(protocol), connection, (!has_date).then_some(date), out);
+    out.extend_from_slice(b"\r\n");
+}

@@ -1,0 +1,75 @@
+//! What the shard keeps of a request that a back end is answering.
+
+use super::timers::Deadline;
+use super::upstream::pool::TargetIndex;
+use crate::exchange::Ids;
+use crate::exchange::integrate::http_proxy::HostPlace;
+use crate::exchange::respond::ResponseFraming;
+use crate::http::{RequestKind, Version};
+use crate::ring::SlotId;
+use crate::snapshot::{ApiIndex, Protocol, RouteIndex, Snapshot};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// Request bytes kept for another try: the head and small content. Larger content is sent as it
+/// arrives and cannot be sent again.
+pub(super) const REPLAY_BYTES_MAX: usize = 16 * 1024;
+
+/// A request that a back end is to answer.
+#[derive(Debug)]
+pub(super) struct Proxied {
+    pub(super) client: SlotId,
+    /// The configuration it is served by, to its end.
+    pub(super) snapshot: Rc<Snapshot>,
+    pub(super) api: ApiIndex,
+    pub(super) route: RouteIndex,
+    pub(super) protocol: Protocol,
+    pub(super) ids: Ids,
+    pub(super) client_version: Version,
+    pub(super) kind: RequestKind,
+    /// Whether the method may be sent twice without doing twice (RFC 9110 section 9.2.2).
+    pub(super) is_idempotent: bool,
+    /// Whether the client's connection may stay open behind the answer.
+    pub(super) persistent: bool,
+    /// Whether the request's content is sent in chunks.
+    pub(super) request_is_chunked: bool,
+    /// Head and content so far, as the back end gets them, but for the `Host` field.
+    pub(super) request: Vec<u8>,
+    pub(super) host_place: HostPlace,
+    /// Whether `request` holds everything that was sent, so that it can be sent again.
+    pub(super) can_replay: bool,
+    pub(super) hash: Option<Box<[u8]>>,
+    pub(super) pool: SlotId,
+    pub(super) backend: Option<SlotId>,
+    pub(super) stage: Stage,
+    pub(super) avoid: Option<TargetIndex>,
+    pub(super) attempts: u32,
+    /// Whether the one free retry after a stale connection is used up.
+    pub(super) stale_retried: bool,
+    pub(super) started: Instant,
+    /// When it was first handed to a back end.
+    pub(super) handed_over: Option<Instant>,
+    pub(super) timeout: Duration,
+    pub(super) deadline: Deadline,
+    pub(super) framing: ResponseFraming,
+    pub(super) status: u16,
+    pub(super) integration_latency: Option<Duration>,
+    pub(super) request_bytes: u64,
+    pub(super) response_bytes: u64,
+    pub(super) log: Option<Box<super::record::Noted>>,
+}
+
+/// How far a proxied request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Its head is written; nothing was sent.
+    Prepared,
+    /// It waits in the pool's queue for a connection.
+    Waiting,
+    /// A connection is being made for it.
+    Connecting,
+    /// It is being sent, or was; the response has not begun.
+    Sent,
+    /// The client has the response's head.
+    Answering,
+}

@@ -1,0 +1,263 @@
+//! What is remembered of a finished request: counters and its access log line.
+
+use crate::control::mailbox::FromShard;
+use crate::exchange::{Exchange, Ids};
+use crate::snapshot::{Protocol, Snapshot};
+use crate::telemetry::LogBatch;
+use crate::telemetry::access_log::{Facts, Format, LogBuffer};
+use crate::telemetry::fields::RateLimiter;
+use crate::telemetry::{Finished, Recorder};
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+/// Texts of a request that its access log line will need when the receive buffer is long gone.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    texts: Vec<u8>,
+    method: Range<usize>,
+    path: Range<usize>,
+    host: Range<usize>,
+    user_agent: Range<usize>,
+    source: Option<IpAddr>,
+    base_path_bytes: usize,
+}
+
+impl Noted {
+    pub(super) fn of(exchange: &Exchange<'_>) -> Self {
+        let mut noted = Self::default();
+        noted.method = noted.keep(exchange.head.method.as_bytes());
+        noted.path = noted.keep(exchange.head.target.path());
+        noted.host = noted.keep(exchange.head.host.unwrap_or_default());
+        noted.user_agent = noted.keep(user_agent(exchange));
+        noted.source = Some(exchange.source_address());
+        noted.base_path_bytes = exchange.base_path_bytes;
+        noted
+    }
+
+    fn keep(&mut self, text: &[u8]) -> Range<usize> {
+        let start = self.texts.len();
+        self.texts.extend_from_slice(text);
+        start..self.texts.len()
+    }
+
+    fn request(&self) -> Request<'_> {
+        Request {
+            method: &self.texts[self.method.clone()],
+            path: &self.texts[self.path.clone()],
+            host: &self.texts[self.host.clone()],
+            user_agent: &self.texts[self.user_agent.clone()],
+            source: self.source,
+            base_path_bytes: self.base_path_bytes,
+        }
+    }
+}
+
+fn user_agent<'x>(exchange: &Exchange<'x>) -> &'x [u8] {
+    exchange
+        .fields
+        .iter()
+        .find(|field| field.known == crate::http::Known::UserAgent)
+        .map_or(&b""[..], |field| field.value)
+}
+
+/// The request's own texts, for the access log.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Request<'r> {
+    method: &'r [u8],
+    path: &'r [u8],
+    host: &'r [u8],
+    user_agent: &'r [u8],
+    source: Option<IpAddr>,
+    base_path_bytes: usize,
+}
+
+impl<'r> Request<'r> {
+    /// Of an exchange whose head is still there.
+    pub(super) fn of(exchange: &Exchange<'r>) -> Self {
+        Self {
+            method: exchange.head.method.as_bytes(),
+            path: exchange.head.target.path(),
+            host: exchange.head.host.unwrap_or_default(),
+            user_agent: user_agent(exchange),
+            source: Some(exchange.source_address()),
+            base_path_bytes: exchange.base_path_bytes,
+        }
+    }
+
+    /// Of one whose texts were kept.
+    pub(super) fn kept(noted: Option<&'r Noted>) -> Self {
+        noted.map_or_else(Self::default, Noted::request)
+    }
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outcome<'o> {
+    pub(super) finished: Finished,
+    pub(super) ids: &'o Ids,
+    pub(super) request_time: Duration,
+    pub(super) is_http10: bool,
+    pub(super) integration_status: Option<u16>,
+    pub(super) integration_error: &'o str,
+    pub(super) error_message: &'o str,
+    pub(super) error_response_type: &'o str,
+    pub(super) tls_version: &'o str,
+    pub(super) cipher_suite: &'o str,
+}
+
+/// At most one warning about back ends per second and shard; the next one says how many were not
+/// shown.
+const WARNING_PERIOD: Duration = Duration::from_secs(1);
+
+/// One shard's counters and log buffers.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) recorder: Recorder,
+    /// By `AccessLogIndex` of the snapshot served now.
+    formats: Vec<Option<Format>>,
+    buffers: Vec<LogBuffer>,
+    /// First series of each API's routes.
+    route_bases: Vec<u32>,
+    source_text: String,
+    /// Bounds the warnings about back ends.
+    pub(super) warnings: RateLimiter,
+}
+
+impl Record {
+    pub(super) fn new(shard: usize) -> Self {
+        Self {
+            recorder: Recorder::new(shard),
+            formats: Vec::new(),
+            buffers: Vec::new(),
+            route_bases: Vec::new(),
+            source_text: String::new(),
+            warnings: RateLimiter::new(WARNING_PERIOD),
+        }
+    }
+
+    /// Follows a new snapshot. Lines of the old one are handed out first.
+    pub(super) fn follow(
+        &mut self,
+        snapshot: &Snapshot,
+        send: impl FnMut(LogBatch) -> Result<(), FromShard>,
+    ) {
+        self.flush_logs(None, send);
+        // A format that does not parse was refused when the model was read.
+        let formats = snapshot.access_logs.iter().map(|log| Format::parse(&log.format).ok());
+        self.formats = formats.collect();
+        let destinations = snapshot.access_logs.iter().map(|log| log.writer_destination().id());
+        self.buffers = destinations.map(LogBuffer::new).collect();
+        self.route_bases.clear();
+        let mut routes = 0;
+        for api in &snapshot.apis {
+            self.route_bases.push(routes);
+            routes += api.routes.len() as u32;
+        }
+        self.recorder.set_series(crate::telemetry::SeriesLayout {
+            version: snapshot.version,
+            apis: snapshot.apis.len() as u32,
+            routes,
+            upstreams: snapshot.upstreams.len() as u32,
+        });
+    }
+
+    /// The series of a route.
+    #[inline]
+    pub(super) fn route_series(&self, api: u32, route: u32) -> Option<u32> {
+        self.route_bases.get(api as usize).map(|base| base + route)
+    }
+
+    /// Hands out log batches that are due at `now`; all of them without a time. What is not taken is
+    /// lost and counted: a shard never waits for a log.
+    #[inline]
+    pub(super) fn flush_logs(
+        &mut self,
+        now: Option<Instant>,
+        mut send: impl FnMut(LogBatch) -> Result<(), FromShard>,
+    ) {
+        for buffer in &mut self.buffers {
+            let batch = match now {
+                Some(now) => buffer.take_due(now),
+                None => buffer.take(),
+            };
+            if let Some(batch) = batch
+                && let Err(FromShard::Log(batch)) = send(batch)
+            {
+                buffer.drop_batch(batch);
+                self.recorder.log_lines_dropped(buffer.take_dropped());
+            }
+        }
+    }
+
+    /// When the next log batch is due.
+    pub(super) fn logs_due(&self) -> Option<Instant> {
+        self.buffers.iter().filter_map(LogBuffer::due_at).min()
+    }
+
+    /// Appends the access log line of a request, when its API wants one.
+    pub(super) fn log(
+        &mut self,
+        snapshot: &Snapshot,
+        request: &Request<'_>,
+        outcome: &Outcome<'_>,
+        route: Option<u32>,
+        now: Instant,
+    ) {
+        let Some(api) = outcome.finished.api.and_then(|api| snapshot.apis.get(api as usize)) else {
+            return;
+        };
+        let Some(log) = api.access_log else { return };
+        let index = log.0 as usize;
+        let (Some(Some(format)), Some(buffer)) =
+            (self.formats.get(index), self.buffers.get_mut(index))
+        else {
+            return;
+        };
+        self.source_text.clear();
+        if let Some(source) = request.source {
+            let _ = write!(self.source_text, "{source}");
+        }
+        let route_key =
+            route.and_then(|route| api.routes.get(route as usize)).map_or("", |r| &r.key);
+        let base_path = request.path.get(..request.base_path_bytes).unwrap_or_default();
+        let rest = api.protocol == Protocol::Rest;
+        let finished = &outcome.finished;
+        let facts = Facts {
+            api_id: &api.id,
+            stage: &api.stage,
+            resource_path: route_key.split_once(' ').map_or(route_key, |(_, path)| path),
+            route_key,
+            request_id: if rest {
+                outcome.ids.request.as_str()
+            } else {
+                outcome.ids.extended.as_str()
+            },
+            extended_request_id: outcome.ids.extended.as_str(),
+            http_method: request.method,
+            path: request.path,
+            protocol: if outcome.is_http10 { "HTTP/1.0" } else { "HTTP/1.1" },
+            domain_name: crate::http::authority::host(request.host),
+            source_ip: &self.source_text,
+            user_agent: request.user_agent,
+            base_path_matched: std::str::from_utf8(base_path).unwrap_or_default(),
+            endpoint_type: "REGIONAL",
+            tls_version: outcome.tls_version,
+            cipher_suite: outcome.cipher_suite,
+            request_time: outcome.request_time,
+            status: finished.status,
+            response_length: finished.response_bytes,
+            response_latency: finished.latency,
+            data_processed: Some(finished.request_bytes + finished.response_bytes),
+            integration_status: outcome.integration_status,
+            integration_latency: finished.integration_latency,
+            integration_error: outcome.integration_error,
+            error_message: outcome.error_message,
+            error_response_type: outcome.error_response_type,
+            ..Facts::default()
+        };
+        buffer.append(now, |line| format.write(&facts, line));
+        self.recorder.log_lines(1);
+    }
+}

@@ -1,0 +1,759 @@
+//! From a client's bytes to requests, and the answers that need no back end.
+
+use super::client::{Client, ClientState, HELD_MAX, Input};
+use super::exchanges::{Proxied, REPLAY_BYTES_MAX, Stage};
+use super::record::{Noted, Outcome, Request};
+use super::timers::Deadline;
+use super::upstream::connection::Backend;
+use super::{Kind, PENDING_BYTES_MAX, Shard};
+use crate::exchange::integrate::{http_proxy, mock};
+use crate::exchange::respond::{self, Connection, ResponseFraming};
+use crate::exchange::{ClientFacts, Exchange, Ids, Refusal, admit, route};
+use crate::http::{self, BodyReader, Fields, Framing, Refused, RequestHead, RequestKind};
+use crate::ring::{Close, Env, Lease, Outgoing, Ring, SlotId, Slots};
+use crate::snapshot::{Balance, HashOn, HttpProxy, Integration, Phase, Protocol};
+use crate::telemetry::Finished;
+use crate::telemetry::batch::Refusal as Counted;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long a connection whose last answer is sent is read from, so that the answer is not destroyed
+/// by a reset for unread bytes (RFC 9112 section 9.6).
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Content that is read and dropped to keep a connection alive after an answer that did not need it.
+const DISCARD_BYTES_MAX: u64 = 256 * 1024;
+
+impl<E: Env> Shard<E> {
+    /// TLS records of a client.
+    pub(super) fn client_records(&mut self, id: SlotId, lease: Lease) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let mut inputs: Vec<Input> = Vec::new();
+        let ring = self.env.ring();
+        let result = client
+            .stream
+            .decrypt(lease, ring, |plaintext| inputs.push(Input::from_plaintext(plaintext)));
+        client.stream.flush(ring);
+        match &result {
+            Ok(decrypted) if decrypted.established => {
+                client.state = ClientState::Idle;
+                let due = self.now + self.snapshot.server.timeouts.keep_alive;
+                self.timers.set(&mut client.deadline, due, Kind::Client.token(id));
+                self.record.recorder.tls_handshake();
+            }
+            Ok(_) => {}
+            Err(_) if matches!(client.state, ClientState::Handshaking) => {
+                self.record.recorder.tls_handshake_failed();
+            }
+            Err(_) => {}
+        }
+        for input in inputs {
+            self.client_input(id, input);
+        }
+        match result {
+            Ok(decrypted) if decrypted.ended => self.client_ended(id),
+            Ok(_) => {}
+            Err(fault) => {
+                tracing::debug!(shard = self.id, error = %fault, "a client broke TLS");
+                if self.clients.get(id).is_some_and(|client| client.exchange().is_some()) {
+                    self.client_lost(id);
+                } else {
+                    self.finish_client(id);
+                }
+            }
+        }
+    }
+
+    /// Plain bytes of a client.
+    pub(super) fn client_input(&mut self, id: SlotId, input: Input) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        if matches!(client.state, ClientState::Lingering | ClientState::Closing) {
+            return;
+        }
+        if client.held.is_empty() {
+            self.take_input(id, input);
+        } else {
+            self.hold(id, input);
+        }
+    }
+
+    /// Goes on with input that was held.
+    pub(super) fn pump_client(&mut self, id: SlotId) {
+        while let Some(client) = self.clients.get_mut(id) {
+            if !can_take(client, &self.exchanges, &self.backends) {
+                return;
+            }
+            let Some(input) = client.held.pop_front() else {
+                if client.stream.is_paused() && client.stream.is_open() {
+                    client.stream.resume(self.env.ring());
+                    self.touch_client(id);
+                }
+                if self.clients.get(id).is_some_and(|client| client.stream.has_ended()) {
+                    self.client_ended(id);
+                }
+                return;
+            };
+            self.take_input(id, input);
+        }
+    }
+
+    fn hold(&mut self, id: SlotId, input: Input) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.held.push_back(input);
+        if client.held.len() >= HELD_MAX {
+            client.stream.pause(self.env.ring());
+        }
+    }
+
+    /// Takes input as far as the connection's state lets it, and holds the rest.
+    fn take_input(&mut self, id: SlotId, mut input: Input) {
+        while !input.is_empty() {
+            let Some(client) = self.clients.get_mut(id) else { return };
+            if !can_take(client, &self.exchanges, &self.backends) {
+                if matches!(client.state, ClientState::Lingering | ClientState::Closing) {
+                    return;
+                }
+                client.held.push_front(input);
+                if client.held.len() >= HELD_MAX {
+                    client.stream.pause(self.env.ring());
+                }
+                break;
+            }
+            match &mut client.state {
+                ClientState::Idle | ClientState::Head { .. } => {
+                    let Some(rest) = self.take_head(id, input) else { break };
+                    input = rest;
+                }
+                ClientState::Exchange { .. } => self.take_content(id, &mut input),
+                ClientState::Discard { body, .. } => match body.read(&input) {
+                    Ok(piece) => {
+                        input.advance(piece.consumed);
+                        if piece.done {
+                            self.answered(id);
+                        }
+                    }
+                    Err(_bad_body) => return self.finish_client(id),
+                },
+                ClientState::Handshaking | ClientState::Lingering | ClientState::Closing => return,
+            }
+        }
+        let Some(client) = self.clients.get_mut(id) else { return };
+        if let Some(exchange) = client.exchange() {
+            self.launch(exchange);
+        }
+        if let Some(client) = self.clients.get_mut(id) {
+            client.stream.flush(self.env.ring());
+            self.touch_client(id);
+        }
+    }
+
+    /// Reads a head and serves the request; gives back what follows the head. `None`: more bytes are
+    /// needed, or the connection is done for.
+    fn take_head(&mut self, id: SlotId, input: Input) -> Option<Input> {
+        let client = self.clients.get_mut(id)?;
+        if client.partial.is_empty() {
+            let consumed = self.read_head(id, &input)?;
+            let mut input = input;
+            input.advance(consumed);
+            return Some(input);
+        }
+        // The head was cut: it is put together in the connection's own buffer.
+        let looked_at = client.partial.len().saturating_sub(3);
+        client.partial.extend_from_slice(&input);
+        let is_large = client.partial.len() > self.head_limits.head_bytes;
+        if http::find_head_end(&client.partial, looked_at).is_none() && !is_large {
+            return None;
+        }
+        let whole = std::mem::take(&mut client.partial);
+        let consumed = self.read_head(id, &whole)?;
+        Some(Input::Copied { bytes: whole, start: consumed })
+    }
+
+    fn read_head(&mut self, id: SlotId, bytes: &[u8]) -> Option<usize> {
+        let mut fields = Fields::new();
+        match http::request_head(bytes, &mut fields, &self.head_limits) {
+            Ok(Some(head)) => {
+                let consumed = head.head_bytes;
+                self.serve(id, &head, &fields);
+                Some(consumed)
+            }
+            Ok(None) => {
+                let client = self.clients.get_mut(id)?;
+                client.partial.extend_from_slice(bytes);
+                if matches!(client.state, ClientState::Idle) {
+                    client.state = ClientState::Head { since: self.now };
+                }
+                None
+            }
+            Err(refused) => {
+                self.refuse_head(id, refused);
+                None
+            }
+        }
+    }
+
+    /// One request, from its head.
+    fn serve(&mut self, id: SlotId, head: &RequestHead<'_>, fields: &Fields<'_>) {
+        let snapshot = Rc::clone(&self.snapshot);
+        let ids = self.new_ids();
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.requests += 1;
+        let limits = &snapshot.server.limits;
+        let persistent = head.persistent
+            && self.draining.is_none()
+            && limits.requests_per_connection_max.is_none_or(|max| client.requests < max);
+        let facts = *client.facts.get_or_insert_with(|| {
+            let ring = self.env.ring();
+            // A client that is gone already gets no answer, so its address does not matter.
+            let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+            let peer = ring.peer_address(client.stream.socket()).unwrap_or(unknown);
+            ClientFacts {
+                peer,
+                local: ring.local_address(client.stream.socket()).unwrap_or(unknown),
+                is_tls: client.stream.tls().is_some(),
+                peer_is_trusted: false,
+            }
+        });
+        let trusted = &snapshot.server.trusted_proxies;
+        let facts = ClientFacts {
+            peer_is_trusted: trusted.iter().any(|net| net.contains(&facts.peer.ip())),
+            ..facts
+        };
+        let mut exchange = Exchange::new(&snapshot, head, fields, &facts, ids);
+        let found = admit::admit(&mut exchange).and_then(|()| route::route(&mut exchange));
+        let route = match found {
+            Ok(route) => route,
+            Err(refusal) => return self.answer_refusal(id, &exchange, refusal, persistent),
+        };
+        for phase in &route.program.phases {
+            match phase {
+                Phase::Integrate => match &route.integration {
+                    Integration::Mock(mock) => {
+                        self.answer_mock(id, &exchange, mock, persistent);
+                    }
+                    Integration::HttpProxy(proxy) => {
+                        if let Err(refusal) = self.prepare(id, &exchange, proxy, persistent) {
+                            self.answer_refusal(id, &exchange, refusal, persistent);
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    fn new_ids(&mut self) -> Ids {
+        Ids::new([self.env.random(), self.env.random(), self.env.random(), self.env.random()])
+    }
+
+    fn answer_mock(
+        &mut self,
+        id: SlotId,
+        exchange: &Exchange<'_>,
+        mock: &crate::snapshot::Mock,
+        persistent: bool,
+    ) {
+        let protocol = self.protocol_of(exchange).unwrap_or(Protocol::Http);
+        let persistent = persistent && keeps_framing(exchange.head);
+        let connection = Connection::of(persistent, exchange.head.version);
+        let date = self.date.at(self.since_epoch.as_secs());
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let out = client.stream.out(self.env.ring());
+        let response_bytes = mock::answer(exchange, mock, protocol, connection, date, out);
+        self.record_answer(id, exchange, mock.status, response_bytes, None);
+        self.answered_before_content(id, exchange.head, persistent);
+    }
+
+    fn answer_refusal(
+        &mut self,
+        id: SlotId,
+        exchange: &Exchange<'_>,
+        refusal: Refusal,
+        persistent: bool,
+    ) {
+        let protocol = self.protocol_of(exchange);
+        let persistent =
+            persistent && keeps_framing(exchange.head) && refusal != Refusal::BodyTooLarge;
+        let connection = Connection::of(persistent, exchange.head.version);
+        let date = self.date.at(self.since_epoch.as_secs());
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let out = client.stream.out(self.env.ring()).written();
+        let is_head = exchange.head.method == "HEAD";
+        let bytes =
+            respond::refuse(refusal, protocol, &exchange.ids, connection, date, is_head, out);
+        self.record.recorder.refused(counted(refusal));
+        self.record_answer(id, exchange, refusal.status(protocol), bytes, Some(refusal));
+        self.answered_before_content(id, exchange.head, persistent);
+    }
+
+    fn protocol_of(&self, exchange: &Exchange<'_>) -> Option<Protocol> {
+        exchange.api.map(|api| exchange.snapshot.api(api).protocol)
+    }
+
+    /// Counts and logs an answer that no back end gave.
+    fn record_answer(
+        &mut self,
+        id: SlotId,
+        exchange: &Exchange<'_>,
+        status: u16,
+        response_bytes: u64,
+        refusal: Option<Refusal>,
+    ) {
+        let api = exchange.api.map(|api| api.0);
+        let route = exchange.route.map(|route| route.0);
+        let series = api.zip(route).and_then(|(api, route)| self.record.route_series(api, route));
+        let finished = Finished {
+            api,
+            route: series,
+            status,
+            latency: Duration::ZERO,
+            integration_latency: None,
+            request_bytes: exchange.head.head_bytes as u64,
+            response_bytes,
+        };
+        self.record.recorder.exchange(&finished);
+        let logged =
+            exchange.api.is_some_and(|api| exchange.snapshot.api(api).access_log.is_some());
+        if !logged {
+            return;
+        }
+        let protocol = self.protocol_of(exchange);
+        let tls = self.clients.get(id).and_then(|client| client.stream.tls());
+        let outcome = Outcome {
+            finished,
+            ids: &exchange.ids,
+            request_time: self.since_epoch,
+            is_http10: exchange.head.version == http::Version::Http10,
+            integration_status: None,
+            integration_error: "",
+            error_message: refusal.map_or("", |refusal| refusal.message(protocol)),
+            error_response_type: refusal.map_or("", Refusal::response_type),
+            tls_version: tls.and_then(|tls| tls.protocol_version()).unwrap_or_default(),
+            cipher_suite: tls.and_then(|tls| tls.cipher_suite()).unwrap_or_default(),
+        };
+        let request = Request::of(exchange);
+        self.record.log(exchange.snapshot, &request, &outcome, route, self.now);
+    }
+
+    /// Answers a head that cannot be a request, and closes: where its content would end is in doubt.
+    fn refuse_head(&mut self, id: SlotId, refused: Refused) {
+        tracing::debug!(shard = self.id, error = refused.cause(), "refused a request");
+        self.record.recorder.refused(match refused.status() {
+            414 => Counted::RequestLineTooLong,
+            431 => Counted::FieldsTooLarge,
+            417 | 501 => Counted::NotSupported,
+            _ => Counted::Malformed,
+        });
+        self.answer_and_close(id, Refusal::BadRequest(refused.status()));
+    }
+
+    /// Answers outside of any exchange, then closes.
+    pub(super) fn answer_and_close(&mut self, id: SlotId, refusal: Refusal) {
+        let ids = self.new_ids();
+        let date = self.date.at(self.since_epoch.as_secs());
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let out = client.stream.out(self.env.ring()).written();
+        let bytes = respond::refuse(refusal, None, &ids, Connection::Closes, date, false, out);
+        // More may be on its way: the connection lingers, lest a reset destroys the answer.
+        client.state = ClientState::Head { since: self.now };
+        self.record.recorder.exchange(&Finished {
+            status: refusal.status(None),
+            response_bytes: bytes,
+            ..Finished::default()
+        });
+        self.finish_client(id);
+    }
+
+    /// An answer is queued although the request's content may not have been read.
+    fn answered_before_content(&mut self, id: SlotId, head: &RequestHead<'_>, persistent: bool) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.state = ClientState::Discard { body: BodyReader::new(head.framing), persistent };
+        if client.request_is_complete() {
+            self.answered(id);
+        } else if !persistent {
+            self.finish_client(id);
+        }
+    }
+
+    /// The answer is queued and the request's content read: the next request, or the end.
+    pub(super) fn answered(&mut self, id: SlotId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let persistent = match client.state {
+            ClientState::Discard { persistent, .. } => persistent,
+            _ => true,
+        };
+        client.state = ClientState::Idle;
+        if !persistent {
+            self.finish_client(id);
+        }
+    }
+
+    /// Makes a proxied request ready: its head is written, nothing is sent yet.
+    fn prepare(
+        &mut self,
+        id: SlotId,
+        exchange: &Exchange<'_>,
+        proxy: &HttpProxy,
+        persistent: bool,
+    ) -> Result<(), Refusal> {
+        let (Some(api), Some(route)) = (exchange.api, exchange.route) else {
+            return Err(Refusal::Internal);
+        };
+        let pool_id =
+            *self.pool_of_upstream.get(proxy.upstream.0 as usize).ok_or(Refusal::Internal)?;
+        let trace = (self.since_epoch.as_secs() as u32, [self.env.random(), self.env.random()]);
+        let mut request = self.spare_requests.pop().unwrap_or_default();
+        let host_place = http_proxy::request_head(exchange, proxy, trace, &mut request)?;
+        let pool = self.pools.get_mut(pool_id).ok_or(Refusal::Internal)?;
+        let hash = hash_of(exchange, &pool.upstream.balance);
+        pool.begin();
+        let api_entry = exchange.snapshot.api(api);
+        let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
+        let body = BodyReader::new(exchange.head.framing);
+        let is_complete = body.is_done();
+        let log = api_entry.access_log.is_some().then(|| Box::new(Noted::of(exchange)));
+        let exchange_id = self.exchanges.insert(Proxied {
+            client: id,
+            snapshot: Rc::clone(&self.snapshot),
+            api,
+            route,
+            protocol: api_entry.protocol,
+            ids: exchange.ids,
+            client_version: exchange.head.version,
+            kind: if method == "HEAD" { RequestKind::Head } else { RequestKind::Other },
+            is_idempotent: matches!(
+                method,
+                "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"
+            ),
+            persistent,
+            request_is_chunked: exchange.head.framing == Framing::Chunked,
+            request,
+            host_place,
+            can_replay: true,
+            hash,
+            pool: pool_id,
+            backend: None,
+            stage: Stage::Prepared,
+            avoid: None,
+            attempts: 0,
+            stale_retried: false,
+            started: self.now,
+            handed_over: None,
+            timeout: proxy.timeout,
+            deadline: Deadline::default(),
+            framing: ResponseFraming::None,
+            status: 0,
+            integration_latency: None,
+            request_bytes: exchange.head.head_bytes as u64,
+            response_bytes: 0,
+            log,
+        });
+        let Some(client) = self.clients.get_mut(id) else { return Ok(()) };
+        client.state = ClientState::Exchange { exchange: exchange_id, body };
+        if exchange.head.expects_continue && !is_complete {
+            client.stream.out(self.env.ring()).copy(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        Ok(())
+    }
+
+    /// Content of a request that a back end answers.
+    fn take_content(&mut self, id: SlotId, input: &mut Input) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let ClientState::Exchange { exchange: exchange_id, body } = &mut client.state else {
+            return;
+        };
+        let exchange_id = *exchange_id;
+        let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return };
+        let piece = match body.read(input) {
+            Ok(piece) => piece,
+            Err(bad_body) => {
+                tracing::debug!(shard = self.id, error = bad_body.cause(), "refused a body");
+                return self.fail_request(exchange_id, Refusal::BadBody);
+            }
+        };
+        let data_bytes = piece.data.len();
+        exchange.request_bytes += data_bytes as u64;
+        let limit = exchange.snapshot.server.limits.body_bytes_max;
+        let body_bytes = exchange.request_bytes;
+        if exchange.request_is_chunked && body_bytes > limit + self.head_limits.head_bytes as u64 {
+            return self.fail_request(exchange_id, Refusal::BodyTooLarge);
+        }
+        let is_sent = matches!(exchange.stage, Stage::Sent | Stage::Answering);
+        if !is_sent {
+            let out = &mut exchange.request;
+            append_content(
+                out,
+                &input[piece.data.clone()],
+                exchange.request_is_chunked,
+                piece.done,
+            );
+        } else if let Some(backend_id) = exchange.backend
+            && let Some(backend) = self.backends.get_mut(backend_id)
+        {
+            let replay = &mut exchange.request;
+            if exchange.can_replay && replay.len() + data_bytes <= REPLAY_BYTES_MAX {
+                let data = &input[piece.data.clone()];
+                append_content(replay, data, exchange.request_is_chunked, piece.done);
+            } else {
+                exchange.can_replay = false;
+            }
+            let out = backend.stream.out(self.env.ring());
+            send_content(out, input, &piece, exchange.request_is_chunked);
+            backend.stream.flush(self.env.ring());
+            let due = self.now + exchange.timeout;
+            if exchange.stage == Stage::Sent {
+                self.timers.set(&mut backend.deadline, due, Kind::Backend.token(backend_id));
+            }
+        }
+        input.advance(piece.consumed);
+        if piece.done {
+            self.request_sent_in_full(exchange_id);
+        }
+    }
+
+    /// The client will send no more.
+    pub(super) fn client_ended(&mut self, id: SlotId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.stream.ended();
+        if !client.held.is_empty() {
+            // What it sent before is served first.
+            return;
+        }
+        match &mut client.state {
+            ClientState::Exchange { body, exchange } => {
+                let exchange_id = *exchange;
+                let is_cut = !body.is_done();
+                if let Some(exchange) = self.exchanges.get_mut(exchange_id) {
+                    exchange.persistent = false;
+                }
+                if is_cut {
+                    // A request that was cut short must not look complete to the back end.
+                    self.fail_request(exchange_id, Refusal::BadBody);
+                }
+            }
+            ClientState::Handshaking
+            | ClientState::Idle
+            | ClientState::Head { .. }
+            | ClientState::Discard { .. }
+            | ClientState::Lingering => {
+                client.state = ClientState::Closing;
+                client.stream.close_when_sent(self.env.ring());
+            }
+            ClientState::Closing => {}
+        }
+    }
+
+    /// The client's connection broke.
+    pub(super) fn client_lost(&mut self, id: SlotId) {
+        self.abort_client(id, Close::Orderly);
+    }
+
+    /// Closes a client's connection at once, and gives up what is being done for it.
+    pub(super) fn abort_client(&mut self, id: SlotId, how: Close) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let exchange = client.exchange();
+        client.state = ClientState::Closing;
+        client.held.clear();
+        client.stream.close(self.env.ring(), how);
+        if let Some(exchange) = exchange {
+            self.abandon(exchange);
+        }
+        self.free_client_if_over(id);
+    }
+
+    /// Sends what is queued, then ends the connection so that the last answer arrives.
+    pub(super) fn finish_client(&mut self, id: SlotId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.held.clear();
+        client.partial = Vec::new();
+        let ring = self.env.ring();
+        if client.stream.has_ended() || matches!(client.state, ClientState::Idle) {
+            client.state = ClientState::Closing;
+            client.stream.close_when_sent(ring);
+        } else if !matches!(client.state, ClientState::Closing | ClientState::Lingering) {
+            client.state = ClientState::Lingering;
+            client.stream.half_close(ring);
+            client.stream.resume(ring);
+        }
+        self.touch_client(id);
+        self.free_client_if_over(id);
+    }
+
+    /// A send to a client is over.
+    pub(super) fn client_sent(
+        &mut self,
+        id: SlotId,
+        outgoing: Box<Outgoing>,
+        result: io::Result<()>,
+    ) {
+        let ring = self.env.ring();
+        let Some(client) = self.clients.get_mut(id) else { return ring.recycle(outgoing) };
+        if client.stream.sent(outgoing, result, ring).is_err() {
+            return self.client_lost(id);
+        }
+        let is_relieved = client.stream.pending_bytes() < PENDING_BYTES_MAX;
+        let exchange = client.exchange();
+        let has_work = !client.held.is_empty() || client.stream.is_paused();
+        self.touch_client(id);
+        if is_relieved {
+            if let Some(exchange) = exchange {
+                self.resume_response(exchange);
+            }
+            if has_work {
+                self.pump_client(id);
+            }
+        }
+        self.free_client_if_over(id);
+    }
+
+    /// Sets the deadline that goes with what the connection is doing.
+    pub(super) fn touch_client(&mut self, id: SlotId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let timeouts = &self.snapshot.server.timeouts;
+        let due = match &client.state {
+            _ if client.stream.is_sending() => self.now + timeouts.send_idle,
+            ClientState::Idle => self.now + timeouts.keep_alive,
+            ClientState::Head { since } => *since + timeouts.head,
+            ClientState::Exchange { body, .. } if body.is_done() || client.stream.is_paused() => {
+                return client.deadline.clear();
+            }
+            ClientState::Exchange { .. } | ClientState::Discard { .. } => {
+                self.now + timeouts.body_idle
+            }
+            ClientState::Lingering => self.now + LINGER,
+            // The handshake's deadline was set at accept; a close needs none.
+            ClientState::Handshaking | ClientState::Closing => return,
+        };
+        self.timers.set(&mut client.deadline, due, Kind::Client.token(id));
+    }
+
+    pub(super) fn client_timed_out(&mut self, id: SlotId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        if client.stream.is_sending() {
+            return self.abort_client(id, Close::Abort);
+        }
+        match &client.state {
+            ClientState::Idle => self.finish_client(id),
+            ClientState::Head { .. } => {
+                self.record.recorder.refused(Counted::HeadTimeout);
+                self.answer_and_close(id, Refusal::TooSlow);
+            }
+            ClientState::Exchange { exchange, .. } => {
+                let exchange = *exchange;
+                self.record.recorder.refused(Counted::BodyTimeout);
+                self.fail_request(exchange, Refusal::TooSlow);
+            }
+            ClientState::Handshaking
+            | ClientState::Discard { .. }
+            | ClientState::Lingering
+            | ClientState::Closing => self.abort_client(id, Close::Orderly),
+        }
+    }
+
+    pub(super) fn free_client_if_over(&mut self, id: SlotId) {
+        if self.clients.get(id).is_some_and(|client| client.stream.is_over())
+            && let Some(client) = self.clients.remove(id)
+        {
+            self.client_gone(client.stream.tls().is_some());
+        }
+    }
+}
+
+/// Whether the connection's state can do something with input now.
+fn can_take(client: &Client, exchanges: &Slots<Proxied>, backends: &Slots<Backend>) -> bool {
+    match &client.state {
+        // Answers that the client does not read must not pile up.
+        ClientState::Idle | ClientState::Head { .. } => {
+            client.stream.pending_bytes() < PENDING_BYTES_MAX
+        }
+        ClientState::Exchange { body, exchange } => {
+            !body.is_done()
+                && exchanges.get(*exchange).is_some_and(|exchange| match exchange.stage {
+                    Stage::Prepared | Stage::Waiting | Stage::Connecting => {
+                        exchange.request.len() < REPLAY_BYTES_MAX
+                    }
+                    Stage::Sent | Stage::Answering => exchange
+                        .backend
+                        .and_then(|backend| backends.get(backend))
+                        .is_some_and(|it| it.stream.pending_bytes() < PENDING_BYTES_MAX),
+                })
+        }
+        ClientState::Discard { .. } => true,
+        ClientState::Handshaking | ClientState::Lingering | ClientState::Closing => false,
+    }
+}
+
+/// Whether the connection can be used again after an answer that did not read the content: a client
+/// that waits for `100 Continue` may or may not send it, and a long one is not worth reading.
+fn keeps_framing(head: &RequestHead<'_>) -> bool {
+    match head.framing {
+        Framing::None => true,
+        Framing::Length(bytes) => bytes <= DISCARD_BYTES_MAX && !head.expects_continue,
+        Framing::Chunked => !head.expects_continue,
+        Framing::UntilClose => false,
+    }
+}
+
+fn append_content(out: &mut Vec<u8>, data: &[u8], chunked: bool, done: bool) {
+    if chunked && !data.is_empty() {
+        http::write::chunk_header(out, data.len());
+    }
+    out.extend_from_slice(data);
+    if chunked && !data.is_empty() {
+        out.extend_from_slice(http::write::CHUNK_END);
+    }
+    if chunked && done {
+        out.extend_from_slice(http::write::LAST_CHUNK);
+    }
+}
+
+/// Appends a piece of content for sending, without a copy where that pays.
+pub(super) fn send_content(out: &mut Outgoing, input: &Input, piece: &http::Piece, chunked: bool) {
+    let data = piece.data.clone();
+    if chunked && !data.is_empty() {
+        http::write::chunk_header(out.written(), data.len());
+    }
+    match input {
+        Input::Leased(lease) if !data.is_empty() => out.lease(lease.slice(data.clone())),
+        input => out.copy(&input[data.clone()]),
+    }
+    if chunked && !data.is_empty() {
+        out.copy(http::write::CHUNK_END);
+    }
+    if chunked && piece.done {
+        out.copy(http::write::LAST_CHUNK);
+    }
+}
+
+fn hash_of(exchange: &Exchange<'_>, balance: &Balance) -> Option<Box<[u8]>> {
+    match balance {
+        Balance::RoundRobin | Balance::LeastRequests => None,
+        Balance::Hash(HashOn::ClientAddress) => Some(match exchange.source_address() {
+            std::net::IpAddr::V4(address) => address.octets().into(),
+            std::net::IpAddr::V6(address) => address.octets().into(),
+        }),
+        Balance::Hash(HashOn::Header(name)) => exchange
+            .fields
+            .iter()
+            .find(|field| field.name.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|field| field.value.into()),
+    }
+}
+
+fn counted(refusal: Refusal) -> Counted {
+    match refusal {
+        Refusal::NoApi => Counted::NoApi,
+        Refusal::NoRoute => Counted::NoRoute,
+        Refusal::BodyTooLarge => Counted::BodyTooLarge,
+        Refusal::TooSlow => Counted::BodyTimeout,
+        Refusal::Unavailable => Counted::Unavailable,
+        Refusal::Internal => Counted::Internal,
+        Refusal::BadRequest(_)
+        | Refusal::DotSegment
+        | Refusal::BadBody
+        | Refusal::IntegrationTimeout
+        | Refusal::IntegrationFailure
+        | Refusal::BadGateway => Counted::Malformed,
+    }
+}

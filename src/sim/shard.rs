@@ -1,0 +1,170 @@
+//! The shard in the simulation: the same code as in production, on one seed.
+
+use super::env::SimEnv;
+use super::peers::requests::MOCK_BODY;
+use super::random::Random;
+use super::ring::SimRing;
+use super::weather::Weather;
+use super::world::{
+    ATTEMPTS, CONNECT_TIMEOUT, IDLE_TIMEOUT, KEEP_ALIVE, Plan, RESPONSE_TIMEOUT, Setup, Subject,
+    run_seed, run_seeds,
+};
+use crate::control::mailbox::{FromShard, Reporter, ListenerId, ListenerKind, ToShard};
+use crate::model;
+use crate::shard::{Activity, Shard, ShardSettings};
+use crate::snapshot::{Snapshot, compile};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+struct Simulated {
+    shard: Shard<SimEnv>,
+    setup: Setup,
+    reports: mpsc::Receiver<FromShard>,
+    version: u64,
+    /// Snapshots taken and not returned.
+    snapshots: usize,
+    drained: bool,
+}
+
+/// The configuration of a world. A `variant` changes what makes pools new: their definition.
+fn snapshot(setup: &Setup, version: u64, variant: u64) -> Box<Snapshot> {
+    let targets: Vec<_> = setup.back_ends.iter().map(|address| format!("\"{address}\"")).collect();
+    let text = format!(
+        r#"
+[server]
+listen = []
+[server.timeouts]
+head = "10s"
+body_idle = "{idle}s"
+send_idle = "{idle}s"
+keep_alive = "{keep_alive}s"
+[[upstream]]
+name = "back-ends"
+targets = [{targets}]
+balance = "{balance}"
+[upstream.timeouts]
+connect = "{connect}s"
+body_idle = "{idle}s"
+idle = "{upstream_idle}s"
+[upstream.limits]
+connections = {connections_max}
+[upstream.retry]
+attempts = {ATTEMPTS}
+[[api]]
+name = "world"
+protocol = "http"
+[[api.route]]
+route = "ANY /b/{{proxy+}}"
+integration = {{ type = "http_proxy", upstream = "back-ends", timeout = "{response}s" }}
+[[api.route]]
+route = "GET /hello"
+integration = {{ type = "mock", status = 200, body = "{MOCK_BODY}" }}
+"#,
+        idle = IDLE_TIMEOUT.as_secs(),
+        keep_alive = KEEP_ALIVE.as_secs(),
+        targets = targets.join(", "),
+        balance = ["round_robin", "least_requests"][variant as usize % 2],
+        connect = CONNECT_TIMEOUT.as_secs(),
+        upstream_idle = 8 + variant,
+        connections_max = setup.connections_max,
+        response = RESPONSE_TIMEOUT.as_secs(),
+    );
+    let model = model::parse(Path::new("world.toml"), text)
+        .unwrap_or_else(|problems| panic!("the world's configuration: {problems:?}"));
+    Box::new(compile(&model, version, 1))
+}
+
+impl Subject for Simulated {
+    fn begin(env: SimEnv, setup: &Setup) -> Self {
+        let (sender, reports) = mpsc::channel(4096);
+        let settings = ShardSettings {
+            snapshot: snapshot(setup, 1, 0),
+            tickets: None,
+            reporter: Reporter::new(0, sender),
+        };
+        let mut shard = Shard::new(env, settings);
+        for (index, (socket, _)) in setup.listeners.iter().enumerate() {
+            shard.listen(ListenerId(index as u32), ListenerKind::Plain, *socket);
+        }
+        Self { shard, setup: setup.clone(), reports, version: 1, snapshots: 1, drained: false }
+    }
+
+    fn turn(&mut self) -> bool {
+        let activity = self.shard.turn();
+        while let Ok(report) = self.reports.try_recv() {
+            match report {
+                FromShard::Retired(_) => self.snapshots -= 1,
+                FromShard::Drained { .. } => {
+                    assert!(!self.drained, "a drain ends once");
+                    self.drained = true;
+                }
+                _ => {}
+            }
+        }
+        activity == Activity::Busy
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        Some(self.shard.next_deadline())
+    }
+
+    fn check(&self) {
+        self.shard.check_invariants();
+        assert!(
+            self.shard.open_for_clients().is_some() || self.snapshots == 1,
+            "{} snapshots are held and no request uses the old ones",
+            self.snapshots
+        );
+    }
+
+    fn ring(&self) -> &SimRing {
+        &self.shard.environment().ring
+    }
+
+    fn swap(&mut self) {
+        self.version += 1;
+        self.snapshots += 1;
+        let variant = self.setup.random.below(3) as u64;
+        self.shard.deliver(ToShard::Snapshot(snapshot(&self.setup, self.version, variant)));
+    }
+
+    fn drain(&mut self) {
+        self.shard.deliver(ToShard::Drain { deadline: Duration::from_secs(60) });
+    }
+
+    fn open_for_clients(&self) -> Option<String> {
+        self.shard.open_for_clients()
+    }
+
+    fn is_drained(&self) -> bool {
+        self.drained && self.shard.is_empty()
+    }
+}
+
+fn as_drawn(_: &mut Weather) {}
+
+const PLAN: Plan = Plan { test: "sim::shard", adjust: as_drawn, upheaval: true };
+
+/// Seeds that once found something, with what they found.
+const FOUND: &[(u64, &str)] = &[];
+
+#[test]
+fn a_shard_keeps_its_promises_in_every_weather() {
+    run_seeds::<Simulated>(&PLAN);
+}
+
+#[test]
+fn what_was_found_once_stays_fixed() {
+    for (seed, found) in FOUND {
+        println!("{seed}: {found}");
+        run_seed::<Simulated>(*seed, &PLAN);
+    }
+}
+
+#[test]
+fn a_shard_replays_exactly() {
+    for seed in 1..10 {
+        assert_eq!(run_seed::<Simulated>(seed, &PLAN), run_seed::<Simulated>(seed, &PLAN));
+    }
+}

@@ -1,0 +1,97 @@
+//! APIs and routes as they run.
+
+use std::time::Duration;
+
+use super::{
+    AccessLogIndex, Domain, Mock, Protocol, ProxyPath, RouteIndex, RouteTable, UpstreamIndex,
+};
+
+/// One API.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// Ten characters of `[a-z0-9]`; for an API from the file made from its name, so that it stays
+    /// the same over reloads and hosts.
+    pub id: Box<str>,
+    /// Its name.
+    pub name: Box<str>,
+    /// Which rules it follows: matching, error bodies, headers.
+    pub protocol: Protocol,
+    /// The only domain it answers; `None` is every host that no API's domain claims.
+    pub domain: Option<Domain>,
+    /// What comes before its routes' paths: empty, or `/…` without a trailing slash.
+    pub base_path: Box<str>,
+    /// Its stage's name; `$default` unless declared.
+    pub stage: Box<str>,
+    /// Finds a route by method and path.
+    pub table: RouteTable,
+    /// The routes, by [`RouteIndex`], in the order of the declaration.
+    pub routes: Box<[Route]>,
+    /// Its access log; `None` is none.
+    pub access_log: Option<AccessLogIndex>,
+}
+
+impl Api {
+    /// A route by its position.
+    pub fn route(&self, index: RouteIndex) -> &Route {
+        &self.routes[index.0 as usize]
+    }
+}
+
+/// One route: what to do with a request that matched it.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The route key as declared, e.g. `GET /pets/{id}` (`$context.routeKey`).
+    pub key: Box<str>,
+    /// Names of its path parameters from left to right; values come in the same order.
+    pub parameters: Box<[Box<str>]>,
+    /// The phases that its requests run, in order.
+    pub program: Program,
+    /// Who answers.
+    pub integration: Integration,
+}
+
+/// The phases a route uses. Those it does not use are absent, so they cost nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// In the order in which they run.
+    pub phases: Box<[Phase]>,
+}
+
+/// A phase between routing and the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Ask the integration for the answer.
+    Integrate,
+}
+
+impl Phase {
+    /// The phase's word in `ringgate routes`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Integrate => "integrate",
+        }
+    }
+}
+
+/// Who answers a route.
+#[derive(Debug, Clone)]
+pub enum Integration {
+    /// A fixed response.
+    Mock(Mock),
+    /// A back end, bytes passed through.
+    HttpProxy(HttpProxy),
+}
+
+/// A request passed on to a back end.
+#[derive(Debug, Clone)]
+pub struct HttpProxy {
+    /// Which back ends.
+    pub upstream: UpstreamIndex,
+    /// The method to use; `None` is the client's own.
+    pub method: Option<Box<str>>,
+    /// Which path they see. The client's query string follows it unchanged.
+    pub path: ProxyPath,
+    /// From the moment the request is handed to the upstream to the head of its response; beyond it
+    /// 504 (REST) or 503 (HTTP).
+    pub timeout: Duration,
+}

@@ -1,0 +1,162 @@
+//! Model to snapshot.
+
+use super::api::{Api, HttpProxy, Integration, Phase, Program, Route};
+use super::path_template::{PathTemplate, Piece, ProxyPath};
+use super::upstream::{Target, Upstream};
+use super::{AccessLog, AccessLogIndex, Addresses, Mock, RouteTable, Snapshot, UpstreamIndex};
+use crate::model::{self, Model, PathPiece};
+
+/// Compiles a model. Cannot fail: whatever could was refused when the model was read. `seed` keys
+/// the hash tables, so a simulation that gives the same seed gets the same program.
+pub fn compile(model: &Model, version: u64, seed: u64) -> Snapshot {
+    let mut access_logs = Vec::new();
+    let apis = model.apis.iter().map(|api| compile_api(api, &mut access_logs, seed)).collect();
+    Snapshot {
+        version,
+        server: model.server.clone(),
+        ring: model.ring.clone(),
+        log: model.log.clone(),
+        management: model.management.clone(),
+        certificates: model.certificates.clone(),
+        addresses: Addresses::build(&model.apis, seed),
+        apis,
+        upstreams: model.upstreams.iter().map(compile_upstream).collect(),
+        access_logs,
+    }
+}
+
+fn compile_api(api: &model::Api, access_logs: &mut Vec<AccessLog>, seed: u64) -> Api {
+    Api {
+        id: api_id(&api.name),
+        name: api.name.as_str().into(),
+        protocol: api.protocol,
+        domain: api.domain.clone(),
+        base_path: api.base_path.as_str().into(),
+        stage: api.stage.as_str().into(),
+        table: RouteTable::build(api.protocol, api.routes.iter().map(|route| &route.key), seed),
+        routes: api.routes.iter().map(compile_route).collect(),
+        access_log: api.access_log.as_ref().map(|log| share(log, access_logs)),
+    }
+}
+
+/// APIs that log the same way to the same place share one log, so that a file is opened once.
+fn share(log: &AccessLog, access_logs: &mut Vec<AccessLog>) -> AccessLogIndex {
+    let known = access_logs.iter().position(|known| known == log);
+    let index = known.unwrap_or_else(|| {
+        access_logs.push(log.clone());
+        access_logs.len() - 1
+    });
+    AccessLogIndex(index as u32)
+}
+
+fn compile_route(route: &model::Route) -> Route {
+    Route {
+        key: route.key.to_string().into(),
+        parameters: route.key.parameters().map(Into::into).collect(),
+        program: Program { phases: [Phase::Integrate].into() },
+        integration: match &route.integration {
+            model::Integration::Mock(mock) => Integration::Mock(Mock::compile(mock)),
+            model::Integration::HttpProxy(proxy) => Integration::HttpProxy(HttpProxy {
+                upstream: UpstreamIndex(proxy.upstream as u32),
+                method: proxy.method.map(|method| method.name().into()),
+                path: compile_path(&proxy.path),
+                timeout: proxy.timeout,
+            }),
+        },
+    }
+}
+
+fn compile_path(path: &model::ProxyPath) -> ProxyPath {
+    match path {
+        model::ProxyPath::AsReceived => ProxyPath::AsReceived,
+        model::ProxyPath::Under(prefix) => ProxyPath::Under(prefix.as_bytes().into()),
+        model::ProxyPath::Pattern(pattern) => ProxyPath::Template(PathTemplate {
+            pieces: pattern
+                .pieces
+                .iter()
+                .map(|piece| match piece {
+                    PathPiece::Literal(text) => Piece::Literal(text.as_bytes().into()),
+                    PathPiece::Parameter(index) => Piece::Parameter(*index),
+                })
+                .collect(),
+        }),
+    }
+}
+
+fn compile_upstream(upstream: &model::Upstream) -> Upstream {
+    let default_port = if upstream.tls.is_some() { 443 } else { 80 };
+    Upstream {
+        key: format!("{}#{:016x}", upstream.name, fingerprint(upstream)).into(),
+        name: upstream.name.as_str().into(),
+        targets: upstream
+            .targets
+            .iter()
+            .map(|target| compile_target(target, upstream.host.as_deref(), default_port))
+            .collect(),
+        balance: upstream.balance.clone(),
+        tls: upstream.tls.clone(),
+        timeouts: upstream.timeouts.clone(),
+        limits: upstream.limits.clone(),
+        health: upstream.health.clone(),
+        eject: upstream.eject.clone(),
+        retry: upstream.retry.clone(),
+    }
+}
+
+fn compile_target(target: &model::Target, host: Option<&str>, default_port: u16) -> Target {
+    let (name, port) = (&target.host, target.port);
+    // Only an IPv6 address has a colon.
+    let bracketed = match name.contains(':') {
+        true => format!("[{name}]"),
+        false => name.clone(),
+    };
+    let authority = match host {
+        Some(host) => host.to_owned(),
+        None if port == default_port => bracketed.clone(),
+        None => format!("{bracketed}:{port}"),
+    };
+    Target {
+        host: name.as_str().into(),
+        port,
+        address: format!("{bracketed}:{port}").into(),
+        weight: target.weight,
+        authority: authority.into(),
+    }
+}
+
+/// A number that changes when anything in the definition does: the hash of its debug text, which
+/// names every field and holds no secret.
+fn fingerprint(upstream: &model::Upstream) -> u64 {
+    fnv1a(format!("{upstream:?}").as_bytes())
+}
+
+/// An API's id from its name: ten characters of `[a-z0-9]`, Amazon's form, the same on every host and
+/// in every version. Of a thousand APIs two collide with a chance of one in seven thousand million.
+fn api_id(name: &str) -> Box<str> {
+    const DIGITS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let mut hash = mix(fnv1a(name.as_bytes()));
+    let mut id = String::with_capacity(10);
+    for _ in 0..10 {
+        id.push(char::from(DIGITS[(hash % 36) as usize]));
+        hash /= 36;
+    }
+    id.into()
+}
+
+/// FNV-1a, 64 bits. Not a hash for tables: one whose value is the same for ever, unlike `ahash`.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+/// Spreads the last bytes of a short text over all bits (the finisher of SplitMix64).
+fn mix(hash: u64) -> u64 {
+    let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ (hash >> 31)
+}
+
+#[cfg(test)]
+#[path = "compile_tests.rs"]
+mod tests;

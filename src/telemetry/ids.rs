@@ -1,0 +1,150 @@
+//! Ids: the texts that name a request, made from random words. Table-driven and without `fmt`, because
+//! every request needs at least one.
+
+/// An id as ASCII text in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Id<const LENGTH: usize>([u8; LENGTH]);
+
+impl<const LENGTH: usize> Id<LENGTH> {
+    /// The text's bytes, all ASCII.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8; LENGTH] {
+        &self.0
+    }
+
+    /// The text.
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("only ASCII characters are ever put in")
+    }
+}
+
+/// A UUID in text form, e.g. `c6af9ac6-7b61-11e6-9a41-93e8deadbeef`.
+pub type Uuid = Id<36>;
+
+/// 15 characters of base64 and `=`, e.g. `VwjwNFuUIAMFrRA=`.
+pub type ExtendedId = Id<16>;
+
+/// An X-Ray root, e.g. `Root=1-5759e988-bd862e3fe1be46a994272793`.
+pub type TraceRoot = Id<40>;
+
+/// Two hexadecimal digits for each byte, so that a byte is one look-up.
+const HEX: [[u8; 2]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    table
+};
+
+/// RFC 4648 section 5.
+const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// A version 4 UUID (RFC 9562 section 5.4): the value of `x-amzn-RequestId`.
+#[inline]
+pub fn uuid(random: [u64; 2]) -> Uuid {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&random[0].to_be_bytes());
+    bytes[8..].copy_from_slice(&random[1].to_be_bytes());
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut text = [b'-'; 36];
+    // Where each byte's two digits stand between the hyphens.
+    const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+    for (byte, place) in bytes.into_iter().zip(PLACES) {
+        text[place..place + 2].copy_from_slice(&HEX[usize::from(byte)]);
+    }
+    Id(text)
+}
+
+/// 88 random bits in url-safe base64: the shape of `x-amz-apigw-id` and of `apigw-requestid`.
+#[inline]
+pub fn extended_id(random: [u64; 2]) -> ExtendedId {
+    let mut bits = u128::from(random[0]) << 64 | u128::from(random[1]);
+    let mut text = [b'='; 16];
+    for character in &mut text[..14] {
+        *character = BASE64_URL[(bits & 63) as usize];
+        bits >>= 6;
+    }
+    // 11 bytes end with four bits of the fifteenth character; the other two are zero, or the text
+    // would be no valid base64.
+    text[14] = BASE64_URL[((bits & 15) << 2) as usize];
+    Id(text)
+}
+
+/// The root of a new trace: the time in seconds and 96 random bits.
+#[inline]
+pub fn trace_root(epoch_seconds: u32, random: [u64; 2]) -> TraceRoot {
+    let mut text = *b"Root=1-00000000-000000000000000000000000";
+    for (index, byte) in epoch_seconds.to_be_bytes().into_iter().enumerate() {
+        text[7 + 2 * index..9 + 2 * index].copy_from_slice(&HEX[usize::from(byte)]);
+    }
+    let low = random[1].to_be_bytes();
+    let bytes = random[0].to_be_bytes().into_iter().chain(low).take(12);
+    for (index, byte) in bytes.enumerate() {
+        text[16 + 2 * index..18 + 2 * index].copy_from_slice(&HEX[usize::from(byte)]);
+    }
+    Id(text)
+}
+
+/// Whether a client's `x-amzn-RequestId` has the form of a UUID and may be adopted (Amazon's "Access
+/// logging for REST APIs"): 8-4-4-4-12 hexadecimal digits of either case.
+pub fn is_uuid(text: &[u8]) -> bool {
+    text.len() == 36
+        && text.iter().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_uuid_shows_the_random_words_with_version_and_variant() {
+        let id = uuid([0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210]);
+        assert_eq!(id.as_str(), "01234567-89ab-4def-bedc-ba9876543210");
+        assert_eq!(uuid([0; 2]).as_str(), "00000000-0000-4000-8000-000000000000");
+    }
+
+    #[test]
+    fn a_trace_root_shows_the_time_and_96_bits() {
+        let root = trace_root(0x5759_e988, [0xbd86_2e3f_e1be_46a9, 0x9427_2793_ffff_ffff]);
+        assert_eq!(root.as_str(), "Root=1-5759e988-bd862e3fe1be46a994272793");
+    }
+
+    #[test]
+    fn only_the_form_of_a_uuid_is_adopted() {
+        assert!(is_uuid(b"01234567-89AB-4def-bedc-ba9876543210"));
+        for wrong in [
+            &b"01234567-89ab-4def-bedc-ba987654321"[..],
+            b"01234567-89ab-4def-bedc-ba98765432100",
+            b"0123456789ab-4def-bedc-ba9876543210--",
+            b"01234567-89ab-4def-bedc-ba987654321g",
+            b"01234567-89ab-4defabedc-ba9876543210",
+            b"",
+        ] {
+            assert!(!is_uuid(wrong), "{}", String::from_utf8_lossy(wrong));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn ids_have_their_form_and_differ_when_the_words_do(one: [u64; 2], other: [u64; 2]) {
+            prop_assert!(is_uuid(uuid(one).as_bytes()));
+            let text = extended_id(one);
+            prop_assert_eq!(text.as_bytes()[15], b'=');
+            prop_assert!(text.as_bytes()[..15].iter().all(|byte| BASE64_URL.contains(byte)));
+            prop_assert!(b"AEIMQUYcgkosw048".contains(&text.as_bytes()[14]));
+            // 88 bits of the second word and the lower part of the first are used.
+            let used = |random: [u64; 2]| (random[0] & 0xff_ffff, random[1]);
+            prop_assert_eq!(used(one) == used(other), text == extended_id(other));
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Exit codes and output of the commands.
+
+use std::fs;
+use std::process::{Command, Output};
+
+fn ringgate(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ringgate")).args(arguments).output().expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn check_accepts_the_shipped_default() {
+    let output = ringgate(&["check", "--config", "config/ringgate.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(
+        text(&output.stdout),
+        "config/ringgate.toml is valid: 1 API, 1 route, 0 upstreams\n"
+    );
+}
+
+#[test]
+fn without_a_file_the_built_in_default_is_taken() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = Command::new(env!("CARGO_BIN_EXE_ringgate"))
+        .arg("check")
+        .current_dir(folder.path())
+        .output()
+        .expect("the binary runs");
+    assert_eq!(text(&output.stdout), "(built-in default) is valid: 1 API, 1 route, 0 upstreams\n");
+}
+
+#[test]
+fn a_wrong_configuration_exits_with_two_and_names_the_place() {
+    for command in ["check", "routes", "serve"] {
+        let output = ringgate(&[command, "--config", "tests/config/bad/unknown-key.toml"]);
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        let printed = text(&output.stderr);
+        assert!(printed.contains("--> tests/config/bad/unknown-key.toml:2:1"), "{printed}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_missing_file_exits_with_two() {
+    let output = ringgate(&["check", "--config", "tests/config/there-is-none.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        text(&output.stderr),
+        "error[unreadable]: cannot read the configuration: no such file or directory\n--> tests/config/there-is-none.toml\n\ntests/config/there-is-none.toml: 1 error\n"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_utf8_is_refused_at_its_first_wrong_byte() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("latin1.toml");
+    fs::write(&file, b"[server]\nlisten = [] # caf\xe9\n").expect("a writable folder");
+    let problems = ringgate::model::load(Some(&file)).expect_err("not UTF-8");
+    assert!(problems.to_string().contains("latin1.toml:2:18: the file is not UTF-8"), "{problems}");
+}
+
+#[test]
+fn wrong_arguments_exit_with_two() {
+    assert_eq!(ringgate(&["chekc"]).status.code(), Some(2));
+    assert_eq!(ringgate(&["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn routes_prints_an_aligned_table() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("shop.toml");
+    let configuration = r#"
+        [[upstream]]
+        name = "catalog"
+        targets = ["127.0.0.1:9001"]
+        [[api]]
+        name = "shop"
+        protocol = "http"
+        domain = "*.example.com"
+        base_path = "/shop"
+        [[api.route]]
+        route = "GET /products/{id}"
+        integration = { type = "http_proxy", upstream = "catalog", path = "/v1/{id}", method = "POST" }
+        [[api.route]]
+        route = "$default"
+        integration = { type = "http_proxy", upstream = "catalog" }
+        [[api]]
+        name = "hello"
+        protocol = "rest"
+        [[api.route]]
+        route = "ANY /{proxy+}"
+        integration = { type = "mock" }
+    "#;
+    fs::write(&file, configuration).expect("a writable folder");
+    let output = ringgate(&["routes", "--config", file.to_str().expect("a UTF-8 path")]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let expected = "\
+API    METHOD  PATH                              INTEGRATION                            PHASES
+shop   GET     *.example.com/shop/products/{id}  http_proxy catalog POST /v1/{id}       integrate
+shop   ANY     *.example.com/shop/… ($default)   http_proxy catalog (path as received)  integrate
+hello  ANY     /{proxy+}                         mock 200                               integrate
+";
+    assert_eq!(text(&output.stdout), expected);
+}

@@ -1,0 +1,4 @@
+//! Properties that hold for any input: one module per folder of the crate.
+
+mod http;
+mod http_naive;
