@@ -50,9 +50,9 @@ use upstream::pool::Pool;
 /// How often counters go to the control thread.
 const TELEMETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Bytes that may wait to be sent to one peer before whoever makes them is paused. Two large receive
-/// buffers: enough to keep a connection busy while the next bytes are fetched.
-const PENDING_BYTES_MAX: usize = 64 * 1024;
+/// Bytes that may wait to be sent to one peer before whoever makes them is paused. A pause and the
+/// resumption cost two operations, so they should not come with every buffer.
+const PENDING_BYTES_MAX: usize = 256 * 1024;
 
 /// What kind of row a token names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
