@@ -161,6 +161,13 @@ impl Lease {
         slice
     }
 
+    /// Whether more than half of its pool's buffers are lent. Whoever would keep the lease until a peer
+    /// does something copies the bytes instead and gives the buffer back: slow peers can then hold half
+    /// of the buffers at most, and the others go on receiving.
+    pub fn is_scarce(&self) -> bool {
+        self.pool.lent() * 2 > self.pool.count()
+    }
+
     /// The bytes for change in place (TLS decrypts so), when this is the buffer's only lease.
     pub fn bytes_mut(&mut self) -> Option<&mut [u8]> {
         if self.pool.leases[self.id as usize].get() != 1 {
@@ -239,6 +246,18 @@ mod tests {
         assert_eq!(pool.lent(), 1);
         drop(world);
         assert_eq!(pool.lent(), 0);
+    }
+
+    #[test]
+    fn leases_are_scarce_beyond_half_of_the_pool() {
+        let pool = Pool::new(4, 16);
+        let first = pool.lend_copy(b"a").unwrap();
+        let second = pool.lend_copy(b"b").unwrap();
+        assert!(!first.is_scarce() && !second.is_scarce());
+        let third = pool.lend_copy(b"c").unwrap();
+        assert!(first.is_scarce());
+        drop(third);
+        assert!(!first.is_scarce());
     }
 
     #[test]

@@ -283,7 +283,7 @@ impl<E: Env> Shard<E> {
             Received::NoBuffers => {
                 self.record.recorder.buffers_exhausted(crate::telemetry::batch::Buffers::Client);
                 self.starved.push(Kind::Client.token(id));
-                return;
+                return self.free_client_if_over(id);
             }
             Received::Failed(error) if is_cancelled(&error) => {}
             Received::Failed(_) => self.client_lost(id),
@@ -315,7 +315,7 @@ impl<E: Env> Shard<E> {
             Received::NoBuffers => {
                 self.record.recorder.buffers_exhausted(crate::telemetry::batch::Buffers::Upstream);
                 self.starved.push(Kind::Backend.token(id));
-                return;
+                return self.free_backend_if_over(id);
             }
             Received::Failed(error) if is_cancelled(&error) => {}
             Received::Failed(error) => self.backend_broke(id, &error),

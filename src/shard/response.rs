@@ -45,7 +45,12 @@ impl<E: Env> Shard<E> {
                     self.count(pool, UpstreamEvent::Connect);
                     self.send_request(exchange, id);
                 }
+                let mut left = inputs.len();
                 for input in inputs {
+                    left -= 1;
+                    if let Some(backend) = self.backends.get_mut(id) {
+                        backend.more_arrived = left > 0;
+                    }
                     self.backend_input(id, input);
                 }
                 if decrypted.ended {
@@ -127,7 +132,8 @@ impl<E: Env> Shard<E> {
                 Some(head.head_bytes)
             }
             Ok(Some(head)) => {
-                self.begin_answer(id, exchange, &head, &fields).then_some(head.head_bytes)
+                let is_all = head.head_bytes == bytes.len();
+                self.begin_answer(id, exchange, &head, &fields, is_all).then_some(head.head_bytes)
             }
             Ok(None) => {
                 backend.partial.extend_from_slice(bytes);
@@ -169,7 +175,8 @@ impl<E: Env> Shard<E> {
         client.stream.flush(ring);
     }
 
-    /// The final head has arrived: the client gets its own. `false`: the connection's bytes are no
+    /// The final head has arrived: the client gets its own. `is_all` says that no byte came behind it.
+    /// `false`: the connection's bytes are no
     /// longer of interest.
     fn begin_answer(
         &mut self,
@@ -177,6 +184,7 @@ impl<E: Env> Shard<E> {
         exchange_id: SlotId,
         head: &ResponseHead<'_>,
         fields: &Fields<'_>,
+        is_all: bool,
     ) -> bool {
         if matches!(head.status, 502..=504) && self.retries_status(exchange_id, head.status) {
             if let Some(target) = self.backends.get(id).map(|backend| backend.target) {
@@ -230,7 +238,7 @@ impl<E: Env> Shard<E> {
             self.timers.set(&mut backend.deadline, due, Kind::Backend.token(id));
         }
         if is_done {
-            self.response_complete(id, exchange_id);
+            self.response_complete(id, exchange_id, is_all);
         }
         true
     }
@@ -263,7 +271,7 @@ impl<E: Env> Shard<E> {
         send_content(client.stream.out(ring), input, &content, is_chunked);
         input.advance(piece.consumed);
         if piece.done {
-            self.response_complete(id, exchange_id);
+            self.response_complete(id, exchange_id, input.is_empty());
             return true;
         }
         if input.is_empty() {
@@ -296,12 +304,13 @@ impl<E: Env> Shard<E> {
         }
     }
 
-    /// The response has arrived in full.
-    fn response_complete(&mut self, id: SlotId, exchange_id: SlotId) {
+    /// The response has arrived in full. `is_all` says that no byte came behind it: with one, the
+    /// connection must not get the next request, whose answer that byte would be taken for.
+    fn response_complete(&mut self, id: SlotId, exchange_id: SlotId, is_all: bool) {
         let Some(backend) = self.backends.get_mut(id) else { return };
         let BackendState::Busy { response, .. } = &mut backend.state else { return };
         let Response::Body { persistent, .. } = response else { return };
-        let is_reusable = *persistent;
+        let is_reusable = *persistent && is_all && !backend.more_arrived;
         *response = Response::Done;
         let Some(exchange) = self.exchanges.get(exchange_id) else { return };
         let Some(client) = self.clients.get_mut(exchange.client) else { return };
@@ -347,7 +356,7 @@ impl<E: Env> Shard<E> {
                 // In TLS an end without close_notify may have been forged.
                 let is_proper = backend.stream.tls().is_none_or(|session| session.end().is_ok());
                 if is_proper && reader.end_of_stream().is_ok() {
-                    self.response_complete(id, exchange);
+                    self.response_complete(id, exchange, true);
                 } else {
                     self.note_failure(pool_id, target);
                     let error = io::Error::from(io::ErrorKind::UnexpectedEof);

@@ -101,7 +101,7 @@ impl<E: Env> Shard<E> {
 
     fn hold(&mut self, id: SlotId, input: Input) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        client.held.push_back(input);
+        client.held.push_back(input.kept());
         if client.held.len() >= HELD_MAX {
             client.stream.pause(self.env.ring());
         }
@@ -115,7 +115,7 @@ impl<E: Env> Shard<E> {
                 if matches!(client.state, ClientState::Lingering | ClientState::Closing) {
                     return;
                 }
-                client.held.push_front(input);
+                client.held.push_front(input.kept());
                 if client.held.len() >= HELD_MAX {
                     client.stream.pause(self.env.ring());
                 }
@@ -200,6 +200,7 @@ impl<E: Env> Shard<E> {
         let ids = self.new_ids();
         let Some(client) = self.clients.get_mut(id) else { return };
         client.requests += 1;
+        client.said_last = !head.persistent;
         let limits = &snapshot.server.limits;
         let persistent = head.persistent
             && self.draining.is_none()
@@ -568,7 +569,8 @@ impl<E: Env> Shard<E> {
         client.held.clear();
         client.partial = Vec::new();
         let ring = self.env.ring();
-        if client.stream.has_ended() || matches!(client.state, ClientState::Idle) {
+        let nothing_comes = client.said_last && matches!(client.state, ClientState::Idle);
+        if client.stream.has_ended() || nothing_comes {
             client.state = ClientState::Closing;
             client.stream.close_when_sent(ring);
         } else if !matches!(client.state, ClientState::Closing | ClientState::Lingering) {
@@ -708,14 +710,17 @@ fn append_content(out: &mut Vec<u8>, data: &[u8], chunked: bool, done: bool) {
     }
 }
 
-/// Appends a piece of content for sending, without a copy where that pays.
+/// Appends a piece of content for sending, without a copy where that pays. A lease rides along only
+/// while buffers are plenty: a peer that takes nothing would keep it until its time-out.
 pub(super) fn send_content(out: &mut Outgoing, input: &Input, piece: &http::Piece, chunked: bool) {
     let data = piece.data.clone();
     if chunked && !data.is_empty() {
         http::write::chunk_header(out.written(), data.len());
     }
     match input {
-        Input::Leased(lease) if !data.is_empty() => out.lease(lease.slice(data.clone())),
+        Input::Leased(lease) if !data.is_empty() && !lease.is_scarce() => {
+            out.lease(lease.slice(data.clone()));
+        }
         input => out.copy(&input[data.clone()]),
     }
     if chunked && !data.is_empty() {

@@ -318,7 +318,8 @@ impl<const SABOTAGE: u8> Toy<SABOTAGE> {
             return self.close(id, Close::Abort);
         };
         answer.body.extend(part.bytes);
-        if !part.complete && !(ended && until_close) {
+        let is_whole = part.complete || (ended && until_close);
+        if !is_whole {
             if ended {
                 self.close(id, Close::Abort);
             }
@@ -511,7 +512,20 @@ impl<const SABOTAGE: u8> Subject for Toy<SABOTAGE> {
         &self.env.ring
     }
 
-    fn swap(&mut self) {}
+    fn describe(&self) -> String {
+        let role = |conn: &Conn| match &conn.role {
+            Role::Client { exchange, .. } => format!("client of {exchange:?}"),
+            Role::BackEnd { client, .. } => format!("back end for {client}"),
+        };
+        let lines = self.conns.iter().map(|(id, conn)| format!("\n  {id}: {}", role(conn)));
+        lines.collect()
+    }
+
+    fn swap(&mut self) -> Option<SocketAddr> {
+        None
+    }
+
+    fn clear_up(&mut self) {}
 
     fn drain(&mut self) {
         self.draining = true;
@@ -523,7 +537,7 @@ impl<const SABOTAGE: u8> Subject for Toy<SABOTAGE> {
     fn open_for_clients(&self) -> Option<String> {
         let is_client = |conn: &&Conn| matches!(conn.role, Role::Client { .. });
         let open: Vec<_> = self.conns.values().filter(is_client).collect();
-        (!open.is_empty()).then(|| format!("{open:?}"))
+        (!open.is_empty()).then(|| format!("{} connections", open.len()))
     }
 
     fn is_drained(&self) -> bool {
@@ -588,7 +602,7 @@ fn a_leaked_buffer_is_found() {
 
 #[test]
 fn a_forgotten_request_is_found() {
-    is_found::<3>(&["was not answered", "nothing moved"]);
+    is_found::<3>(&["was not answered", "nothing moved", "the answer of another request"]);
 }
 
 #[test]

@@ -59,6 +59,7 @@ pub(crate) struct SimRing {
     next_send: u32,
     next_port: u16,
     turns: u64,
+    #[expect(clippy::vec_box, reason = "they are handed out in their boxes")]
     spare: Vec<Box<Outgoing>>,
     /// Handed out and not come back, in flight included.
     outgoing_out: isize,
@@ -302,8 +303,16 @@ impl Ring for SimRing {
         assert!(!outgoing.is_empty(), "nothing to send on {socket:?}");
         self.next_send += 1;
         let id = SendId(self.next_send);
+        let (network, turns) = (Rc::clone(&self.network), self.turns);
         let found = self.socket(socket, "send");
         assert!(found.stream_end().is_some(), "send on {socket:?}, which listens");
+        let end = found.stream_end();
+        let unasked = end.and_then(|end| network.borrow().unasked_from(end));
+        assert!(
+            unasked.is_none_or(|byte| !found.has_shown(byte, turns)),
+            "a send on {socket:?}, which has brought bytes that nobody asked for: the next answer \
+             could be anybody's"
+        );
         assert!(!found.owes_sent(), "a second send in flight on {socket:?}");
         found.send = Some(Send { id, token, outgoing, sent: 0 });
         id
