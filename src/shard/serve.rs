@@ -274,7 +274,9 @@ impl<E: Env> Shard<E> {
     ) {
         let protocol = self.protocol_of(exchange);
         let persistent =
-            persistent && keeps_framing(exchange.head) && refusal != Refusal::BodyTooLarge;
+            persistent
+            && keeps_framing(exchange.head)
+            && !matches!(refusal, Refusal::BodyTooLarge { .. });
         let connection = Connection::of(persistent, exchange.head.version);
         let date = self.date.at(self.since_epoch.as_secs());
         let Some(client) = self.clients.get_mut(id) else { return };
@@ -477,7 +479,7 @@ impl<E: Env> Shard<E> {
         let limit = exchange.snapshot.server.limits.body_bytes_max;
         let body_bytes = exchange.request_bytes;
         if exchange.request_is_chunked && body_bytes > limit + self.head_limits.head_bytes as u64 {
-            return self.fail_request(exchange_id, Refusal::BodyTooLarge);
+            return self.fail_request(exchange_id, Refusal::BodyTooLarge { body_bytes_max: limit });
         }
         let is_sent = matches!(exchange.stage, Stage::Sent | Stage::Answering);
         if !is_sent {
@@ -745,7 +747,7 @@ fn counted(refusal: Refusal) -> Counted {
     match refusal {
         Refusal::NoApi => Counted::NoApi,
         Refusal::NoRoute => Counted::NoRoute,
-        Refusal::BodyTooLarge => Counted::BodyTooLarge,
+        Refusal::BodyTooLarge { .. } => Counted::BodyTooLarge,
         Refusal::TooSlow => Counted::BodyTimeout,
         Refusal::Unavailable => Counted::Unavailable,
         Refusal::Internal => Counted::Internal,

@@ -296,3 +296,33 @@ fn every_request_has_ids_of_its_own() {
     assert_eq!(ids.len(), 100);
 }
 
+/// The limit for declared content holds before anybody asks whether it is wanted.
+#[test]
+fn content_over_the_limit_is_refused_in_the_words_of_the_protocol() {
+    let backend = Backend::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    for (protocol, status, body) in [
+        ("http", 413, r#"{"message":"Request Entity Too Large"}"#),
+        ("rest", 413, "HTTP content length exceeded 1000 bytes."),
+    ] {
+        let gateway = Gateway::with(
+            "limits.body = \"1000B\"",
+            &format!(
+                "[[api]]\nname = \"a\"\nprotocol = \"{protocol}\"\n[[api.route]]\nroute = \"POST /x\"\n\
+                 integration = {{ type = \"http_proxy\", url = \"http://{}\" }}",
+                backend.address
+            ),
+        );
+        let post = |bytes: usize| {
+            let head = format!("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: {bytes}\r\n\r\n");
+            gateway.send([head.as_bytes(), &vec![b'x'; bytes]].concat())
+        };
+        assert_eq!(post(1000).status, 200, "{protocol}");
+        let reply = post(1001);
+        assert_eq!((reply.status, reply.text().as_str()), (status, body));
+        assert!(reply.closed, "the content is not read");
+        if protocol == "rest" {
+            assert_eq!(reply.header("content-type"), Some("text/plain"));
+            assert!(!reply.head.has("x-amzn-errortype"), "this answer has none");
+        }
+    }
+}
