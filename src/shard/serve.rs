@@ -127,8 +127,13 @@ impl<E: Env> Shard<E> {
                     input = rest;
                 }
                 ClientState::Exchange { .. } => self.take_content(id, &mut input),
-                ClientState::Discard { body, .. } => match body.read(&input) {
+                ClientState::Discard { body, dropped_bytes, .. } => match body.read(&input) {
                     Ok(piece) => {
+                        *dropped_bytes += piece.data.len() as u64;
+                        // Chunks do not say beforehand how many will come.
+                        if *dropped_bytes > DISCARD_BYTES_MAX {
+                            return self.finish_client(id);
+                        }
                         input.advance(piece.consumed);
                         if piece.done {
                             self.answered(id);
@@ -370,7 +375,8 @@ impl<E: Env> Shard<E> {
     /// An answer is queued although the request's content may not have been read.
     fn answered_before_content(&mut self, id: SlotId, head: &RequestHead<'_>, persistent: bool) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        client.state = ClientState::Discard { body: BodyReader::new(head.framing), persistent };
+        let body = BodyReader::new(head.framing);
+        client.state = ClientState::Discard { body, persistent, dropped_bytes: 0 };
         if client.request_is_complete() {
             self.answered(id);
         } else if !persistent {

@@ -217,6 +217,21 @@ fn content_that_is_too_long_to_drop_ends_the_connection_behind_the_answer() {
 }
 
 #[test]
+fn chunks_without_end_are_not_read_without_end() {
+    let gateway = Gateway::start(HTTP);
+    let mut client = gateway.client();
+    client.send("POST /hello HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    assert_eq!(client.wire.head().unwrap().line, "HTTP/1.1 201 Created");
+    assert_eq!(client.wire.exactly(2).bytes, b"{}");
+    let chunk = [b"1000\r\n", &vec![b'G'; 0x1000][..], b"\r\n"].concat();
+    for _ in 0..64 {
+        client.send(&chunk);
+    }
+    client.send("1\r\nG\r\n");
+    client.ends_silently();
+}
+
+#[test]
 fn a_client_that_waits_for_100_continue_is_answered_at_once_and_closed_on() {
     let gateway = Gateway::start(HTTP);
     let reply = gateway.send(
