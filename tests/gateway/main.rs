@@ -10,3 +10,5 @@ mod corpus;
 
 mod mock;
 mod malformed;
+mod requests;
+mod responses;
