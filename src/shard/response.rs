@@ -161,7 +161,8 @@ impl<E: Env> Shard<E> {
         let out = client.stream.out(ring).written();
         http::write::status_line_with_reason(out, head.status, head.reason);
         for field in fields {
-            if !field.known.is_hop_by_hop() {
+            let is_named = head.connection_names && http::named_by_connection(fields, field.name);
+            if !field.known.is_hop_by_hop() && !is_named {
                 http::write::field(out, field.name, field.value);
             }
         }

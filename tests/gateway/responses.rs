@@ -113,6 +113,28 @@ fn responses_of_old_back_ends_are_understood() {
 }
 
 #[test]
+fn interim_responses_go_on_but_for_100() {
+    let (_backend, gateway) = proxied(
+        "http",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\
+         Connection: x\r\nX: y\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </b>\r\n\r\n\
+         HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    );
+    let mut client = gateway.client();
+    client.send(GET);
+    for link in ["</a>", "</b>"] {
+        let head = client.wire.head().unwrap();
+        assert_eq!(head.line, "HTTP/1.1 103 Early Hints");
+        assert_eq!(head.get("link"), Some(link));
+        assert!(!head.has("connection") && !head.has("x"), "{head:?}");
+    }
+    assert_eq!(client.reply().text(), "hello");
+
+    let reply = gateway.send("GET / HTTP/1.0\r\n\r\n");
+    assert_eq!((reply.status, reply.text().as_str()), (200, "hello"), "HTTP/1.0 knows none");
+}
+
+#[test]
 fn a_switch_of_protocols_that_nobody_asked_for_is_refused() {
     let (_backend, gateway) = proxied(
         "http",
