@@ -139,8 +139,8 @@ pub fn proxied_head(
             Known::TransferEncoding => continue,
             Known::ContentLength => {
                 // Framing is written anew below; without content the declared length is a fact
-                // about the resource (RFC 9110 section 8.6).
-                if framing != ResponseFraming::None {
+                // about the resource, but for 204, which may have none (RFC 9110 section 8.6).
+                if framing != ResponseFraming::None || head.status == 204 {
                     continue;
                 }
             }

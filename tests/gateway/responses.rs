@@ -60,6 +60,48 @@ fn fields_that_concern_one_connection_stay_on_it() {
 }
 
 #[test]
+fn a_response_without_content_keeps_its_facts_and_the_connections() {
+    let backend = Backend::scripted(|connection| {
+        while let Some(request) = connection.request() {
+            connection.send(match request.head.line.as_str() {
+                line if line.starts_with("HEAD /chunked") => {
+                    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                }
+                line if line.starts_with("HEAD") => "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
+                line if line.starts_with("GET /204") => {
+                    "HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\n"
+                }
+                line if line.starts_with("GET /304") => {
+                    "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\nETag: \"e\"\r\n\r\n"
+                }
+                line if line.starts_with("GET /empty") => {
+                    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+                }
+                _ => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            });
+        }
+    });
+    let gateway = Gateway::start(&catalog(&backend, "", "http"));
+    let mut client = gateway.client();
+    client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let reply = client.reply_to_head();
+    assert_eq!(reply.header("content-length"), Some("9"), "what GET would bring");
+    client.send("HEAD /chunked HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.reply_to_head().status, 200);
+    let reply = client.ask("GET /204 HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(reply.status, 204);
+    assert!(!reply.head.has("content-length"), "RFC 9110 section 8.6 forbids one");
+    let reply = client.ask("GET /304 HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!((reply.status, reply.header("content-length")), (304, Some("9")));
+    assert_eq!(reply.header("etag"), Some("\"e\""));
+    let reply = client.ask("GET /empty HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!((reply.header("content-length"), reply.text().as_str()), (Some("0"), ""));
+    let reply = client.ask("GET /chunks HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!((reply.header("transfer-encoding"), reply.text().as_str()), (Some("chunked"), ""));
+    assert_eq!(backend.connections(), 1, "each time the end of the response was known");
+}
+
+#[test]
 fn a_response_until_the_end_of_the_connection_becomes_chunks() {
     let backend = Backend::scripted(|connection| {
         connection.request();
