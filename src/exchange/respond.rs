@@ -152,7 +152,8 @@ pub fn proxied_head(
             }
             Known::Via if protocol == Protocol::Rest => continue,
             known if known.is_hop_by_hop() => {
-                if known != Known::ProxyAuthenticate {
+                // HTTP APIs pass this one on; REST APIs drop it (their header table).
+                if known != Known::ProxyAuthenticate || protocol == Protocol::Rest {
                     continue;
                 }
             }

@@ -60,6 +60,32 @@ fn fields_that_concern_one_connection_stay_on_it() {
 }
 
 #[test]
+fn a_rest_api_renames_what_amazons_renames() {
+    let (_backend, gateway) = proxied(
+        "rest",
+        "HTTP/1.1 200 OK\r\nServer: s\r\nDate: Tue, 01 Feb 2000 00:00:00 GMT\r\nVia: 1.1 v\r\n\
+         WWW-Authenticate: Basic\r\nx-amzn-RequestId: theirs\r\nx-amz-apigw-id: theirs\r\n\
+         Proxy-Authenticate: Basic\r\nContent-Type: a/b\r\nContent-Length: 5\r\n\r\nhello",
+    );
+    let reply = gateway.get("/x");
+    for (name, value) in [
+        ("x-amzn-remapped-server", "s"),
+        ("x-amzn-remapped-date", "Tue, 01 Feb 2000 00:00:00 GMT"),
+        ("x-amzn-remapped-www-authenticate", "Basic"),
+        ("x-amzn-remapped-x-amzn-requestid", "theirs"),
+        ("content-type", "a/b"),
+    ] {
+        assert_eq!(reply.header(name), Some(value));
+    }
+    for name in ["server", "www-authenticate", "via", "proxy-authenticate", "x-amzn-errortype"] {
+        assert!(!reply.head.has(name), "{name} is in {:?}", reply.head);
+    }
+    assert_ne!(reply.header("date"), Some("Tue, 01 Feb 2000 00:00:00 GMT"));
+    assert_ne!(reply.header("x-amzn-requestid"), Some("theirs"));
+    assert_ne!(reply.header("x-amz-apigw-id"), Some("theirs"));
+}
+
+#[test]
 fn a_response_without_content_keeps_its_facts_and_the_connections() {
     let backend = Backend::scripted(|connection| {
         while let Some(request) = connection.request() {
