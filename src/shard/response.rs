@@ -12,7 +12,9 @@ use super::upstream::connection::{BackendState, Response};
 use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::exchange::Refusal;
 use crate::exchange::respond::{self, Connection, ResponseFraming};
-use crate::http::{self, BodyReader, Fields, Framing, HeadLimits, ResponseHead, Version};
+use crate::http::{
+    self, BodyReader, Fields, Framing, HeadLimits, RequestKind, ResponseHead, Version,
+};
 use crate::ring::{Close, Env, Lease, SlotId};
 use crate::telemetry::batch::UpstreamEvent;
 use std::io;
@@ -193,7 +195,13 @@ impl<E: Env> Shard<E> {
         exchange.stage = Stage::Answering;
         let since = exchange.handed_over.unwrap_or(exchange.started);
         exchange.integration_latency = Some(self.now.saturating_duration_since(since));
+        let may_have_content = !matches!(head.status, 204 | 304);
         exchange.framing = match (head.framing, exchange.client_version) {
+            _ if exchange.client_kind == RequestKind::Head => ResponseFraming::None,
+            // The client's GET became a HEAD: it must not wait for the content that is declared.
+            (Framing::None, _) if exchange.kind == RequestKind::Head && may_have_content => {
+                ResponseFraming::Length(0)
+            }
             (Framing::None, _) => ResponseFraming::None,
             (Framing::Length(bytes), _) => ResponseFraming::Length(bytes),
             (Framing::Chunked | Framing::UntilClose, Version::Http11) => ResponseFraming::Chunked,
@@ -256,12 +264,15 @@ impl<E: Env> Shard<E> {
                 return false;
             }
         };
-        exchange.response_bytes += piece.data.len() as u64;
         let ring = self.env.ring();
-        // The end of the chunks is written when the response is complete, however it is framed.
-        let content = http::Piece { done: false, ..piece.clone() };
-        let is_chunked = exchange.framing == ResponseFraming::Chunked;
-        send_content(client.stream.out(ring), input, &content, is_chunked);
+        // A client's HEAD that became a GET: the content is not for it.
+        if exchange.framing != ResponseFraming::None {
+            exchange.response_bytes += piece.data.len() as u64;
+            // The end of the chunks is written when the response is complete, however it is framed.
+            let content = http::Piece { done: false, ..piece.clone() };
+            let is_chunked = exchange.framing == ResponseFraming::Chunked;
+            send_content(client.stream.out(ring), input, &content, is_chunked);
+        }
         input.advance(piece.consumed);
         if piece.done {
             self.response_complete(id, exchange_id);

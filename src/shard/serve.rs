@@ -429,7 +429,8 @@ impl<E: Env> Shard<E> {
             protocol: api_entry.protocol,
             ids: exchange.ids,
             client_version: exchange.head.version,
-            kind: if method == "HEAD" { RequestKind::Head } else { RequestKind::Other },
+            kind: kind_of(method),
+            client_kind: kind_of(exchange.head.method),
             is_idempotent: matches!(
                 method,
                 "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"
@@ -701,6 +702,10 @@ fn keeps_framing(head: &RequestHead<'_>) -> bool {
         Framing::Chunked => !head.expects_continue,
         Framing::UntilClose => false,
     }
+}
+
+fn kind_of(method: &str) -> RequestKind {
+    if method == "HEAD" { RequestKind::Head } else { RequestKind::Other }
 }
 
 fn append_content(out: &mut Vec<u8>, data: &[u8], chunked: bool, done: bool) {

@@ -106,6 +106,34 @@ fn methods_go_on_unless_the_integration_names_one() {
     }
 }
 
+/// What the client asked and what the back end is asked may differ in whether an answer has content.
+#[test]
+fn an_answer_has_content_by_the_clients_method_whatever_the_back_ends_is() {
+    let backend = Backend::scripted(|connection| {
+        while let Some(request) = connection.request() {
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+            if !request.head.line.starts_with("HEAD") {
+                connection.send("hello");
+            }
+        }
+    });
+    let tables = catalog(&backend, "", "http")
+        + &route("ANY /get", ", method = \"GET\"")
+        + &route("ANY /head", ", method = \"HEAD\"");
+    let gateway = Gateway::start(&tables);
+    let mut client = gateway.client();
+
+    client.send("HEAD /get HTTP/1.1\r\nHost: a\r\n\r\n");
+    let reply = client.reply_to_head();
+    assert_eq!((reply.status, reply.header("content-length")), (200, Some("5")));
+    let reply = client.ask("GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(reply.text(), "hello", "nothing of the content is left in between");
+
+    let reply = client.ask("GET /head HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!((reply.status, reply.text().as_str()), (200, ""), "there is nothing to wait for");
+    assert_eq!(client.ask("GET /x HTTP/1.1\r\nHost: a\r\n\r\n").text(), "hello");
+}
+
 #[test]
 fn the_back_end_is_called_by_its_own_name() {
     let backend = Backend::answering(OK);
