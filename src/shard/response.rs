@@ -8,7 +8,7 @@ use super::client::Input;
 use super::exchanges::Stage;
 use super::proxy::Fault;
 use super::serve::send_content;
-use super::upstream::connection::{BackendState, Response};
+use super::upstream::connection::{Backend, BackendState, Response};
 use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::exchange::Refusal;
 use crate::exchange::respond::{self, Connection, ResponseFraming};
@@ -66,6 +66,9 @@ impl<E: Env> Shard<E> {
                 BackendState::Busy { response: Response::Head { .. }, .. } => {
                     let Some(rest) = self.take_response_head(id, input) else { return };
                     input = rest;
+                    if input.is_empty() {
+                        self.flush_answer(id);
+                    }
                 }
                 BackendState::Busy { exchange, response: Response::Body { .. } } => {
                     let exchange = *exchange;
@@ -242,6 +245,20 @@ impl<E: Env> Shard<E> {
             self.response_complete(id, exchange_id);
         }
         true
+    }
+
+    /// Sends the head of an answer whose content is still to come: the client may have to act on it
+    /// first. Where content has come with it, both go in one send.
+    fn flush_answer(&mut self, id: SlotId) {
+        let exchange = self.backends.get(id).and_then(Backend::exchange);
+        let Some(exchange) = exchange.and_then(|exchange| self.exchanges.get(exchange)) else {
+            return;
+        };
+        let client_id = exchange.client;
+        if let Some(client) = self.clients.get_mut(client_id) {
+            client.stream.flush(self.env.ring());
+            self.touch_client(client_id);
+        }
     }
 
     /// Content of a response. `false`: the connection's bytes are no longer of interest.

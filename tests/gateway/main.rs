@@ -12,3 +12,4 @@ mod mock;
 mod malformed;
 mod requests;
 mod responses;
+mod bodies;

@@ -128,8 +128,18 @@ impl Gateway {
         line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
     }
 
+    /// Files and sockets that the process has open.
+    pub(crate) fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+    }
+
     /// Waits until no connection of clients or to back ends is left.
     pub(crate) fn await_no_connections(&self) {
+        // What is told must be younger than this call: the second report from now on is.
+        for _ in 0..2 {
+            let turns = self.metric("ringgate_ring_turns_total");
+            eventually("a report", || self.metric("ringgate_ring_turns_total") > turns);
+        }
         self.await_metric("ringgate_client_connections", 0.0);
         self.await_metric("ringgate_upstream_connections", 0.0);
     }
