@@ -59,7 +59,7 @@ pub enum RunError {
     #[error("cannot start the control thread's runtime: {0}")]
     Runtime(io::Error),
     /// A shard could not begin.
-    #[error("shard {shard} cannot start: {error}")]
+    #[error("shard {shard} cannot start: {error}; see `ringgate doctor`")]
     ShardFailed {
         /// Which.
         shard: ShardId,
