@@ -1,8 +1,9 @@
 //! SIGTERM: what is under way ends, nothing new begins, and nothing waits for ever.
 
 use crate::backend::{BackEnd, PIECE, PIECES};
+use crate::certificates::{certificate, tls};
 use crate::client::Connection;
-use crate::gateway::{Gateway, HELLO, PATIENCE, configuration, wait_until};
+use crate::gateway::{Gateway, HELLO, PATIENCE, configuration, folder_with, wait_until};
 use rustix::process::Signal;
 use std::io::ErrorKind;
 use std::net::TcpStream;
@@ -44,6 +45,43 @@ fn running_requests_finish_and_nothing_new_begins() {
     assert_eq!(answer.body.len(), PIECES * PIECE.len(), "the download came whole");
     assert!(closed, "then its connection closes too");
     assert_eq!(gateway.wait().code(), Some(0));
+}
+
+/// A client that connected just before the drain could not know of it, and its request is under way.
+#[test]
+fn a_connection_that_has_not_asked_yet_may_ask_once() {
+    let tls_listener = "[[server.tls]]\nlisten = [\"127.0.0.1:0\"]\n\
+        [[certificate]]\ndomains = [\"gateway\"]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n";
+    let folder = folder_with(&configuration(&format!("{tls_listener}{HELLO}")));
+    let made = certificate(folder.path());
+    let mut gateway = Gateway::start_in(folder, |_| {});
+    let mut plain = Connection::open(gateway.address()).unwrap();
+    // Connects; the handshake begins with the first request.
+    let mut secure = tls(gateway.listening[1], &[&made]);
+    std::thread::sleep(Duration::from_millis(100));
+    gateway.signal(Signal::TERM);
+    gateway.stderr().wait_for("draining");
+    // Beyond the time in which new connections are turned away.
+    std::thread::sleep(Duration::from_millis(500));
+
+    let answer = plain.get("/hello").unwrap();
+    assert_eq!((answer.status, answer.field("connection")), (200, Some("close")));
+    assert!(plain.is_closed());
+    let answer = secure.get("/hello").unwrap();
+    assert_eq!((answer.status, answer.field("connection")), (200, Some("close")));
+    assert_eq!(gateway.wait().code(), Some(0));
+}
+
+#[test]
+fn a_connection_that_never_asks_does_not_hold_the_drain() {
+    let mut gateway = Gateway::start(&configuration(HELLO));
+    let mut silent = Connection::open(gateway.address()).unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    let begin = Instant::now();
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.wait().code(), Some(0));
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert!(silent.is_closed());
 }
 
 #[test]
