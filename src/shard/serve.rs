@@ -29,6 +29,7 @@ const DISCARD_BYTES_MAX: u64 = 256 * 1024;
 impl<E: Env> Shard<E> {
     /// TLS records of a client.
     pub(super) fn client_records(&mut self, id: SlotId, lease: Lease) {
+        let request_due = self.now + self.request_patience();
         let Some(client) = self.clients.get_mut(id) else { return };
         let mut inputs: Vec<Input> = Vec::new();
         let ring = self.env.ring();
@@ -39,8 +40,7 @@ impl<E: Env> Shard<E> {
         match &result {
             Ok(decrypted) if decrypted.established => {
                 client.state = ClientState::Idle;
-                let due = self.now + self.snapshot.server.timeouts.keep_alive;
-                self.timers.set(&mut client.deadline, due, Kind::Client.token(id));
+                self.timers.set(&mut client.deadline, request_due, Kind::Client.token(id));
                 self.record.recorder.tls_handshake();
             }
             Ok(_) => {}
@@ -620,11 +620,12 @@ impl<E: Env> Shard<E> {
 
     /// Sets the deadline that goes with what the connection is doing.
     pub(super) fn touch_client(&mut self, id: SlotId) {
+        let request_due = self.now + self.request_patience();
         let Some(client) = self.clients.get_mut(id) else { return };
         let timeouts = &self.snapshot.server.timeouts;
         let due = match &client.state {
             _ if client.stream.is_sending() => self.now + timeouts.send_idle,
-            ClientState::Idle => self.now + timeouts.keep_alive,
+            ClientState::Idle => request_due,
             ClientState::Head { since } => *since + timeouts.head,
             ClientState::Exchange { body, .. } if body.is_done() || client.stream.is_paused() => {
                 return client.deadline.clear();
