@@ -45,7 +45,9 @@ impl Pool {
             memory,
             buffer_bytes,
             leases: (0..count).map(|_| Cell::new(0)).collect(),
-            returned: RefCell::new((0..count).collect()),
+            // The lowest last: they are taken first, so that memory beyond is not touched before
+            // it is needed.
+            returned: RefCell::new((0..count).rev().collect()),
             lent: Cell::new(0),
         })
     }
@@ -80,13 +82,6 @@ impl Pool {
     /// Takes one returned buffer, for the ring to own again.
     pub fn take_returned(&self) -> Option<u16> {
         self.returned.borrow_mut().pop()
-    }
-
-    /// Moves all returned buffers to `into` without allocating on the way.
-    pub(super) fn drain_returned(&self, mut take: impl FnMut(u16)) {
-        for id in self.returned.borrow_mut().drain(..) {
-            take(id);
-        }
     }
 
     /// Turns a buffer that the ring has filled into a lease of its first `len` bytes.

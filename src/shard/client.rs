@@ -53,8 +53,9 @@ pub(super) enum ClientState {
     Head { since: Instant },
     /// A request is being served by a back end; `body` reads what is left of its content.
     Exchange { exchange: SlotId, body: BodyReader },
-    /// A request was answered before its content was read; the rest is dropped.
-    Discard { body: BodyReader, persistent: bool },
+    /// A request was answered before its content was read; the rest is dropped. `dropped_bytes` is how
+    /// much has been.
+    Discard { body: BodyReader, persistent: bool, dropped_bytes: u64 },
     /// The last answer is sent; what still comes is dropped until the client closes.
     Lingering,
     /// Nothing more to do but to wait for the last completions.

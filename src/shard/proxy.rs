@@ -340,7 +340,7 @@ impl<E: Env> Shard<E> {
         let persistent = exchange.persistent && client.request_is_complete();
         let connection = Connection::of(persistent, exchange.client_version);
         let date = self.date.at(self.since_epoch.as_secs());
-        let is_head = exchange.kind == crate::http::RequestKind::Head;
+        let is_head = exchange.client_kind == crate::http::RequestKind::Head;
         let out = client.stream.out(self.env.ring()).written();
         exchange.response_bytes =
             respond::refuse(refusal, protocol, &exchange.ids, connection, date, is_head, out);

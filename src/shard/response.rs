@@ -8,11 +8,13 @@ use super::client::Input;
 use super::exchanges::Stage;
 use super::proxy::Fault;
 use super::serve::send_content;
-use super::upstream::connection::{BackendState, Response};
+use super::upstream::connection::{Backend, BackendState, Response};
 use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::exchange::Refusal;
 use crate::exchange::respond::{self, Connection, ResponseFraming};
-use crate::http::{self, BodyReader, Fields, Framing, HeadLimits, ResponseHead, Version};
+use crate::http::{
+    self, BodyReader, Fields, Framing, HeadLimits, RequestKind, ResponseHead, Version,
+};
 use crate::ring::{Close, Env, Lease, SlotId};
 use crate::telemetry::batch::UpstreamEvent;
 use std::io;
@@ -69,6 +71,9 @@ impl<E: Env> Shard<E> {
                 BackendState::Busy { response: Response::Head { .. }, .. } => {
                     let Some(rest) = self.take_response_head(id, input) else { return };
                     input = rest;
+                    if input.is_empty() {
+                        self.flush_answer(id);
+                    }
                 }
                 BackendState::Busy { exchange, response: Response::Body { .. } } => {
                     let exchange = *exchange;
@@ -167,7 +172,8 @@ impl<E: Env> Shard<E> {
         let out = client.stream.out(ring).written();
         http::write::status_line_with_reason(out, head.status, head.reason);
         for field in fields {
-            if !field.known.is_hop_by_hop() {
+            let is_named = head.connection_names && http::named_by_connection(fields, field.name);
+            if !field.known.is_hop_by_hop() && !is_named {
                 http::write::field(out, field.name, field.value);
             }
         }
@@ -200,7 +206,13 @@ impl<E: Env> Shard<E> {
         exchange.stage = Stage::Answering;
         let since = exchange.handed_over.unwrap_or(exchange.started);
         exchange.integration_latency = Some(self.now.saturating_duration_since(since));
+        let may_have_content = !matches!(head.status, 204 | 304);
         exchange.framing = match (head.framing, exchange.client_version) {
+            _ if exchange.client_kind == RequestKind::Head => ResponseFraming::None,
+            // The client's GET became a HEAD: it must not wait for the content that is declared.
+            (Framing::None, _) if exchange.kind == RequestKind::Head && may_have_content => {
+                ResponseFraming::Length(0)
+            }
             (Framing::None, _) => ResponseFraming::None,
             (Framing::Length(bytes), _) => ResponseFraming::Length(bytes),
             (Framing::Chunked | Framing::UntilClose, Version::Http11) => ResponseFraming::Chunked,
@@ -243,6 +255,20 @@ impl<E: Env> Shard<E> {
         true
     }
 
+    /// Sends the head of an answer whose content is still to come: the client may have to act on it
+    /// first. Where content has come with it, both go in one send.
+    fn flush_answer(&mut self, id: SlotId) {
+        let exchange = self.backends.get(id).and_then(Backend::exchange);
+        let Some(exchange) = exchange.and_then(|exchange| self.exchanges.get(exchange)) else {
+            return;
+        };
+        let client_id = exchange.client;
+        if let Some(client) = self.clients.get_mut(client_id) {
+            client.stream.flush(self.env.ring());
+            self.touch_client(client_id);
+        }
+    }
+
     /// Content of a response. `false`: the connection's bytes are no longer of interest.
     fn take_response_body(&mut self, id: SlotId, exchange_id: SlotId, input: &mut Input) -> bool {
         let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return false };
@@ -263,12 +289,15 @@ impl<E: Env> Shard<E> {
                 return false;
             }
         };
-        exchange.response_bytes += piece.data.len() as u64;
         let ring = self.env.ring();
-        // The end of the chunks is written when the response is complete, however it is framed.
-        let content = http::Piece { done: false, ..piece.clone() };
-        let is_chunked = exchange.framing == ResponseFraming::Chunked;
-        send_content(client.stream.out(ring), input, &content, is_chunked);
+        // A client's HEAD that became a GET: the content is not for it.
+        if exchange.framing != ResponseFraming::None {
+            exchange.response_bytes += piece.data.len() as u64;
+            // The end of the chunks is written when the response is complete, however it is framed.
+            let content = http::Piece { done: false, ..piece.clone() };
+            let is_chunked = exchange.framing == ResponseFraming::Chunked;
+            send_content(client.stream.out(ring), input, &content, is_chunked);
+        }
         input.advance(piece.consumed);
         if piece.done {
             self.response_complete(id, exchange_id, input.is_empty());
