@@ -279,8 +279,7 @@ impl<E: Env> Shard<E> {
         persistent: bool,
     ) {
         let protocol = self.protocol_of(exchange);
-        let persistent =
-            persistent
+        let persistent = persistent
             && keeps_framing(exchange.head)
             && !matches!(refusal, Refusal::BodyTooLarge { .. });
         let connection = Connection::of(persistent, exchange.head.version);

@@ -64,6 +64,7 @@ struct Conn {
     closing: bool,
     closed: bool,
     finished: bool,
+    ended: bool,
     out_of_buffers: bool,
     deadline: Instant,
 }
@@ -116,6 +117,7 @@ impl<const SABOTAGE: u8> Toy<SABOTAGE> {
             closing: false,
             closed: false,
             finished: false,
+            ended: false,
             out_of_buffers: false,
             deadline,
         };
@@ -126,6 +128,7 @@ impl<const SABOTAGE: u8> Toy<SABOTAGE> {
         if let Some(conn) = self.conns.get_mut(&id)
             && !conn.closing
             && !conn.receiving
+            && !conn.ended
         {
             conn.receiving = true;
             conn.out_of_buffers = false;
@@ -426,7 +429,14 @@ impl<const SABOTAGE: u8> Toy<SABOTAGE> {
                 self.receive(id);
             }
             Received::NoBuffers => conn.out_of_buffers = true,
-            Received::End if is_client => self.close(id, Close::Orderly),
+            Received::End if is_client => {
+                // It may still want the answers to what it has asked.
+                conn.ended = true;
+                let waits = matches!(conn.role, Role::Client { exchange: Some(_), .. });
+                if !waits && conn.sending.is_none() {
+                    self.close(id, Close::Orderly);
+                }
+            }
             Received::End => self.answered(id, true),
             Received::Failed(_) => self.close(id, Close::Orderly),
         }
@@ -450,6 +460,11 @@ impl<const SABOTAGE: u8> Toy<SABOTAGE> {
             self.env.ring.shut_down_sending(conn.socket);
         } else {
             self.serve(id);
+        }
+        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let waits = matches!(conn.role, Role::Client { exchange: Some(_), .. });
+        if conn.ended && !waits && conn.sending.is_none() {
+            self.close(id, Close::Orderly);
         }
     }
 }

@@ -288,4 +288,3 @@ fn a_client_that_leaves_within_its_request_is_not_taken_for_done() {
     gateway.await_no_connections();
     assert_eq!(backend.connections(), 3, "half a head is no request");
 }
-
