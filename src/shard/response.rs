@@ -30,7 +30,7 @@ impl<E: Env> Shard<E> {
     /// TLS records of a back end.
     pub(super) fn backend_records(&mut self, id: SlotId, lease: Lease) {
         let Some(backend) = self.backends.get_mut(id) else { return };
-        let mut inputs: Vec<Input> = Vec::new();
+        let mut inputs = std::mem::take(&mut self.decrypted);
         let ring = self.env.ring();
         let result = backend
             .stream
@@ -45,7 +45,7 @@ impl<E: Env> Shard<E> {
                     self.count(pool, UpstreamEvent::Connect);
                     self.send_request(exchange, id);
                 }
-                for input in inputs {
+                for input in inputs.drain(..) {
                     self.backend_input(id, input);
                 }
                 if decrypted.ended {
@@ -54,6 +54,8 @@ impl<E: Env> Shard<E> {
             }
             Err(fault) => self.backend_broke(id, &io::Error::other(fault)),
         }
+        inputs.clear();
+        self.decrypted = inputs;
     }
 
     /// Plain bytes of a back end.
