@@ -40,6 +40,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "telemetry",
             // A listener is handed to a shard as the socket that its ring takes.
             "ring::Socket",
+            // The doctor says what a ring needs of the host.
+            "ring::probe",
         ],
     ),
     (

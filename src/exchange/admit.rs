@@ -23,10 +23,11 @@ pub fn admit(exchange: &mut Exchange<'_>) -> Result<(), Refusal> {
     let (api, base_path_bytes) = exchange.snapshot.find_api(host, path).ok_or(Refusal::NoApi)?;
     exchange.api = Some(api);
     exchange.base_path_bytes = base_path_bytes;
+    let body_bytes_max = exchange.snapshot.server.limits.body_bytes_max;
     if let Framing::Length(bytes) = exchange.head.framing
-        && bytes > exchange.snapshot.server.limits.body_bytes_max
+        && bytes > body_bytes_max
     {
-        return Err(Refusal::BodyTooLarge);
+        return Err(Refusal::BodyTooLarge { body_bytes_max });
     }
     Ok(())
 }
