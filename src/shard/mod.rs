@@ -131,6 +131,9 @@ pub struct Shard<E: Env> {
     starved: Vec<Token>,
     /// Request buffers between two exchanges.
     spare_requests: Vec<Vec<u8>>,
+    /// What one receive's TLS records were decrypted to; empty between two completions, kept for its
+    /// memory.
+    decrypted: Vec<Input>,
     date: http::Date,
     now: Instant,
     since_epoch: Duration,
@@ -172,6 +175,7 @@ impl<E: Env> Shard<E> {
             completions: Vec::with_capacity(256),
             starved: Vec::new(),
             spare_requests: Vec::new(),
+            decrypted: Vec::new(),
             date: http::Date::new(),
             now,
             since_epoch,

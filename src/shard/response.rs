@@ -32,7 +32,7 @@ impl<E: Env> Shard<E> {
     /// TLS records of a back end.
     pub(super) fn backend_records(&mut self, id: SlotId, lease: Lease) {
         let Some(backend) = self.backends.get_mut(id) else { return };
-        let mut inputs: Vec<Input> = Vec::new();
+        let mut inputs = std::mem::take(&mut self.decrypted);
         let ring = self.env.ring();
         let result = backend
             .stream
@@ -48,7 +48,7 @@ impl<E: Env> Shard<E> {
                     self.send_request(exchange, id);
                 }
                 let mut left = inputs.len();
-                for input in inputs {
+                for input in inputs.drain(..) {
                     left -= 1;
                     if let Some(backend) = self.backends.get_mut(id) {
                         backend.more_arrived = left > 0;
@@ -61,6 +61,8 @@ impl<E: Env> Shard<E> {
             }
             Err(fault) => self.backend_broke(id, &io::Error::other(fault)),
         }
+        inputs.clear();
+        self.decrypted = inputs;
     }
 
     /// Plain bytes of a back end.

@@ -31,7 +31,7 @@ impl<E: Env> Shard<E> {
     pub(super) fn client_records(&mut self, id: SlotId, lease: Lease) {
         let request_due = self.now + self.request_patience();
         let Some(client) = self.clients.get_mut(id) else { return };
-        let mut inputs: Vec<Input> = Vec::new();
+        let mut inputs = std::mem::take(&mut self.decrypted);
         let ring = self.env.ring();
         let result = client
             .stream
@@ -49,9 +49,10 @@ impl<E: Env> Shard<E> {
             }
             Err(_) => {}
         }
-        for input in inputs {
+        for input in inputs.drain(..) {
             self.client_input(id, input);
         }
+        self.decrypted = inputs;
         match result {
             Ok(decrypted) if decrypted.ended => self.client_ended(id),
             Ok(_) => {}
