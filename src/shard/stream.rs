@@ -332,9 +332,16 @@ impl Stream {
 
     /// Closes as soon as everything queued is sent.
     pub(super) fn close_when_sent(&mut self, ring: &mut impl Ring) {
-        if self.state == State::Open {
-            self.state = State::Finishing;
-            self.flush(ring);
+        match self.state {
+            State::Open | State::HalfClosing => {
+                self.state = State::Finishing;
+                self.flush(ring);
+            }
+            State::HalfClosed => self.close(ring, Close::Orderly),
+            State::Connecting
+            | State::Finishing
+            | State::Closing { .. }
+            | State::Closed { .. } => {}
         }
     }
 

@@ -289,3 +289,17 @@ fn a_client_that_leaves_within_its_request_is_not_taken_for_done() {
     assert_eq!(backend.connections(), 3, "half a head is no request");
 }
 
+#[test]
+fn a_client_that_is_refused_and_leaves_is_forgotten_at_once() {
+    let backend = mirror();
+    let gateway = Gateway::start(&catalog(&backend, "", "http"));
+    let before = gateway.open_sockets();
+    let mut client = gateway.client();
+    let reply = client.ask("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+    assert!(reply.closed);
+    drop(client);
+    let left = Instant::now();
+    eventually("the socket to be closed", || gateway.open_sockets() == before);
+    // The gateway lingers for two seconds for those who stay.
+    assert!(left.elapsed() < Duration::from_secs(1), "it took {:?}", left.elapsed());
+}
