@@ -316,7 +316,8 @@ impl<E: Env> Shard<E> {
             status,
             latency: Duration::ZERO,
             integration_latency: None,
-            request_bytes: exchange.head.head_bytes as u64,
+            // Whatever content there is was not read.
+            request_bytes: 0,
             response_bytes,
         };
         self.record.recorder.exchange(&finished);
@@ -454,7 +455,7 @@ impl<E: Env> Shard<E> {
             framing: ResponseFraming::None,
             status: 0,
             integration_latency: None,
-            request_bytes: exchange.head.head_bytes as u64,
+            request_bytes: 0,
             response_bytes: 0,
             log,
         });
@@ -484,8 +485,7 @@ impl<E: Env> Shard<E> {
         let data_bytes = piece.data.len();
         exchange.request_bytes += data_bytes as u64;
         let limit = exchange.snapshot.server.limits.body_bytes_max;
-        let body_bytes = exchange.request_bytes;
-        if exchange.request_is_chunked && body_bytes > limit + self.head_limits.head_bytes as u64 {
+        if exchange.request_bytes > limit {
             return self.fail_request(exchange_id, Refusal::BodyTooLarge { body_bytes_max: limit });
         }
         let is_sent = matches!(exchange.stage, Stage::Sent | Stage::Answering);
