@@ -13,3 +13,4 @@ mod malformed;
 mod requests;
 mod responses;
 mod bodies;
+mod faults;
