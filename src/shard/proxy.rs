@@ -134,6 +134,7 @@ impl<E: Env> Shard<E> {
                 deadline: Deadline::default(),
                 served: 0,
                 partial: Vec::new(),
+                more_follows: false,
             }
         });
         if let Err(error) = opened {

@@ -47,7 +47,11 @@ impl<E: Env> Shard<E> {
                     self.count(pool, UpstreamEvent::Connect);
                     self.send_request(exchange, id);
                 }
-                for input in inputs {
+                let mut inputs = inputs.into_iter();
+                while let Some(input) = inputs.next() {
+                    if let Some(backend) = self.backends.get_mut(id) {
+                        backend.more_follows = inputs.len() > 0;
+                    }
                     self.backend_input(id, input);
                 }
                 if decrypted.ended {
@@ -132,7 +136,9 @@ impl<E: Env> Shard<E> {
                 Some(head.head_bytes)
             }
             Ok(Some(head)) => {
-                self.begin_answer(id, exchange, &head, &fields).then_some(head.head_bytes)
+                let more_follows = bytes.len() > head.head_bytes;
+                self.begin_answer(id, exchange, &head, &fields, more_follows)
+                    .then_some(head.head_bytes)
             }
             Ok(None) => {
                 backend.partial.extend_from_slice(bytes);
@@ -183,6 +189,7 @@ impl<E: Env> Shard<E> {
         exchange_id: SlotId,
         head: &ResponseHead<'_>,
         fields: &Fields<'_>,
+        more_follows: bool,
     ) -> bool {
         if matches!(head.status, 502..=504) && self.retries_status(exchange_id, head.status) {
             if let Some(target) = self.backends.get(id).map(|backend| backend.target) {
@@ -242,7 +249,7 @@ impl<E: Env> Shard<E> {
             self.timers.set(&mut backend.deadline, due, Kind::Backend.token(id));
         }
         if is_done {
-            self.response_complete(id, exchange_id);
+            self.response_complete(id, exchange_id, more_follows);
         }
         true
     }
@@ -292,7 +299,7 @@ impl<E: Env> Shard<E> {
         }
         input.advance(piece.consumed);
         if piece.done {
-            self.response_complete(id, exchange_id);
+            self.response_complete(id, exchange_id, !input.is_empty());
             return true;
         }
         if input.is_empty() {
@@ -325,9 +332,13 @@ impl<E: Env> Shard<E> {
         }
     }
 
-    /// The response has arrived in full.
-    fn response_complete(&mut self, id: SlotId, exchange_id: SlotId) {
+    /// The response has arrived in full. `more_follows`: and bytes behind it, which nobody asked for.
+    /// The connection must be given up before anybody else can get it, be it the client's next
+    /// request or one that waits for a connection: to them these bytes would be an answer.
+    fn response_complete(&mut self, id: SlotId, exchange_id: SlotId, more_follows: bool) {
         let Some(backend) = self.backends.get_mut(id) else { return };
+        let more_follows = more_follows || backend.more_follows;
+        let pool_id = backend.pool;
         let BackendState::Busy { response, .. } = &mut backend.state else { return };
         let Response::Body { persistent, .. } = response else { return };
         let is_reusable = *persistent;
@@ -338,8 +349,12 @@ impl<E: Env> Shard<E> {
             client.stream.out(self.env.ring()).copy(http::write::LAST_CHUNK);
         }
         let request_is_complete = client.request_is_complete();
+        if more_follows {
+            self.count(pool_id, UpstreamEvent::BadResponse);
+        }
         // A connection with half a request on it is of no further use.
-        self.response_finished(exchange_id, id, !is_reusable || !request_is_complete);
+        let is_poisoned = !is_reusable || !request_is_complete || more_follows;
+        self.response_finished(exchange_id, id, is_poisoned);
     }
 
     /// Both sides of an exchange are done.
@@ -376,7 +391,7 @@ impl<E: Env> Shard<E> {
                 // In TLS an end without close_notify may have been forged.
                 let is_proper = backend.stream.tls().is_none_or(|session| session.end().is_ok());
                 if is_proper && reader.end_of_stream().is_ok() {
-                    self.response_complete(id, exchange);
+                    self.response_complete(id, exchange, false);
                 } else {
                     self.note_failure(pool_id, target);
                     let error = io::Error::from(io::ErrorKind::UnexpectedEof);

@@ -193,6 +193,66 @@ fn a_slow_but_steady_response_takes_the_time_it_needs() {
     assert_eq!(gateway.get("/x").text(), "xxxxxxxx");
 }
 
+/// Bytes that nobody asked for must not become an answer, whoever asks next.
+#[test]
+fn bytes_behind_a_response_are_given_to_nobody() {
+    let poisoned = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok\
+        HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n\
+        HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+    for response in [poisoned, chunked] {
+        let backend = Backend::answering(response);
+        let gateway = Gateway::start(&catalog(&backend, "", "http"));
+        let mut client = gateway.client();
+        for _ in 0..5 {
+            assert_eq!(client.ask(GET).text(), "ok", "one after the other");
+        }
+        client.send(GET.repeat(10));
+        for _ in 0..10 {
+            assert_eq!(
+                client.reply().text(),
+                "ok",
+                "pipelined: the next waits for this very answer"
+            );
+        }
+    }
+    for (line, response) in [
+        ("HEAD /x", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nHTTP/1.1 200 OK\r\n\r\nevil"),
+        ("GET /x", "HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n\r\nevil"),
+    ] {
+        let backend = Backend::answering(response);
+        let gateway = Gateway::start(&catalog(&backend, "", "http"));
+        let mut client = gateway.client();
+        client.send(format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n").repeat(10));
+        for _ in 0..10 {
+            let reply = client.reply_to_head();
+            assert!(reply.header("content-length") == Some("9") || reply.status == 204, "{line}");
+        }
+    }
+}
+
+#[test]
+fn bytes_behind_a_response_are_not_given_to_a_request_that_waits() {
+    let go_on = Gate::closed();
+    let told = go_on.clone();
+    let backend = Backend::scripted(move |connection| {
+        while connection.request().is_some() {
+            told.wait();
+            connection.send(format!("{OK}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"));
+        }
+    });
+    let gateway = Gateway::start(&among(&[backend.address], "limits = { connections = 1 }"));
+    let mut clients: Vec<_> = (0..5).map(|_| gateway.client()).collect();
+    for client in &mut clients {
+        client.send(GET);
+    }
+    backend.await_requests(1);
+    go_on.open();
+    for client in &mut clients {
+        assert_eq!(client.reply().text(), "ok");
+    }
+}
+
 #[test]
 fn a_kept_connection_that_dies_as_it_is_used_costs_a_get_nothing() {
     let backend = Backend::scripted(|connection| {

@@ -23,6 +23,8 @@ pub(crate) struct Backend {
     pub(crate) served: u64,
     /// A response head of which only a part has arrived.
     pub(crate) partial: Vec<u8>,
+    /// Whether what is being read is not the last of what has been decrypted; TLS only.
+    pub(crate) more_follows: bool,
 }
 
 /// What a back-end connection is doing.
