@@ -160,6 +160,7 @@ impl<E: Env> Shard<E> {
         };
         let (pool_id, target) = (backend.pool, backend.target);
         if let Err(error) = result {
+            self.note_failure(pool_id, target);
             self.warn(pool_id, target, "a back end could not be connected to", &error);
             self.drop_backend(id, Close::Orderly);
             return self.try_failed(exchange, Fault::Connect);
@@ -184,6 +185,7 @@ impl<E: Env> Shard<E> {
             Ok(()) => backend.stream.flush(self.env.ring()),
             Err(reason) => {
                 let error = io::Error::other(reason);
+                self.note_failure(pool_id, target);
                 self.warn(pool_id, target, "a back end could not be connected to", &error);
                 self.drop_backend(id, Close::Orderly);
                 self.try_failed(exchange, Fault::Connect);

@@ -191,12 +191,15 @@ impl<E: Env> Shard<E> {
         fields: &Fields<'_>,
         more_follows: bool,
     ) -> bool {
-        if matches!(head.status, 502..=504) && self.retries_status(exchange_id, head.status) {
-            if let Some(target) = self.backends.get(id).map(|backend| backend.target) {
+        if matches!(head.status, 502..=504) {
+            let Some(backend) = self.backends.get(id) else { return false };
+            let (pool_id, target) = (backend.pool, backend.target);
+            self.note_failure(pool_id, target);
+            if self.retries_status(exchange_id, head.status) {
                 self.drop_backend(id, Close::Orderly);
                 self.retry_elsewhere(exchange_id, target);
+                return false;
             }
-            return false;
         }
         let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return false };
         let Some(client) = self.clients.get_mut(exchange.client) else { return false };
@@ -244,7 +247,9 @@ impl<E: Env> Shard<E> {
         };
         let pool_id = backend.pool;
         if let Some(pool) = self.pools.get_mut(pool_id) {
-            pool.succeeded(backend.target);
+            if !matches!(head.status, 502..=504) {
+                pool.succeeded(backend.target);
+            }
             let due = self.now + pool.upstream.timeouts.body_idle;
             self.timers.set(&mut backend.deadline, due, Kind::Backend.token(id));
         }

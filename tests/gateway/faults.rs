@@ -372,6 +372,37 @@ fn a_status_is_tried_again_only_when_it_is_named() {
 }
 
 #[test]
+fn a_target_that_fails_in_a_row_is_left_alone_for_a_while() {
+    let failures: [(&str, Option<Failure>); 3] = [
+        ("refuses", None),
+        ("resets", Some(|connection| drop(connection.request()))),
+        (
+            "is unavailable",
+            Some(|connection| {
+                while connection.request().is_some() {
+                    connection.send("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n");
+                }
+            }),
+        ),
+    ];
+    for (what, failure) in failures {
+        let bad = failure.map(Backend::scripted);
+        let bad_address = bad.as_ref().map_or_else(refusing, |bad| bad.address);
+        let good = Backend::answering(OK);
+        let keys = "eject = { failures = 2, duration = \"400ms\" }\nretry = { attempts = 1 }";
+        let gateway = Gateway::start(&among(&[bad_address, good.address], keys));
+        let mut client = gateway.client();
+        let mut failed = 0;
+        for _ in 0..20 {
+            failed += usize::from(client.ask(GET).status != 200);
+        }
+        assert_eq!(failed, 2, "a target that {what} gets two requests and then none");
+        eventually("the target to be tried again", || client.ask(GET).status != 200);
+        gateway.await_metric("ringgate_upstream_ejections_total", 1.0);
+    }
+}
+
+#[test]
 fn the_only_target_is_never_left_alone() {
     let backend = Backend::scripted(|connection| drop(connection.request()));
     let keys = "eject = { failures = 1 }\nretry = { attempts = 1 }";
