@@ -157,7 +157,7 @@ impl<E: Env> Shard<E> {
         self.note_failure(pool, target);
         self.warn(pool, target, "a back end broke HTTP", &io::Error::other(cause));
         self.drop_backend(id, Close::Orderly);
-        self.try_failed(exchange, Fault::BadResponse);
+        self.try_failed(exchange, target, Fault::BadResponse);
     }
 
     /// Interim responses go on to clients that know them, except `100 Continue`, which the gateway has
@@ -425,7 +425,7 @@ impl<E: Env> Shard<E> {
                 self.note_failure(pool_id, target);
                 self.warn(pool_id, target, "a back end could not be connected to", error);
                 self.drop_backend(id, Close::Orderly);
-                self.try_failed(exchange, Fault::Connect);
+                self.try_failed(exchange, target, Fault::Connect);
             }
             BackendState::Busy { exchange, response: Response::Head { .. } } => {
                 let exchange = *exchange;
@@ -436,10 +436,7 @@ impl<E: Env> Shard<E> {
                 }
                 self.note_failure(pool_id, target);
                 self.warn(pool_id, target, "a back end broke off before its response", error);
-                if let Some(exchange) = self.exchanges.get_mut(exchange) {
-                    exchange.avoid = Some(target);
-                }
-                self.try_failed(exchange, Fault::Reset);
+                self.try_failed(exchange, target, Fault::Reset);
             }
             BackendState::Busy { exchange, response: Response::Body { .. } } => {
                 let exchange = *exchange;

@@ -333,6 +333,28 @@ fn only_requests_without_an_effect_are_tried_again() {
 }
 
 #[test]
+fn a_connect_that_fails_is_tried_on_another_target_whatever_the_balance() {
+    for balance in ["\"round_robin\"", "\"least_requests\"", "\"hash\"\nhash_on = \"header:x-key\""]
+    {
+        let good = Backend::answering(OK);
+        let gateway = Gateway::start(&among(
+            &[refusing(), good.address],
+            &format!("balance = {balance}\neject = {{ failures = 0 }}\nretry = {{ budget = 1.0 }}"),
+        ));
+        let mut client = gateway.client();
+        for key in 0..20 {
+            let reply = client.ask(format!(
+                "POST / HTTP/1.1\r\nHost: a\r\nX-Key: {key}\r\nContent-Length: 1\r\n\r\nx"
+            ));
+            assert_eq!(
+                reply.status, 200,
+                "{balance}, key {key}: nothing was sent, so nothing is lost"
+            );
+        }
+    }
+}
+
+#[test]
 fn retries_stop_when_their_budget_is_used_up() {
     let backend = Backend::scripted(|connection| drop(connection.request()));
     let keys = "retry = { attempts = 3, budget = 0.0 }\neject = { failures = 0 }";
