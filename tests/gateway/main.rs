@@ -14,3 +14,4 @@ mod requests;
 mod responses;
 mod bodies;
 mod faults;
+mod timeouts;
