@@ -624,7 +624,10 @@ impl<E: Env> Shard<E> {
             _ if client.stream.is_sending() => self.now + timeouts.send_idle,
             ClientState::Idle => self.now + timeouts.keep_alive,
             ClientState::Head { since } => *since + timeouts.head,
-            ClientState::Exchange { body, .. } if body.is_done() || client.stream.is_paused() => {
+            // While what it has sent waits here, the back end is late and not the client.
+            ClientState::Exchange { body, .. }
+                if body.is_done() || !client.held.is_empty() || client.stream.is_paused() =>
+            {
                 return client.deadline.clear();
             }
             ClientState::Exchange { .. } | ClientState::Discard { .. } => {

@@ -89,6 +89,31 @@ fn content_that_is_slow_but_steady_takes_the_time_it_needs() {
     assert_eq!(backend.request().text(), "xxxxxxxx");
 }
 
+/// What the client has sent waits in the gateway, so the client is not the one who is late.
+#[test]
+fn a_client_is_not_late_while_the_back_end_is() {
+    let go_on = Gate::closed();
+    let told = go_on.clone();
+    let backend = Backend::scripted(move |connection| {
+        let head = connection.head().unwrap();
+        told.wait();
+        let body = connection.wire.request_body(&head);
+        assert!(body.complete);
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        connection.end();
+    });
+    let gateway = Gateway::with("timeouts.body_idle = \"200ms\"", &catalog(&backend, "", "http"));
+    let mut client = gateway.client();
+    let bytes = 9 * 1024 * 1024;
+    client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {bytes}\r\n\r\n"));
+    let mut sender = crate::harness::Wire::new(client.wire.stream.try_clone().unwrap());
+    let sending = std::thread::spawn(move || sender.send(&pattern(bytes)));
+    pass(Instant::now(), Duration::from_millis(600));
+    go_on.open();
+    assert_eq!(client.reply().text(), "ok");
+    sending.join().unwrap();
+}
+
 #[test]
 fn an_idle_connection_is_closed_without_a_word() {
     let gateway = Gateway::with("timeouts.keep_alive = \"300ms\"", MOCK);
