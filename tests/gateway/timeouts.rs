@@ -105,9 +105,10 @@ fn a_client_is_not_late_while_the_back_end_is() {
     let gateway = Gateway::with("timeouts.body_idle = \"200ms\"", &catalog(&backend, "", "http"));
     let mut client = gateway.client();
     let bytes = 9 * 1024 * 1024;
+    let body = pattern(bytes);
     client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {bytes}\r\n\r\n"));
     let mut sender = crate::harness::Wire::new(client.wire.stream.try_clone().unwrap());
-    let sending = std::thread::spawn(move || sender.send(&pattern(bytes)));
+    let sending = std::thread::spawn(move || sender.send(&body));
     pass(Instant::now(), Duration::from_millis(600));
     go_on.open();
     assert_eq!(client.reply().text(), "ok");
@@ -213,3 +214,19 @@ fn connections_beyond_the_limit_wait_and_are_served_later() {
     }
 }
 
+#[test]
+fn a_higher_limit_lets_waiting_connections_in_at_once() {
+    let gateway = Gateway::with("limits.connections_per_shard = 1", MOCK);
+    let mut first = gateway.client();
+    assert_eq!(first.ask(GET).text(), "hello");
+    let mut waiting: Vec<Client> = (0..3).map(|_| gateway.client()).collect();
+    for client in &mut waiting {
+        client.send(GET);
+    }
+    gateway.await_metric("ringgate_client_connections_total", 1.0);
+    gateway.reload("limits.connections_per_shard = 10", MOCK);
+    for client in &mut waiting {
+        assert_eq!(client.reply().text(), "hello");
+    }
+    assert_eq!(first.ask(GET).text(), "hello");
+}
