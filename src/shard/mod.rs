@@ -399,6 +399,7 @@ impl<E: Env> Shard<E> {
                 let version = snapshot.version;
                 let old = std::mem::replace(&mut self.snapshot, Rc::from(snapshot));
                 self.follow_snapshot();
+                self.accept_if_there_is_room();
                 self.retire(old);
                 self.send_report(FromShard::Serving { shard: self.id, version });
             }
