@@ -2,10 +2,6 @@
 
 use std::io;
 
-/// The executor refuses to start below this limit of locked memory, whoever starts it (glommio 0.9,
-/// `sys/uring.rs`).
-pub const EXECUTOR_MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
-
 /// Sizes of one shard's ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RingSettings {
