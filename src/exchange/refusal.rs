@@ -14,7 +14,10 @@ pub enum Refusal {
     /// A path parameter would change which path a back end sees.
     DotSegment,
     /// The content is over `server.limits.body`.
-    BodyTooLarge,
+    BodyTooLarge {
+        /// That limit.
+        body_bytes_max: u64,
+    },
     /// The content's framing is broken.
     BadBody,
     /// The head or the content did not arrive in time.
@@ -40,7 +43,7 @@ impl Refusal {
             (Self::NoRoute, Some(Protocol::Rest)) => 403,
             (Self::NoApi | Self::NoRoute, _) => 404,
             (Self::DotSegment | Self::BadBody, _) => 400,
-            (Self::BodyTooLarge, _) => 413,
+            (Self::BodyTooLarge { .. }, _) => 413,
             (Self::TooSlow, _) => 408,
             (Self::IntegrationTimeout, _) => 504,
             (Self::IntegrationFailure, Some(Protocol::Rest)) => 504,
@@ -57,7 +60,7 @@ impl Refusal {
             Self::NoRoute if protocol == Some(Protocol::Rest) => "Missing Authentication Token",
             Self::NoApi | Self::NoRoute => "Not Found",
             Self::DotSegment | Self::BadBody => "Bad Request",
-            Self::BodyTooLarge => "Request Entity Too Large",
+            Self::BodyTooLarge { .. } => "Request Entity Too Large",
             Self::TooSlow => "Request Timeout",
             Self::IntegrationTimeout => "Endpoint request timed out",
             Self::IntegrationFailure => "Network error communicating with endpoint",
@@ -75,7 +78,7 @@ impl Refusal {
             Self::BadRequest(_) | Self::DotSegment | Self::BadBody | Self::TooSlow => {
                 "BadRequestException"
             }
-            Self::BodyTooLarge => "RequestTooLargeException",
+            Self::BodyTooLarge { .. } => "RequestTooLargeException",
             Self::IntegrationTimeout
             | Self::IntegrationFailure
             | Self::BadGateway
@@ -90,7 +93,7 @@ impl Refusal {
             Self::BadRequest(_) | Self::DotSegment | Self::BadBody | Self::TooSlow => "DEFAULT_4XX",
             Self::NoApi => "RESOURCE_NOT_FOUND",
             Self::NoRoute => "MISSING_AUTHENTICATION_TOKEN",
-            Self::BodyTooLarge => "REQUEST_TOO_LARGE",
+            Self::BodyTooLarge { .. } => "REQUEST_TOO_LARGE",
             Self::IntegrationTimeout => "INTEGRATION_TIMEOUT",
             Self::IntegrationFailure | Self::BadGateway => "INTEGRATION_FAILURE",
             Self::Unavailable | Self::Internal => "DEFAULT_5XX",

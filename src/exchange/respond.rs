@@ -81,6 +81,20 @@ pub fn refuse(
     out: &mut Vec<u8>,
 ) -> u64 {
     let status = refusal.status(protocol);
+    if let (Refusal::BodyTooLarge { body_bytes_max }, Some(Protocol::Rest)) = (refusal, protocol) {
+        // Amazon's REST APIs say this one in plain text and without an error type.
+        let text = format!("HTTP content length exceeded {body_bytes_max} bytes.");
+        http::write::status_line(out, status);
+        out.extend_from_slice(b"content-type: text/plain\r\n");
+        http::write::content_length(out, text.len() as u64);
+        common_fields(ids, protocol, connection, Some(date), out);
+        out.extend_from_slice(b"\r\n");
+        if is_head {
+            return 0;
+        }
+        out.extend_from_slice(text.as_bytes());
+        return text.len() as u64;
+    }
     let message = refusal.message(protocol);
     // Built-in bodies of REST APIs have a blank behind the colon from 500 on, and none below.
     let separator: &[u8] =
@@ -125,8 +139,8 @@ pub fn proxied_head(
             Known::TransferEncoding => continue,
             Known::ContentLength => {
                 // Framing is written anew below; without content the declared length is a fact
-                // about the resource (RFC 9110 section 8.6).
-                if framing != ResponseFraming::None {
+                // about the resource, but for 204, which may have none (RFC 9110 section 8.6).
+                if framing != ResponseFraming::None || head.status == 204 {
                     continue;
                 }
             }
@@ -138,7 +152,8 @@ pub fn proxied_head(
             }
             Known::Via if protocol == Protocol::Rest => continue,
             known if known.is_hop_by_hop() => {
-                if known != Known::ProxyAuthenticate {
+                // HTTP APIs pass this one on; REST APIs drop it (their header table).
+                if known != Known::ProxyAuthenticate || protocol == Protocol::Rest {
                     continue;
                 }
             }

@@ -26,7 +26,11 @@ pub(super) struct Proxied {
     pub(super) protocol: Protocol,
     pub(super) ids: Ids,
     pub(super) client_version: Version,
+    /// Whether the back end's answer has content: the integration may name another method than the
+    /// client's.
     pub(super) kind: RequestKind,
+    /// Whether the client's answer has content.
+    pub(super) client_kind: RequestKind,
     /// Whether the method may be sent twice without doing twice (RFC 9110 section 9.2.2).
     pub(super) is_idempotent: bool,
     /// Whether the client's connection may stay open behind the answer.

@@ -50,9 +50,9 @@ use upstream::pool::Pool;
 /// How often counters go to the control thread.
 const TELEMETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Bytes that may wait to be sent to one peer before whoever makes them is paused. Two large receive
-/// buffers: enough to keep a connection busy while the next bytes are fetched.
-const PENDING_BYTES_MAX: usize = 64 * 1024;
+/// Bytes that may wait to be sent to one peer before whoever makes them is paused. A pause and the
+/// resumption cost two operations, so they should not come with every buffer.
+const PENDING_BYTES_MAX: usize = 256 * 1024;
 
 /// How long a connection that has never asked for anything is kept while draining: its client could
 /// not know, and its first request is under way. Long enough for a TLS handshake over a slow network;
@@ -288,7 +288,7 @@ impl<E: Env> Shard<E> {
             Received::NoBuffers => {
                 self.record.recorder.buffers_exhausted(crate::telemetry::batch::Buffers::Client);
                 self.starved.push(Kind::Client.token(id));
-                return;
+                return self.free_client_if_over(id);
             }
             Received::Failed(error) if is_cancelled(&error) => {}
             Received::Failed(_) => self.client_lost(id),
@@ -320,7 +320,7 @@ impl<E: Env> Shard<E> {
             Received::NoBuffers => {
                 self.record.recorder.buffers_exhausted(crate::telemetry::batch::Buffers::Upstream);
                 self.starved.push(Kind::Backend.token(id));
-                return;
+                return self.free_backend_if_over(id);
             }
             Received::Failed(error) if is_cancelled(&error) => {}
             Received::Failed(error) => self.backend_broke(id, &error),

@@ -8,11 +8,13 @@ use super::client::Input;
 use super::exchanges::Stage;
 use super::proxy::Fault;
 use super::serve::send_content;
-use super::upstream::connection::{BackendState, Response};
+use super::upstream::connection::{Backend, BackendState, Response};
 use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::exchange::Refusal;
 use crate::exchange::respond::{self, Connection, ResponseFraming};
-use crate::http::{self, BodyReader, Fields, Framing, HeadLimits, ResponseHead, Version};
+use crate::http::{
+    self, BodyReader, Fields, Framing, HeadLimits, RequestKind, ResponseHead, Version,
+};
 use crate::ring::{Close, Env, Lease, SlotId};
 use crate::telemetry::batch::UpstreamEvent;
 use std::io;
@@ -45,7 +47,12 @@ impl<E: Env> Shard<E> {
                     self.count(pool, UpstreamEvent::Connect);
                     self.send_request(exchange, id);
                 }
+                let mut left = inputs.len();
                 for input in inputs {
+                    left -= 1;
+                    if let Some(backend) = self.backends.get_mut(id) {
+                        backend.more_arrived = left > 0;
+                    }
                     self.backend_input(id, input);
                 }
                 if decrypted.ended {
@@ -64,6 +71,9 @@ impl<E: Env> Shard<E> {
                 BackendState::Busy { response: Response::Head { .. }, .. } => {
                     let Some(rest) = self.take_response_head(id, input) else { return };
                     input = rest;
+                    if input.is_empty() {
+                        self.flush_answer(id);
+                    }
                 }
                 BackendState::Busy { exchange, response: Response::Body { .. } } => {
                     let exchange = *exchange;
@@ -127,7 +137,8 @@ impl<E: Env> Shard<E> {
                 Some(head.head_bytes)
             }
             Ok(Some(head)) => {
-                self.begin_answer(id, exchange, &head, &fields).then_some(head.head_bytes)
+                let is_all = head.head_bytes == bytes.len();
+                self.begin_answer(id, exchange, &head, &fields, is_all).then_some(head.head_bytes)
             }
             Ok(None) => {
                 backend.partial.extend_from_slice(bytes);
@@ -161,7 +172,8 @@ impl<E: Env> Shard<E> {
         let out = client.stream.out(ring).written();
         http::write::status_line_with_reason(out, head.status, head.reason);
         for field in fields {
-            if !field.known.is_hop_by_hop() {
+            let is_named = head.connection_names && http::named_by_connection(fields, field.name);
+            if !field.known.is_hop_by_hop() && !is_named {
                 http::write::field(out, field.name, field.value);
             }
         }
@@ -169,7 +181,8 @@ impl<E: Env> Shard<E> {
         client.stream.flush(ring);
     }
 
-    /// The final head has arrived: the client gets its own. `false`: the connection's bytes are no
+    /// The final head has arrived: the client gets its own. `is_all` says that no byte came behind it.
+    /// `false`: the connection's bytes are no
     /// longer of interest.
     fn begin_answer(
         &mut self,
@@ -177,6 +190,7 @@ impl<E: Env> Shard<E> {
         exchange_id: SlotId,
         head: &ResponseHead<'_>,
         fields: &Fields<'_>,
+        is_all: bool,
     ) -> bool {
         if matches!(head.status, 502..=504) && self.retries_status(exchange_id, head.status) {
             if let Some(target) = self.backends.get(id).map(|backend| backend.target) {
@@ -192,7 +206,13 @@ impl<E: Env> Shard<E> {
         exchange.stage = Stage::Answering;
         let since = exchange.handed_over.unwrap_or(exchange.started);
         exchange.integration_latency = Some(self.now.saturating_duration_since(since));
+        let may_have_content = !matches!(head.status, 204 | 304);
         exchange.framing = match (head.framing, exchange.client_version) {
+            _ if exchange.client_kind == RequestKind::Head => ResponseFraming::None,
+            // The client's GET became a HEAD: it must not wait for the content that is declared.
+            (Framing::None, _) if exchange.kind == RequestKind::Head && may_have_content => {
+                ResponseFraming::Length(0)
+            }
             (Framing::None, _) => ResponseFraming::None,
             (Framing::Length(bytes), _) => ResponseFraming::Length(bytes),
             (Framing::Chunked | Framing::UntilClose, Version::Http11) => ResponseFraming::Chunked,
@@ -230,9 +250,23 @@ impl<E: Env> Shard<E> {
             self.timers.set(&mut backend.deadline, due, Kind::Backend.token(id));
         }
         if is_done {
-            self.response_complete(id, exchange_id);
+            self.response_complete(id, exchange_id, is_all);
         }
         true
+    }
+
+    /// Sends the head of an answer whose content is still to come: the client may have to act on it
+    /// first. Where content has come with it, both go in one send.
+    fn flush_answer(&mut self, id: SlotId) {
+        let exchange = self.backends.get(id).and_then(Backend::exchange);
+        let Some(exchange) = exchange.and_then(|exchange| self.exchanges.get(exchange)) else {
+            return;
+        };
+        let client_id = exchange.client;
+        if let Some(client) = self.clients.get_mut(client_id) {
+            client.stream.flush(self.env.ring());
+            self.touch_client(client_id);
+        }
     }
 
     /// Content of a response. `false`: the connection's bytes are no longer of interest.
@@ -255,15 +289,18 @@ impl<E: Env> Shard<E> {
                 return false;
             }
         };
-        exchange.response_bytes += piece.data.len() as u64;
         let ring = self.env.ring();
-        // The end of the chunks is written when the response is complete, however it is framed.
-        let content = http::Piece { done: false, ..piece.clone() };
-        let is_chunked = exchange.framing == ResponseFraming::Chunked;
-        send_content(client.stream.out(ring), input, &content, is_chunked);
+        // A client's HEAD that became a GET: the content is not for it.
+        if exchange.framing != ResponseFraming::None {
+            exchange.response_bytes += piece.data.len() as u64;
+            // The end of the chunks is written when the response is complete, however it is framed.
+            let content = http::Piece { done: false, ..piece.clone() };
+            let is_chunked = exchange.framing == ResponseFraming::Chunked;
+            send_content(client.stream.out(ring), input, &content, is_chunked);
+        }
         input.advance(piece.consumed);
         if piece.done {
-            self.response_complete(id, exchange_id);
+            self.response_complete(id, exchange_id, input.is_empty());
             return true;
         }
         if input.is_empty() {
@@ -296,12 +333,13 @@ impl<E: Env> Shard<E> {
         }
     }
 
-    /// The response has arrived in full.
-    fn response_complete(&mut self, id: SlotId, exchange_id: SlotId) {
+    /// The response has arrived in full. `is_all` says that no byte came behind it: with one, the
+    /// connection must not get the next request, whose answer that byte would be taken for.
+    fn response_complete(&mut self, id: SlotId, exchange_id: SlotId, is_all: bool) {
         let Some(backend) = self.backends.get_mut(id) else { return };
         let BackendState::Busy { response, .. } = &mut backend.state else { return };
         let Response::Body { persistent, .. } = response else { return };
-        let is_reusable = *persistent;
+        let is_reusable = *persistent && is_all && !backend.more_arrived;
         *response = Response::Done;
         let Some(exchange) = self.exchanges.get(exchange_id) else { return };
         let Some(client) = self.clients.get_mut(exchange.client) else { return };
@@ -347,7 +385,7 @@ impl<E: Env> Shard<E> {
                 // In TLS an end without close_notify may have been forged.
                 let is_proper = backend.stream.tls().is_none_or(|session| session.end().is_ok());
                 if is_proper && reader.end_of_stream().is_ok() {
-                    self.response_complete(id, exchange);
+                    self.response_complete(id, exchange, true);
                 } else {
                     self.note_failure(pool_id, target);
                     let error = io::Error::from(io::ErrorKind::UnexpectedEof);

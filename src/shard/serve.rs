@@ -101,7 +101,7 @@ impl<E: Env> Shard<E> {
 
     fn hold(&mut self, id: SlotId, input: Input) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        client.held.push_back(input);
+        client.held.push_back(input.kept());
         if client.held.len() >= HELD_MAX {
             client.stream.pause(self.env.ring());
         }
@@ -115,7 +115,7 @@ impl<E: Env> Shard<E> {
                 if matches!(client.state, ClientState::Lingering | ClientState::Closing) {
                     return;
                 }
-                client.held.push_front(input);
+                client.held.push_front(input.kept());
                 if client.held.len() >= HELD_MAX {
                     client.stream.pause(self.env.ring());
                 }
@@ -127,8 +127,13 @@ impl<E: Env> Shard<E> {
                     input = rest;
                 }
                 ClientState::Exchange { .. } => self.take_content(id, &mut input),
-                ClientState::Discard { body, .. } => match body.read(&input) {
+                ClientState::Discard { body, dropped_bytes, .. } => match body.read(&input) {
                     Ok(piece) => {
+                        *dropped_bytes += piece.data.len() as u64;
+                        // Chunks do not say beforehand how many will come.
+                        if *dropped_bytes > DISCARD_BYTES_MAX {
+                            return self.finish_client(id);
+                        }
                         input.advance(piece.consumed);
                         if piece.done {
                             self.answered(id);
@@ -200,6 +205,7 @@ impl<E: Env> Shard<E> {
         let ids = self.new_ids();
         let Some(client) = self.clients.get_mut(id) else { return };
         client.requests += 1;
+        client.said_last = !head.persistent;
         let limits = &snapshot.server.limits;
         let persistent = head.persistent
             && self.draining.is_none()
@@ -273,8 +279,9 @@ impl<E: Env> Shard<E> {
         persistent: bool,
     ) {
         let protocol = self.protocol_of(exchange);
-        let persistent =
-            persistent && keeps_framing(exchange.head) && refusal != Refusal::BodyTooLarge;
+        let persistent = persistent
+            && keeps_framing(exchange.head)
+            && !matches!(refusal, Refusal::BodyTooLarge { .. });
         let connection = Connection::of(persistent, exchange.head.version);
         let date = self.date.at(self.since_epoch.as_secs());
         let Some(client) = self.clients.get_mut(id) else { return };
@@ -368,7 +375,8 @@ impl<E: Env> Shard<E> {
     /// An answer is queued although the request's content may not have been read.
     fn answered_before_content(&mut self, id: SlotId, head: &RequestHead<'_>, persistent: bool) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        client.state = ClientState::Discard { body: BodyReader::new(head.framing), persistent };
+        let body = BodyReader::new(head.framing);
+        client.state = ClientState::Discard { body, persistent, dropped_bytes: 0 };
         if client.request_is_complete() {
             self.answered(id);
         } else if !persistent {
@@ -421,7 +429,8 @@ impl<E: Env> Shard<E> {
             protocol: api_entry.protocol,
             ids: exchange.ids,
             client_version: exchange.head.version,
-            kind: if method == "HEAD" { RequestKind::Head } else { RequestKind::Other },
+            kind: kind_of(method),
+            client_kind: kind_of(exchange.head.method),
             is_idempotent: matches!(
                 method,
                 "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"
@@ -477,7 +486,7 @@ impl<E: Env> Shard<E> {
         let limit = exchange.snapshot.server.limits.body_bytes_max;
         let body_bytes = exchange.request_bytes;
         if exchange.request_is_chunked && body_bytes > limit + self.head_limits.head_bytes as u64 {
-            return self.fail_request(exchange_id, Refusal::BodyTooLarge);
+            return self.fail_request(exchange_id, Refusal::BodyTooLarge { body_bytes_max: limit });
         }
         let is_sent = matches!(exchange.stage, Stage::Sent | Stage::Answering);
         if !is_sent {
@@ -568,7 +577,8 @@ impl<E: Env> Shard<E> {
         client.held.clear();
         client.partial = Vec::new();
         let ring = self.env.ring();
-        if client.stream.has_ended() || matches!(client.state, ClientState::Idle) {
+        let nothing_comes = client.said_last && matches!(client.state, ClientState::Idle);
+        if client.stream.has_ended() || nothing_comes {
             client.state = ClientState::Closing;
             client.stream.close_when_sent(ring);
         } else if !matches!(client.state, ClientState::Closing | ClientState::Lingering) {
@@ -696,6 +706,10 @@ fn keeps_framing(head: &RequestHead<'_>) -> bool {
     }
 }
 
+fn kind_of(method: &str) -> RequestKind {
+    if method == "HEAD" { RequestKind::Head } else { RequestKind::Other }
+}
+
 fn append_content(out: &mut Vec<u8>, data: &[u8], chunked: bool, done: bool) {
     if chunked && !data.is_empty() {
         http::write::chunk_header(out, data.len());
@@ -709,14 +723,17 @@ fn append_content(out: &mut Vec<u8>, data: &[u8], chunked: bool, done: bool) {
     }
 }
 
-/// Appends a piece of content for sending, without a copy where that pays.
+/// Appends a piece of content for sending, without a copy where that pays. A lease rides along only
+/// while buffers are plenty: a peer that takes nothing would keep it until its time-out.
 pub(super) fn send_content(out: &mut Outgoing, input: &Input, piece: &http::Piece, chunked: bool) {
     let data = piece.data.clone();
     if chunked && !data.is_empty() {
         http::write::chunk_header(out.written(), data.len());
     }
     match input {
-        Input::Leased(lease) if !data.is_empty() => out.lease(lease.slice(data.clone())),
+        Input::Leased(lease) if !data.is_empty() && !lease.is_scarce() => {
+            out.lease(lease.slice(data.clone()));
+        }
         input => out.copy(&input[data.clone()]),
     }
     if chunked && !data.is_empty() {
@@ -746,7 +763,7 @@ fn counted(refusal: Refusal) -> Counted {
     match refusal {
         Refusal::NoApi => Counted::NoApi,
         Refusal::NoRoute => Counted::NoRoute,
-        Refusal::BodyTooLarge => Counted::BodyTooLarge,
+        Refusal::BodyTooLarge { .. } => Counted::BodyTooLarge,
         Refusal::TooSlow => Counted::BodyTimeout,
         Refusal::Unavailable => Counted::Unavailable,
         Refusal::Internal => Counted::Internal,
