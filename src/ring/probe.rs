@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn a_forbidden_ring_names_the_setting_with_its_value() {
         let found = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
-        let found = found.map_or("not readable".to_owned(), |text| text.trim().to_owned());
+        let found = found.map_or_else(|_| "not readable".to_owned(), |text| text.trim().to_owned());
         for code in [libc::EPERM, libc::EACCES] {
             let told = told(code);
             assert!(told.contains(&format!("kernel.io_uring_disabled is {found};")), "{told}");
