@@ -646,6 +646,9 @@ impl<E: Env> Shard<E> {
     pub(super) fn client_timed_out(&mut self, id: SlotId) {
         let Some(client) = self.clients.get_mut(id) else { return };
         if client.stream.is_sending() {
+            if client.stream.has_progressed(self.env.ring()) {
+                return self.touch_client(id);
+            }
             return self.abort_client(id, Close::Abort);
         }
         match &client.state {
