@@ -1,13 +1,14 @@
 //! Ringgate: an API gateway with Amazon API Gateway's model, on io_uring, one reactor per core.
 //!
-//! The folders follow a request's way from the socket to the answer and back; a lower line may not
-//! know an upper one (`tests/architecture.rs` reads the `use` lines and holds this):
+//! Who knows whom goes downwards: a line of this table may use those below it and never one above.
+//! `tests/architecture.rs` reads the `use` lines and holds this, path by path. A request's way goes up
+//! from the ring to the exchange and down again; `docs/architecture.md` tells it.
 //!
 //! | folder | what it is |
 //! |---|---|
 //! | [`cli`] | `serve`, `check`, `routes`, `doctor`: arguments in, exit codes out |
-//! | [`control`] | the one control thread: reload, DNS, health checks, management listener |
 //! | [`shard`] | one core: accept, connections, upstreams; where HTTP events meet exchanges |
+//! | [`control`] | the one control thread: reload, DNS, health checks, management listener |
 //! | [`exchange`] | one request's phases: admit, route, integrate, respond |
 //! | [`snapshot`] | the immutable program that is compiled from the model |
 //! | [`model`] | what a user declares: TOML in, checked nouns out |
@@ -17,8 +18,8 @@
 //! | [`ring`] | io_uring: operations, completions, buffers. The only `unsafe` |
 
 pub mod cli;
-pub mod control;
 pub mod shard;
+pub mod control;
 pub mod exchange;
 pub mod snapshot;
 pub mod model;

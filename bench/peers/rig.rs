@@ -1,10 +1,11 @@
 //! The rig: cores, back end, load generator, certificate and folder that all measurements share, and
 //! the loop that interleaves them.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 
 use crate::backend::Backend;
@@ -33,6 +34,7 @@ pub(crate) struct Rig {
     /// Ctrl-C.
     pub(crate) interrupt: Interrupt,
     folder: TempDir,
+    _alone: File,
 }
 
 /// What one proxy gave over the rounds of a case.
@@ -48,6 +50,7 @@ pub(crate) struct Outcome<S> {
 impl Rig {
     /// Chooses cores, starts the back end, finds the load generator.
     pub(crate) fn build(options: &Options) -> Result<Self> {
+        let alone = claim_machine()?;
         let interrupt = Interrupt::install()?;
         let cores = Cores::claim(options)?;
         process::raise_open_files();
@@ -61,7 +64,7 @@ impl Rig {
         let backend = Backend::start(options, &cores.backend, &subfolder("backend")?, &interrupt)?;
         let certificate = Certificate::generate(&subfolder("certificate")?)?;
         let load = LoadTool::find(options, &cores.load, subfolder("load")?, &certificate)?;
-        Ok(Self { backend, cores, load, certificate, interrupt, folder })
+        Ok(Self { backend, cores, load, certificate, interrupt, folder, _alone: alone })
     }
 
     /// Starts a proxy on its core in a fresh folder.
@@ -179,6 +182,16 @@ impl Rounds<'_> {
         }
         Ok(entries.into_iter().map(|(_, outcome)| outcome).collect())
     }
+}
+
+/// Two comparisons at once would choose the same cores and measure each other. The lock ends with the
+/// file, however the process ends.
+fn claim_machine() -> Result<File> {
+    let path = std::env::temp_dir().join("ringgate-peers.lock");
+    let lock = File::create(&path).with_context(|| format!("cannot open `{}`", path.display()))?;
+    flock(&lock, FlockOperation::NonBlockingLockExclusive)
+        .context("another comparison is running on this machine; wait for its end")?;
+    Ok(lock)
 }
 
 fn make_folder(parent: &Path, name: &str) -> Result<PathBuf> {

@@ -15,7 +15,7 @@ impl Random {
 
     /// The next number.
     #[inline]
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -27,19 +27,19 @@ impl Random {
     /// 2^-32 for every bound in use here.
     #[inline]
     pub fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+        ((u128::from(self.draw()) * u128::from(bound)) >> 64) as u64
     }
 
     /// A number from `low` to `high`, both included.
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = (high.wrapping_sub(low) as u64).wrapping_add(1);
-        let offset = if span == 0 { self.next() } else { self.below(span) };
+        let offset = if span == 0 { self.draw() } else { self.below(span) };
         low.wrapping_add(offset as i64)
     }
 
     /// A number from 0 up to, not including, 1.
     pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+        (self.draw() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 
@@ -65,7 +65,7 @@ mod tests {
     fn a_seed_draws_the_same_again() {
         let draw = |seed| {
             let mut random = Random::new(seed);
-            (random.next(), random.below(1000), random.unit())
+            (random.draw(), random.below(1000), random.unit())
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));

@@ -309,7 +309,7 @@ impl Gathering {
         let mut last_observed = Instant::now();
         loop {
             match received.recv_timeout(Duration::from_millis(100)) {
-                Ok(batch) => self.take(batch),
+                Ok(batch) => self.take(&batch),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -332,7 +332,7 @@ impl Gathering {
         }
     }
 
-    fn take(&mut self, batch: Batch) {
+    fn take(&mut self, batch: &Batch) {
         self.total.merge(&batch.tally);
         let requests = self.requests;
         self.open.entry(batch.interval).or_insert_with(|| Tally::new(requests)).merge(&batch.tally);
@@ -411,10 +411,10 @@ mod tests {
         draft.threads = Some(2);
         let scenario = draft.finish().unwrap();
         let mut gathering = Gathering::new(&scenario, Duration::from_secs(1));
-        gathering.take(batch(0, 0, 5));
-        gathering.take(batch(0, 1, 5));
+        gathering.take(&batch(0, 0, 5));
+        gathering.take(&batch(0, 1, 5));
         assert!(gathering.points.is_empty());
-        gathering.take(batch(1, 0, 7));
+        gathering.take(&batch(1, 0, 7));
         assert_eq!(gathering.points.len(), 1);
         assert_eq!(gathering.points[0].answered, 12);
         let (total, points) = gathering.finish(Duration::from_millis(1500));

@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Lists of values by name, for `choose` and `cycle`. Shared by all threads.
-pub type Lists = BTreeMap<String, Arc<[Box<[u8]>]>>;
+pub type Lists = BTreeMap<String, List>;
+
+/// The values of one list; at least one.
+pub type List = Arc<[Box<[u8]>]>;
 
 /// A compiled template.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,8 +26,8 @@ enum Part {
     Counter { start: u64 },
     Random { low: i64, high: i64 },
     Uuid,
-    Choose(Arc<[Box<[u8]>]>),
-    Cycle(Arc<[Box<[u8]>]>),
+    Choose(List),
+    Cycle(List),
     Timestamp,
 }
 
@@ -240,7 +243,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// `NAME` of a declared list, or the values themselves in quotes. `None`: neither.
-fn list(arguments: &str, lists: &Lists) -> Result<Option<Arc<[Box<[u8]>]>>, TemplateError> {
+fn list(arguments: &str, lists: &Lists) -> Result<Option<List>, TemplateError> {
     if arguments.starts_with('"') {
         let Some(texts) = quoted_texts(arguments) else {
             return Ok(None);
@@ -290,8 +293,8 @@ pub fn write_number(mut number: u64, into: &mut Vec<u8>) {
 fn write_uuid(random: &mut Random, into: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut bytes = [0_u8; 16];
-    bytes[..8].copy_from_slice(&random.next().to_be_bytes());
-    bytes[8..].copy_from_slice(&random.next().to_be_bytes());
+    bytes[..8].copy_from_slice(&random.draw().to_be_bytes());
+    bytes[8..].copy_from_slice(&random.draw().to_be_bytes());
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     for (index, byte) in bytes.iter().enumerate() {

@@ -190,7 +190,7 @@ pub fn write_share(share: f64) -> String {
     let percent = share * 100.0;
     let mut text = String::new();
     let written = match percent {
-        value if value == 0.0 => write!(text, "0"),
+        0.0 => write!(text, "0"),
         value if value < 0.01 => write!(text, "<0.01"),
         value if value < 1.0 => write!(text, "{value:.2}"),
         value if value < 99.95 => write!(text, "{value:.1}"),
@@ -204,7 +204,7 @@ fn significant(value: f64) -> String {
     match value {
         value if value >= 99.95 => format!("{value:.0}"),
         value if value >= 9.995 => format!("{value:.1}"),
-        value if value == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         value => format!("{value:.2}"),
     }
 }

@@ -6,6 +6,7 @@
 
 use super::listeners::first_unprivileged_port;
 use crate::model::Model;
+use crate::ring::probe::EXECUTOR_MEMLOCK_BYTES_MIN;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
@@ -15,9 +16,6 @@ use std::thread::available_parallelism;
 
 /// Multishot receive came with Linux 6.0; everything else that a ring needs is older.
 const KERNEL_NEEDED: (u32, u32) = (6, 0);
-
-/// The executor refuses to start below this limit of locked memory (glommio 0.9, `sys/uring.rs`).
-const MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
 
 /// The executor's own three rings of 128 entries, with their pages.
 const MEMLOCK_BYTES_PER_EXECUTOR: u64 = 64 * 1024;
@@ -71,7 +69,8 @@ impl Needs {
         let per_shard_memlock = ring_memlock_bytes + MEMLOCK_BYTES_PER_EXECUTOR;
         Self {
             shards,
-            memlock_bytes: MEMLOCK_BYTES_MIN.max(per_shard_memlock.saturating_mul(shards as u64)),
+            memlock_bytes: EXECUTOR_MEMLOCK_BYTES_MIN
+                .max(per_shard_memlock.saturating_mul(shards as u64)),
             descriptors: per_shard
                 .saturating_mul(shards as u64)
                 .saturating_add(DESCRIPTORS_PER_PROCESS),
@@ -212,12 +211,17 @@ fn memlock(limit: Option<u64>, is_exempt: bool, needs: &Needs) -> Requirement {
     Requirement {
         name: "memory lock limit",
         found: match limit {
-            _ if is_exempt => "no limit (CAP_IPC_LOCK)".to_owned(),
             None => "no limit".to_owned(),
+            Some(bytes) if is_exempt && bytes >= EXECUTOR_MEMLOCK_BYTES_MIN => {
+                "no limit (CAP_IPC_LOCK)".to_owned()
+            }
             Some(bytes) => size(bytes),
         },
         needed: format!("{} for {} shards", size(needed), needs.shards),
-        ok: is_exempt || limit.is_none_or(|bytes| bytes >= needed),
+        // The capability frees from the kernel's accounting, not from the executor's own look.
+        ok: limit.is_none_or(|bytes| {
+            bytes >= needed || (is_exempt && bytes >= EXECUTOR_MEMLOCK_BYTES_MIN)
+        }),
         fix_systemd: format!("`LimitMEMLOCK={enough}`, or lower `ring.entries`"),
         fix_docker: format!("`--ulimit memlock={enough}:{enough}`, or lower `ring.entries`"),
         fix_kubernetes: "raise the container runtime's `LimitMEMLOCK` on the node, or add the \
@@ -378,7 +382,8 @@ mod tests {
     fn limits_are_judged_on_both_sides() {
         assert!(memlock(Some(1 << 20), false, &NEEDS).ok);
         assert!(!memlock(Some((1 << 20) - 1), false, &NEEDS).ok);
-        assert!(memlock(Some(0), true, &NEEDS).ok);
+        assert!(memlock(Some(EXECUTOR_MEMLOCK_BYTES_MIN), true, &NEEDS).ok);
+        assert!(!memlock(Some(EXECUTOR_MEMLOCK_BYTES_MIN - 1), true, &NEEDS).ok);
         assert!(memlock(None, false, &NEEDS).ok);
         assert!(open_files(Some(4096), &NEEDS).ok);
         assert!(!open_files(Some(4095), &NEEDS).ok);
@@ -406,7 +411,7 @@ mod tests {
     fn this_host_is_looked_at_without_a_panic() {
         let needs = Needs::of(&model(), 108 << 10);
         assert_eq!(needs.shards, 2);
-        assert_eq!(needs.memlock_bytes, MEMLOCK_BYTES_MIN);
+        assert_eq!(needs.memlock_bytes, EXECUTOR_MEMLOCK_BYTES_MIN);
         assert_eq!(needs.lowest_port, None);
         let all = requirements(&needs, || Err("no probe".to_owned()));
         assert_eq!(all.len(), 8);

@@ -59,7 +59,7 @@ pub enum RunError {
     #[error("cannot start the control thread's runtime: {0}")]
     Runtime(io::Error),
     /// A shard could not begin.
-    #[error("shard {shard} cannot start: {error}")]
+    #[error("shard {shard} cannot start: {error}; see `ringgate doctor`")]
     ShardFailed {
         /// Which.
         shard: ShardId,
@@ -520,6 +520,8 @@ impl Running {
                 return Ok(());
             }
         };
+        let new = change.take.first().into_iter().flatten();
+        let new: Vec<_> = new.map(|listener| (listener.kind, listener.address)).collect();
         for (post, take) in self.posts.iter().zip(change.take) {
             // Full: the sockets close again, and the other shards' take the connections.
             if !take.is_empty()
@@ -535,27 +537,29 @@ impl Running {
         if phase == Phase::Starting {
             status.phase = Phase::Serving;
             drop(status);
-            self.announce();
+            self.announce(&new);
+            let management = self.management.address;
+            (self.options.announce)(&format!("management on http://{management}"));
         } else {
             status.last_reload = Some(LastReload::Success { version });
             status.metrics.set_reload(Reload::Success { version }, since_epoch());
             drop(status);
+            // Port 0 has become a real one here too.
+            self.announce(&new);
             tracing::info!(version, "configuration reloaded");
         }
         self.tell_ready();
         Ok(())
     }
 
-    fn announce(&mut self) {
-        for (kind, address) in self.listeners.addresses() {
+    fn announce(&mut self, listeners: &[(ListenerKind, SocketAddr)]) {
+        for (kind, address) in listeners {
             let scheme = match kind {
                 ListenerKind::Plain => "http",
                 ListenerKind::Tls => "https",
             };
             (self.options.announce)(&format!("listening on {scheme}://{address}"));
         }
-        let management = self.management.address;
-        (self.options.announce)(&format!("management on http://{management}"));
     }
 
     fn tell_ready(&self) {

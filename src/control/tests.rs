@@ -218,7 +218,7 @@ fn a_shard_that_cannot_start_ends_the_start_with_its_reason() {
     let process = Process::start(Behaviour::Fails);
     assert_eq!(
         process.ended().unwrap_err().to_string(),
-        "shard 1 cannot start: no memory for its ring"
+        "shard 1 cannot start: no memory for its ring; see `ringgate doctor`"
     );
 }
 

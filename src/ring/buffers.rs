@@ -45,7 +45,9 @@ impl Pool {
             memory,
             buffer_bytes,
             leases: (0..count).map(|_| Cell::new(0)).collect(),
-            returned: RefCell::new((0..count).collect()),
+            // The lowest last: they are taken first, so that memory beyond is not touched before
+            // it is needed.
+            returned: RefCell::new((0..count).rev().collect()),
             lent: Cell::new(0),
         })
     }
@@ -80,13 +82,6 @@ impl Pool {
     /// Takes one returned buffer, for the ring to own again.
     pub fn take_returned(&self) -> Option<u16> {
         self.returned.borrow_mut().pop()
-    }
-
-    /// Moves all returned buffers to `into` without allocating on the way.
-    pub(super) fn drain_returned(&self, mut take: impl FnMut(u16)) {
-        for id in self.returned.borrow_mut().drain(..) {
-            take(id);
-        }
     }
 
     /// Turns a buffer that the ring has filled into a lease of its first `len` bytes.
@@ -164,6 +159,13 @@ impl Lease {
         slice.end = self.start + range.end as u32;
         slice.start = self.start + range.start as u32;
         slice
+    }
+
+    /// Whether more than half of its pool's buffers are lent. Whoever would keep the lease until a peer
+    /// does something copies the bytes instead and gives the buffer back: slow peers can then hold half
+    /// of the buffers at most, and the others go on receiving.
+    pub fn is_scarce(&self) -> bool {
+        self.pool.lent() * 2 > self.pool.count()
     }
 
     /// The bytes for change in place (TLS decrypts so), when this is the buffer's only lease.
@@ -244,6 +246,18 @@ mod tests {
         assert_eq!(pool.lent(), 1);
         drop(world);
         assert_eq!(pool.lent(), 0);
+    }
+
+    #[test]
+    fn leases_are_scarce_beyond_half_of_the_pool() {
+        let pool = Pool::new(4, 16);
+        let first = pool.lend_copy(b"a").unwrap();
+        let second = pool.lend_copy(b"b").unwrap();
+        assert!(!first.is_scarce() && !second.is_scarce());
+        let third = pool.lend_copy(b"c").unwrap();
+        assert!(first.is_scarce());
+        drop(third);
+        assert!(!first.is_scarce());
     }
 
     #[test]

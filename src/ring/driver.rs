@@ -385,11 +385,11 @@ impl KernelRing {
         let more = cqueue::more(entry.flags());
         let result = entry.result();
         if operation == Operation::Receive as u64 {
-            let received = received(&self.client_buffers, entry);
+            let received = received(&mut self.client_buffers, entry);
             self.count_no_buffers(&received);
             completions.push(Completion::Received { token, received, more });
         } else if operation == Operation::ReceiveUpstream as u64 {
-            let received = received(&self.upstream_buffers, entry);
+            let received = received(&mut self.upstream_buffers, entry);
             self.count_no_buffers(&received);
             completions.push(Completion::Received { token, received, more });
         } else if operation == Operation::Accept as u64 {
@@ -522,10 +522,15 @@ fn status(result: i32) -> io::Result<i32> {
     if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(result) }
 }
 
-fn received(buffers: &ProvidedBuffers, entry: &cqueue::Entry) -> Received {
+fn received(buffers: &mut ProvidedBuffers, entry: &cqueue::Entry) -> Received {
     // Lent first, whatever the result: a buffer that the kernel picked must come back.
-    let lease: Option<Lease> = cqueue::buffer_select(entry.flags())
-        .map(|id| buffers.pool().lend(id, entry.result().max(0) as usize));
+    let lease: Option<Lease> = cqueue::buffer_select(entry.flags()).map(|id| {
+        buffers.taken();
+        buffers.pool().lend(id, entry.result().max(0) as usize)
+    });
+    if entry.result() == -libc::ENOBUFS {
+        buffers.exhausted();
+    }
     match (entry.result(), lease) {
         (bytes, Some(lease)) if bytes > 0 => Received::Bytes(lease),
         (result, _) if result >= 0 => Received::End,

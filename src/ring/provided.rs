@@ -20,7 +20,16 @@ pub(super) struct ProvidedBuffers {
     group: u16,
     /// What the kernel will be told; wraps around.
     tail: u16,
+    /// Buffers in the ring now, as far as completions told.
+    published: usize,
+    /// How many to keep in the ring. The kernel takes them first in, first out: the fewer there are,
+    /// the sooner a buffer is used again, while it is still in the core's cache. Doubles when a receive
+    /// found none.
+    target: usize,
 }
+
+/// Buffers in the ring at first: more than a turn of a busy shard uses.
+const PUBLISHED_AT_FIRST: usize = 32;
 
 /// The kernel wants the ring page-aligned.
 const ALIGNMENT: usize = 4096;
@@ -40,7 +49,8 @@ impl ProvidedBuffers {
         let Some(entries) = NonNull::new(memory.cast::<BufRingEntry>()) else {
             std::alloc::handle_alloc_error(layout)
         };
-        let mut provided = Self { pool, entries, group, tail: 0 };
+        let target = pool.count().min(PUBLISHED_AT_FIRST);
+        let mut provided = Self { pool, entries, group, tail: 0, published: 0, target };
         // SAFETY: `entries` points to `count` zeroed entries, page-aligned, and lives until `drop`,
         // before which the driver calls `unregister`.
         unsafe {
@@ -66,35 +76,47 @@ impl ProvidedBuffers {
         &self.pool
     }
 
-    /// Hands the returned buffers back to the kernel. Says whether there were any.
+    /// Notes that a completion brought a buffer: it is no longer in the ring.
     #[inline]
-    pub(super) fn publish(&mut self) -> bool {
-        let before = self.tail;
+    pub(super) fn taken(&mut self) {
+        self.published -= 1;
+    }
+
+    /// Notes that a receive found no buffer: more are kept in the ring from now on.
+    pub(super) fn exhausted(&mut self) {
+        self.target = (self.target * 2).min(self.pool.count());
+    }
+
+    /// Fills the ring up with free buffers, those used last first.
+    #[inline]
+    pub(super) fn publish(&mut self) {
+        if self.published >= self.target {
+            return;
+        }
         let mask = self.pool.count() as u16 - 1;
-        let (entries, pool, buffer_bytes) = (self.entries, &self.pool, self.pool.buffer_bytes());
-        let mut tail = self.tail;
-        pool.drain_returned(|id| {
+        let before = self.tail;
+        while self.published < self.target {
+            let Some(id) = self.pool.take_returned() else { break };
             // SAFETY: the masked index is below the count of entries. The kernel reads entries only
             // between its head and the published tail; this one lies beyond the tail: there are as
             // many entries as buffers, and this buffer is not in the ring now.
-            let entry = unsafe { &mut *entries.as_ptr().add((tail & mask) as usize) };
-            entry.set_addr(pool.address(id).as_ptr() as u64);
-            entry.set_len(buffer_bytes as u32);
+            let entry = unsafe { &mut *self.entries.as_ptr().add((self.tail & mask) as usize) };
+            entry.set_addr(self.pool.address(id).as_ptr() as u64);
+            entry.set_len(self.pool.buffer_bytes() as u32);
             entry.set_bid(id);
-            tail = tail.wrapping_add(1);
-        });
-        if tail == before {
-            return false;
+            self.tail = self.tail.wrapping_add(1);
+            self.published += 1;
         }
-        self.tail = tail;
+        if self.tail == before {
+            return;
+        }
         // SAFETY: `entries` is the ring's base address, valid and aligned; the tail lies inside the
         // first entry and is accessed only here and by the kernel, atomically. Release: the entries
         // written above are visible before the tail that covers them.
         unsafe {
-            AtomicU16::from_ptr(BufRingEntry::tail(entries.as_ptr()).cast_mut())
-                .store(tail, Ordering::Release);
+            AtomicU16::from_ptr(BufRingEntry::tail(self.entries.as_ptr()).cast_mut())
+                .store(self.tail, Ordering::Release);
         }
-        true
     }
 }
 

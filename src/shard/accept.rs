@@ -169,26 +169,21 @@ impl<E: Env> Shard<E> {
                 }
             },
         };
+        // While draining too: it was queued before the listener closed.
+        let request_due = self.now + self.request_patience();
         let (ring, now) = (self.env.ring(), self.now);
         let id = self.clients.insert_with(|id| {
             Client::new(Stream::accepted(socket, Kind::Client.token(id), tls, ring))
         });
         let timeouts = &self.snapshot.server.timeouts;
         let (due, counted) = match kind {
-            ListenerKind::Plain => (now + timeouts.keep_alive, ConnectionKind::Plain),
+            ListenerKind::Plain => (request_due, ConnectionKind::Plain),
             ListenerKind::Tls => (now + timeouts.handshake, ConnectionKind::Tls),
         };
         if let Some(client) = self.clients.get_mut(id) {
             self.timers.set(&mut client.deadline, due, Kind::Client.token(id));
         }
         self.record.recorder.connection_opened(counted);
-        if self.draining.is_some() {
-            // It was queued before the listener closed: its first request is answered.
-            let due = self.now + self.snapshot.server.timeouts.head;
-            if let Some(client) = self.clients.get_mut(id) {
-                self.timers.set(&mut client.deadline, due, Kind::Client.token(id));
-            }
-        }
     }
 
     /// A client is gone: a shard that was full accepts again.

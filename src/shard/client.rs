@@ -7,8 +7,8 @@
 //!                        '--refused--> Lingering (reads and drops, so that the answer arrives) --> Closing
 //! ```
 //! Input that cannot be taken now (the next pipelined request, content that the back end is too slow
-//! for) is held as leases, few of them, and the receive is paused: a slow consumer holds neither
-//! memory nor the shard's receive buffers.
+//! for) is held, a few pieces of it, and the receive is paused: a slow consumer holds little memory, and
+//! receive buffers only while there are plenty ([`Lease::is_scarce`]).
 
 use super::stream::Stream;
 use super::timers::Deadline;
@@ -32,6 +32,10 @@ pub(super) struct Client {
     pub(super) deadline: Deadline,
     /// Requests begun on this connection.
     pub(super) requests: u64,
+    /// The client has said that it asks nothing more (`Connection: close`, HTTP/1.0). From any other
+    /// a next request may be on its way when we close, and reading it is what keeps it from turning
+    /// into a reset that destroys the last answer (RFC 9112 section 9.6).
+    pub(super) said_last: bool,
     /// A request head of which only a part has arrived.
     pub(super) partial: Vec<u8>,
     /// Input that cannot be taken now, oldest first.
@@ -75,6 +79,17 @@ impl Input {
         }
     }
 
+    /// The same bytes, to be kept until a peer does something: copied when buffers are scarce, so that
+    /// those who wait do not keep the others from receiving.
+    pub(super) fn kept(self) -> Self {
+        match self {
+            Self::Leased(lease) if lease.is_scarce() => {
+                Self::Copied { bytes: lease.to_vec(), start: 0 }
+            }
+            other => other,
+        }
+    }
+
     #[inline]
     pub(super) fn advance(&mut self, count: usize) {
         match self {
@@ -107,6 +122,7 @@ impl Client {
             state,
             deadline: Deadline::default(),
             requests: 0,
+            said_last: false,
             partial: Vec::new(),
             held: VecDeque::new(),
         }

@@ -11,10 +11,12 @@ use crate::control::mailbox::FromShard;
 use crate::ring::Env;
 use crate::ring::driver::KernelRing;
 use crate::ring::park::park;
-use crate::ring::probe::RingSettings;
+use crate::ring::probe::{EXECUTOR_MEMLOCK_BYTES_MIN, RingSettings};
 use crate::snapshot::Snapshot;
 use crate::tls::Tickets;
-use glommio::{LocalExecutorBuilder, Placement};
+use glommio::{GlommioError, LocalExecutorBuilder, Placement};
+use rustix::process::{Resource, getrlimit};
+use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Turns between two yields to glommio. The shard is alone in its executor, so this only bounds how
@@ -114,20 +116,51 @@ pub struct Start {
 }
 
 /// A shard's running thread.
-pub type Running = glommio::ExecutorJoinHandle<()>;
+pub type Running = std::thread::JoinHandle<()>;
 
-/// Starts a shard's thread.
+/// Starts a shard's thread. What goes wrong on the thread itself is reported as the shard's death.
 ///
 /// # Errors
-/// When glommio cannot make its executor: no thread, no ring of its own.
-pub fn start(start: Start) -> Result<Running, String> {
-    let placement = start.core.map_or(Placement::Unbound, Placement::Fixed);
-    LocalExecutorBuilder::new(placement)
-        .name(&format!("shard-{}", start.seat.shard))
-        .io_memory(GLOMMIO_MEMORY)
-        .ring_depth(GLOMMIO_RING_DEPTH)
-        .spawn(move || run(start))
-        .map_err(|error| error.to_string())
+/// When there can be no thread.
+pub fn start(start: Start) -> io::Result<Running> {
+    let shard = start.seat.shard;
+    // glommio's own `spawn` would keep a failure to itself until the thread is joined.
+    std::thread::Builder::new().name(format!("shard-{shard}")).spawn(move || {
+        let placement = start.core.map_or(Placement::Unbound, Placement::Fixed);
+        let made = LocalExecutorBuilder::new(placement)
+            .io_memory(GLOMMIO_MEMORY)
+            .ring_depth(GLOMMIO_RING_DEPTH)
+            .make();
+        match made {
+            Ok(executor) => executor.run(run(start)),
+            Err(error) => {
+                let error = executor_fault(&error, getrlimit(Resource::Memlock).current);
+                // The channel is empty at the start, so it takes this.
+                let _ = start.seat.reporter.send(FromShard::Died { shard, error });
+            }
+        }
+    })
+}
+
+/// Why there is no executor, in words that lead to the setting to change. `limit` is the limit of
+/// locked memory.
+fn executor_fault(error: &GlommioError<()>, limit: Option<u64>) -> String {
+    let is_out_of_memory = matches!(
+        error,
+        GlommioError::IoError(error)
+            if error.raw_os_error() == Some(rustix::io::Errno::NOMEM.raw_os_error())
+    );
+    match limit {
+        // It looks at the limit even where the kernel would not, with CAP_IPC_LOCK.
+        Some(limit) if is_out_of_memory || limit < EXECUTOR_MEMLOCK_BYTES_MIN => format!(
+            "the memory lock limit of {} KiB is too small: the executor wants at least {} KiB, and \
+             all rings of a user share it; raise LimitMEMLOCK (systemd), --ulimit memlock (Docker) \
+             or `ulimit -l`",
+            limit / 1024,
+            EXECUTOR_MEMLOCK_BYTES_MIN / 1024
+        ),
+        _ => format!("its executor cannot be made: {error}"),
+    }
 }
 
 async fn run(start: Start) {
@@ -196,5 +229,31 @@ async fn run(start: Start) {
             glommio::timer::sleep(Duration::from_millis(1)).await;
         }
         empty_turns = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(error: io::Error, limit: Option<u64>) -> String {
+        executor_fault(&GlommioError::IoError(error), limit)
+    }
+
+    #[test]
+    fn a_small_memory_lock_limit_is_named_with_its_numbers() {
+        let expected = "the memory lock limit of 64 KiB is too small: the executor wants at least 512 \
+                        KiB, and all rings of a user share it; raise LimitMEMLOCK (systemd), \
+                        --ulimit memlock (Docker) or `ulimit -l`";
+        assert_eq!(fault(io::Error::other("said in its own words"), Some(64 << 10)), expected);
+    }
+
+    #[test]
+    fn a_limit_that_is_used_up_is_the_cause_too_and_other_causes_are_told_as_they_are() {
+        let out_of_memory = || io::Error::from_raw_os_error(libc::ENOMEM);
+        assert!(fault(out_of_memory(), Some(1 << 20)).contains("limit of 1024 KiB is too small"));
+        let other = io::Error::from_raw_os_error(libc::EMFILE);
+        assert!(fault(other, Some(1 << 20)).contains("Too many open files"));
+        assert!(fault(out_of_memory(), None).contains("Cannot allocate memory"));
     }
 }

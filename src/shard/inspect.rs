@@ -34,16 +34,14 @@ impl<E: Env> Shard<E> {
         Some(lines)
     }
 
-    /// Connections to back ends, idle ones included.
-    pub(crate) fn open_for_back_ends(&self) -> Option<String> {
-        if self.backends.is_empty() {
-            return None;
-        }
-        let mut lines = String::new();
+    /// Every row, for the report of a world that does not come to rest. No times: a replay must
+    /// say the same.
+    pub(crate) fn describe(&self) -> String {
+        let mut lines = self.open_for_clients().unwrap_or_default();
         for (id, backend) in self.backends.iter() {
             lines += &format!("\n  back end {:x}: {:?}", id.bits(), backend.state);
         }
-        Some(lines)
+        lines + &format!("\n  {} listeners, starved: {:x?}", self.listeners.len(), self.starved)
     }
 
     /// Whether every table is empty.
@@ -106,8 +104,11 @@ impl<E: Env> Shard<E> {
                 let of = exchange.and_then(|exchange| exchange.backend);
                 assert_eq!(of, Some(id), "back end {name:x} works for nobody");
             }
-            let pool = self.pools.get(backend.pool).expect("a connection's pool lives");
-            let places = pool.places_among_idle(id);
+            // A pool that is no longer declared does not wait for connections being closed.
+            let pool = self.pools.get(backend.pool);
+            let is_closing = matches!(backend.state, BackendState::Closing);
+            assert!(pool.is_some() || is_closing, "the pool of back end {name:x} is gone");
+            let places = pool.map_or(0, |pool| pool.places_among_idle(id));
             let idle = usize::from(matches!(backend.state, BackendState::Idle));
             assert_eq!(places, idle, "places of back end {name:x} among the idle");
             assert!(!backend.deadline.is_due(self.now), "back end {name:x} is overdue");
@@ -120,6 +121,8 @@ impl<E: Env> Shard<E> {
             };
             let (connections, idle) = pool.connection_counts();
             assert_eq!(connections, self.backends.iter().filter(open).count(), "pool {name:x}");
+            let connections_max = pool.upstream.limits.connections_max;
+            assert!(connections <= connections_max, "{connections} connections in pool {name:x}");
             let active = self
                 .backends
                 .iter()

@@ -50,9 +50,14 @@ use upstream::pool::Pool;
 /// How often counters go to the control thread.
 const TELEMETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Bytes that may wait to be sent to one peer before whoever makes them is paused. Two large receive
-/// buffers: enough to keep a connection busy while the next bytes are fetched.
-const PENDING_BYTES_MAX: usize = 64 * 1024;
+/// Bytes that may wait to be sent to one peer before whoever makes them is paused. A pause and the
+/// resumption cost two operations, so they should not come with every buffer.
+const PENDING_BYTES_MAX: usize = 256 * 1024;
+
+/// How long a connection that has never asked for anything is kept while draining: its client could
+/// not know, and its first request is under way. Long enough for a TLS handshake over a slow network;
+/// one that a browser opened in advance holds the drain no longer than this.
+const FIRST_REQUEST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What kind of row a token names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -283,7 +288,7 @@ impl<E: Env> Shard<E> {
             Received::NoBuffers => {
                 self.record.recorder.buffers_exhausted(crate::telemetry::batch::Buffers::Client);
                 self.starved.push(Kind::Client.token(id));
-                return;
+                return self.free_client_if_over(id);
             }
             Received::Failed(error) if is_cancelled(&error) => {}
             Received::Failed(_) => self.client_lost(id),
@@ -315,7 +320,7 @@ impl<E: Env> Shard<E> {
             Received::NoBuffers => {
                 self.record.recorder.buffers_exhausted(crate::telemetry::batch::Buffers::Upstream);
                 self.starved.push(Kind::Backend.token(id));
-                return;
+                return self.free_backend_if_over(id);
             }
             Received::Failed(error) if is_cancelled(&error) => {}
             Received::Failed(error) => self.backend_broke(id, &error),
@@ -528,6 +533,10 @@ impl<E: Env> Shard<E> {
         for id in clients {
             let Some(client) = self.clients.get_mut(id) else { continue };
             match client.state {
+                ClientState::Idle | ClientState::Handshaking if client.requests == 0 && !stop => {
+                    let due = self.now + FIRST_REQUEST_PATIENCE;
+                    self.timers.set(&mut client.deadline, due, Kind::Client.token(id));
+                }
                 // A request that arrives in the same moment is lost to the client either way; RFC 9112
                 // section 9.6 has it retry on a new connection.
                 ClientState::Idle | ClientState::Handshaking => self.finish_client(id),
@@ -539,6 +548,14 @@ impl<E: Env> Shard<E> {
                 ClientState::Discard { ref mut persistent, .. } => *persistent = false,
                 ClientState::Head { .. } | ClientState::Lingering | ClientState::Closing => {}
             }
+        }
+    }
+
+    /// How long a connection may wait for its next request.
+    fn request_patience(&self) -> Duration {
+        match self.draining {
+            Some(_) => FIRST_REQUEST_PATIENCE,
+            None => self.snapshot.server.timeouts.keep_alive,
         }
     }
 

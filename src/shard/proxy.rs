@@ -95,9 +95,11 @@ impl<E: Env> Shard<E> {
         } else if pool.may_connect() {
             self.connect(id, target);
         } else if let Some(other) = pool.any_idle() {
-            // At the limit, with a connection to another target idle: that one makes room.
-            self.close_backend(other, Close::Orderly);
+            // At the limit, with a connection to another target idle: that one makes room, and for
+            // this request only.
+            self.retire_backend(other, Close::Orderly);
             self.connect(id, target);
+            self.serve_waiting(pool_id);
         } else if pool.may_wait() {
             pool.waiting.push_back(id);
             exchange.stage = Stage::Waiting;
@@ -133,8 +135,8 @@ impl<E: Env> Shard<E> {
                 state: BackendState::Connecting { exchange: id },
                 deadline: Deadline::default(),
                 served: 0,
+                more_arrived: false,
                 partial: Vec::new(),
-                more_follows: false,
             }
         });
         if let Err(error) = opened {
@@ -493,11 +495,19 @@ impl<E: Env> Shard<E> {
         self.close_backend(id, how);
     }
 
-    /// Closes a connection that carries nothing.
+    /// Closes a connection that carries nothing; whoever waits gets its place.
     pub(super) fn close_backend(&mut self, id: SlotId, how: Close) {
-        let Some(backend) = self.backends.get_mut(id) else { return };
+        if let Some(pool_id) = self.retire_backend(id, how) {
+            self.serve_waiting(pool_id);
+        }
+    }
+
+    /// Closes a connection that carries nothing. Gives its pool, where a place is free now; `None` when
+    /// it was being closed already.
+    fn retire_backend(&mut self, id: SlotId, how: Close) -> Option<SlotId> {
+        let backend = self.backends.get_mut(id)?;
         if matches!(backend.state, BackendState::Closing) {
-            return;
+            return None;
         }
         backend.state = BackendState::Closing;
         backend.deadline.clear();
@@ -507,21 +517,21 @@ impl<E: Env> Shard<E> {
             pool.gone();
         }
         self.free_backend_if_over(id);
-        self.serve_waiting(pool_id);
+        Some(pool_id)
     }
 
-    /// A place for a connection came free: the oldest waiting request gets it.
+    /// Connections or places for them came free: the oldest waiting requests get them. One that fails at once
+    /// (no socket can be opened) leaves its place to the next.
     fn serve_waiting(&mut self, pool_id: SlotId) {
-        let Some(pool) = self.pools.get_mut(pool_id) else { return };
-        if !pool.may_connect() {
-            return;
-        }
-        if let Some(next) = pool.waiting.pop_front()
-            && let Some(exchange) = self.exchanges.get_mut(next)
+        while let Some(pool) = self.pools.get_mut(pool_id)
+            && pool.has_place()
+            && let Some(next) = pool.waiting.pop_front()
         {
-            exchange.deadline.clear();
-            exchange.stage = Stage::Prepared;
-            self.dispatch(next);
+            if let Some(exchange) = self.exchanges.get_mut(next) {
+                exchange.deadline.clear();
+                exchange.stage = Stage::Prepared;
+                self.dispatch(next);
+            }
         }
     }
 
@@ -540,13 +550,8 @@ impl<E: Env> Shard<E> {
         pool.put_idle(backend.target, id);
         let due = self.now + pool.upstream.timeouts.idle;
         self.timers.set(&mut backend.deadline, due, Kind::Backend.token(id));
-        if let Some(next) = pool.waiting.pop_front()
-            && let Some(exchange) = self.exchanges.get_mut(next)
-        {
-            exchange.deadline.clear();
-            exchange.stage = Stage::Prepared;
-            self.dispatch(next);
-        }
+        let pool_id = backend.pool;
+        self.serve_waiting(pool_id);
     }
 
     /// Closes the idle connections of a pool.

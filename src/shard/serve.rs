@@ -29,6 +29,7 @@ const DISCARD_BYTES_MAX: u64 = 256 * 1024;
 impl<E: Env> Shard<E> {
     /// TLS records of a client.
     pub(super) fn client_records(&mut self, id: SlotId, lease: Lease) {
+        let request_due = self.now + self.request_patience();
         let Some(client) = self.clients.get_mut(id) else { return };
         let mut inputs: Vec<Input> = Vec::new();
         let ring = self.env.ring();
@@ -39,8 +40,7 @@ impl<E: Env> Shard<E> {
         match &result {
             Ok(decrypted) if decrypted.established => {
                 client.state = ClientState::Idle;
-                let due = self.now + self.snapshot.server.timeouts.keep_alive;
-                self.timers.set(&mut client.deadline, due, Kind::Client.token(id));
+                self.timers.set(&mut client.deadline, request_due, Kind::Client.token(id));
                 self.record.recorder.tls_handshake();
             }
             Ok(_) => {}
@@ -101,7 +101,7 @@ impl<E: Env> Shard<E> {
 
     fn hold(&mut self, id: SlotId, input: Input) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        client.held.push_back(input);
+        client.held.push_back(input.kept());
         if client.held.len() >= HELD_MAX {
             client.stream.pause(self.env.ring());
         }
@@ -115,7 +115,7 @@ impl<E: Env> Shard<E> {
                 if matches!(client.state, ClientState::Lingering | ClientState::Closing) {
                     return;
                 }
-                client.held.push_front(input);
+                client.held.push_front(input.kept());
                 if client.held.len() >= HELD_MAX {
                     client.stream.pause(self.env.ring());
                 }
@@ -205,6 +205,7 @@ impl<E: Env> Shard<E> {
         let ids = self.new_ids();
         let Some(client) = self.clients.get_mut(id) else { return };
         client.requests += 1;
+        client.said_last = !head.persistent;
         let limits = &snapshot.server.limits;
         let persistent = head.persistent
             && self.draining.is_none()
@@ -278,8 +279,7 @@ impl<E: Env> Shard<E> {
         persistent: bool,
     ) {
         let protocol = self.protocol_of(exchange);
-        let persistent =
-            persistent
+        let persistent = persistent
             && keeps_framing(exchange.head)
             && !matches!(refusal, Refusal::BodyTooLarge { .. });
         let connection = Connection::of(persistent, exchange.head.version);
@@ -577,7 +577,8 @@ impl<E: Env> Shard<E> {
         client.held.clear();
         client.partial = Vec::new();
         let ring = self.env.ring();
-        if client.stream.has_ended() || matches!(client.state, ClientState::Idle) {
+        let nothing_comes = client.said_last && matches!(client.state, ClientState::Idle);
+        if client.stream.has_ended() || nothing_comes {
             client.state = ClientState::Closing;
             client.stream.close_when_sent(ring);
         } else if !matches!(client.state, ClientState::Closing | ClientState::Lingering) {
@@ -618,11 +619,12 @@ impl<E: Env> Shard<E> {
 
     /// Sets the deadline that goes with what the connection is doing.
     pub(super) fn touch_client(&mut self, id: SlotId) {
+        let request_due = self.now + self.request_patience();
         let Some(client) = self.clients.get_mut(id) else { return };
         let timeouts = &self.snapshot.server.timeouts;
         let due = match &client.state {
             _ if client.stream.is_sending() => self.now + timeouts.send_idle,
-            ClientState::Idle => self.now + timeouts.keep_alive,
+            ClientState::Idle => request_due,
             ClientState::Head { since } => *since + timeouts.head,
             // While what it has sent waits here, the back end is late and not the client.
             ClientState::Exchange { body, .. }
@@ -724,14 +726,17 @@ fn append_content(out: &mut Vec<u8>, data: &[u8], chunked: bool, done: bool) {
     }
 }
 
-/// Appends a piece of content for sending, without a copy where that pays.
+/// Appends a piece of content for sending, without a copy where that pays. A lease rides along only
+/// while buffers are plenty: a peer that takes nothing would keep it until its time-out.
 pub(super) fn send_content(out: &mut Outgoing, input: &Input, piece: &http::Piece, chunked: bool) {
     let data = piece.data.clone();
     if chunked && !data.is_empty() {
         http::write::chunk_header(out.written(), data.len());
     }
     match input {
-        Input::Leased(lease) if !data.is_empty() => out.lease(lease.slice(data.clone())),
+        Input::Leased(lease) if !data.is_empty() && !lease.is_scarce() => {
+            out.lease(lease.slice(data.clone()));
+        }
         input => out.copy(&input[data.clone()]),
     }
     if chunked && !data.is_empty() {

@@ -117,8 +117,7 @@ impl Stream {
 
     /// The connect succeeded: receives from now on.
     pub(super) fn connected(&mut self, ring: &mut impl Ring) {
-        if self.state == State::Connecting {
-            self.state = State::Open;
+        if self.state == State::Open {
             self.resume(ring);
         }
     }
@@ -338,10 +337,8 @@ impl Stream {
                 self.flush(ring);
             }
             State::HalfClosed => self.close(ring, Close::Orderly),
-            State::Connecting
-            | State::Finishing
-            | State::Closing { .. }
-            | State::Closed { .. } => {}
+            State::Connecting | State::Finishing | State::Closing { .. } | State::Closed { .. } => {
+            }
         }
     }
 
@@ -377,9 +374,11 @@ impl Stream {
         }
     }
 
-    /// The connect's completion came although the connection is being closed.
+    /// The connect's completion came, well or not, maybe while the connection is being closed: a close
+    /// from now on must not wait for it.
     pub(super) fn connect_over(&mut self) {
         self.state = match self.state {
+            State::Connecting => State::Open,
             State::Closing { .. } => State::Closing { connecting: false },
             State::Closed { .. } => State::Closed { connecting: false },
             other => other,

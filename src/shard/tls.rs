@@ -1,7 +1,6 @@
 //! This shard's TLS configurations: its own copies, so that no handshake meets another core's.
 
-use crate::model::UpstreamTls;
-use crate::snapshot::Certificate;
+use crate::snapshot::{Certificate, UpstreamTls};
 use crate::tls::{self, Certificates, Roots, Session, Tickets, Trust};
 use std::sync::Arc;
 

@@ -248,7 +248,9 @@ impl<R: Ring> Stage<'_, R> {
             }
             Received::Failed(error) => {
                 assert!(!more);
-                ending = Some(Ending::Failed(error.raw_os_error().or(Some(code(&error)))));
+                ending = Some(Ending::Failed(Some(
+                    error.raw_os_error().unwrap_or_else(|| code(&error)),
+                )));
             }
         }
         if !over {

@@ -94,6 +94,10 @@ struct Side {
     /// FIN arrived behind `unread`.
     finished: bool,
     window_bytes: usize,
+    /// Bytes ever written towards this side.
+    written_bytes: u64,
+    /// From this byte on, counted from the first, nobody asked for what comes.
+    unasked_from: Option<u64>,
     latency: Duration,
     /// Whether the network reset it, which excuses whatever comes of it.
     tampered: bool,
@@ -210,6 +214,8 @@ impl Network {
         let backlog = std::mem::take(&mut listening.backlog);
         self.by_address.remove(&address);
         for end in backlog {
+            // Nobody can help it: it arrived when the last accept was over.
+            self.sides[end.0].tampered = true;
             self.close(end, Close::Abort);
         }
     }
@@ -253,6 +259,8 @@ impl Network {
                 unread: VecDeque::new(),
                 finished: false,
                 window_bytes,
+                written_bytes: 0,
+                unasked_from: None,
                 latency,
                 tampered: false,
             });
@@ -350,6 +358,7 @@ impl Network {
             self.tamper(end);
             return Err(ErrorKind::ConnectionReset.into());
         }
+        self.sides[end.other().0].written_bytes += taken as u64;
         self.push(end.other(), Segment::Bytes(bytes[..taken].to_vec()));
         Ok(taken)
     }
@@ -416,6 +425,17 @@ impl Network {
         } else if self.sides[end.0].sending == Sending::Open {
             self.push(end.other(), Segment::Fin);
         }
+    }
+
+    /// What this end writes after so many more bytes is nothing that the other side asked for.
+    pub(crate) fn will_write_unasked(&mut self, end: End, after: usize) {
+        let side = &mut self.sides[end.other().0];
+        side.unasked_from = Some(side.written_bytes + after as u64);
+    }
+
+    /// From which byte on this end reads what nobody asked for.
+    pub(crate) fn unasked_from(&self, end: End) -> Option<u64> {
+        self.sides[end.0].unasked_from
     }
 
     /// Whether the network reset this connection: an excuse for whatever was on it.

@@ -2,17 +2,19 @@
 
 use super::env::SimEnv;
 use super::peers::requests::MOCK_BODY;
-use super::random::Random;
 use super::ring::SimRing;
 use super::weather::Weather;
 use super::world::{
     ATTEMPTS, CONNECT_TIMEOUT, IDLE_TIMEOUT, KEEP_ALIVE, Plan, RESPONSE_TIMEOUT, Setup, Subject,
     run_seed, run_seeds,
 };
-use crate::control::mailbox::{FromShard, Reporter, ListenerId, ListenerKind, ToShard};
+use crate::control::endpoints::{Endpoints, Health, TargetEndpoints, UpstreamEndpoints};
+use crate::control::mailbox::{FromShard, ListenerId, ListenerKind, Reporter, ToShard};
 use crate::model;
+use crate::ring::BufferGroup;
 use crate::shard::{Activity, Shard, ShardSettings};
 use crate::snapshot::{Snapshot, compile};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -27,6 +29,9 @@ struct Simulated {
     drained: bool,
 }
 
+/// How many configurations a world changes between.
+const VARIANTS: u64 = 3;
+
 /// The configuration of a world. A `variant` changes what makes pools new: their definition.
 fn snapshot(setup: &Setup, version: u64, variant: u64) -> Box<Snapshot> {
     let targets: Vec<_> = setup.back_ends.iter().map(|address| format!("\"{address}\"")).collect();
@@ -39,6 +44,9 @@ head = "10s"
 body_idle = "{idle}s"
 send_idle = "{idle}s"
 keep_alive = "{keep_alive}s"
+[server.limits]
+requests_per_connection = {requests_per_connection}
+connections_per_shard = {clients}
 [[upstream]]
 name = "back-ends"
 targets = [{targets}]
@@ -48,7 +56,8 @@ connect = "{connect}s"
 body_idle = "{idle}s"
 idle = "{upstream_idle}s"
 [upstream.limits]
-connections = {connections_max}
+connections = {connections}
+pending = {pending}
 [upstream.retry]
 attempts = {ATTEMPTS}
 [[api]]
@@ -67,12 +76,37 @@ integration = {{ type = "mock", status = 200, body = "{MOCK_BODY}" }}
         balance = ["round_robin", "least_requests"][variant as usize % 2],
         connect = CONNECT_TIMEOUT.as_secs(),
         upstream_idle = 8 + variant,
-        connections_max = setup.connections_max,
+        connections = setup.limits.connections,
+        pending = setup.limits.pending,
+        clients = setup.limits.clients,
+        requests_per_connection = setup.limits.requests_per_connection,
         response = RESPONSE_TIMEOUT.as_secs(),
     );
     let model = model::parse(Path::new("world.toml"), text)
         .unwrap_or_else(|problems| panic!("the world's configuration: {problems:?}"));
     Box::new(compile(&model, version, 1))
+}
+
+impl Simulated {
+    fn tell_health(&mut self, health: Vec<Health>) {
+        let target = |(address, health): (&SocketAddr, Health)| TargetEndpoints {
+            target: address.to_string().into(),
+            addresses: vec![*address],
+            health,
+        };
+        let targets: Vec<_> = self.setup.back_ends.iter().zip(health).map(target).collect();
+        // All variants of the configuration, each with its own key.
+        let upstreams = (0..VARIANTS).map(|variant| {
+            let snapshot = snapshot(&self.setup, 0, variant);
+            UpstreamEndpoints {
+                upstream: snapshot.upstreams[0].key.clone(),
+                targets: targets.clone(),
+            }
+        });
+        let mut upstreams: Vec<_> = upstreams.collect();
+        upstreams.sort_by(|one, other| one.upstream.cmp(&other.upstream));
+        self.shard.deliver(ToShard::Endpoints(Box::new(Endpoints { upstreams })));
+    }
 }
 
 impl Subject for Simulated {
@@ -111,6 +145,13 @@ impl Subject for Simulated {
 
     fn check(&self) {
         self.shard.check_invariants();
+        for group in [BufferGroup::Client, BufferGroup::Upstream] {
+            let (kept, count) = self.ring().buffers_kept(group);
+            assert!(
+                kept * 2 <= count,
+                "{kept} of {count} {group:?} buffers wait for peers, and starve the others"
+            );
+        }
         assert!(
             self.shard.open_for_clients().is_some() || self.snapshots == 1,
             "{} snapshots are held and no request uses the old ones",
@@ -122,11 +163,39 @@ impl Subject for Simulated {
         &self.shard.environment().ring
     }
 
-    fn swap(&mut self) {
-        self.version += 1;
-        self.snapshots += 1;
-        let variant = self.setup.random.below(3) as u64;
-        self.shard.deliver(ToShard::Snapshot(snapshot(&self.setup, self.version, variant)));
+    fn describe(&self) -> String {
+        format!("drained: {}{}", self.drained, self.shard.describe())
+    }
+
+    fn swap(&mut self) -> Option<SocketAddr> {
+        let random = &mut self.setup.random;
+        match random.below(10) {
+            0..=5 => {
+                self.version += 1;
+                self.snapshots += 1;
+                let variant = self.setup.random.below(VARIANTS as usize) as u64;
+                let snapshot = snapshot(&self.setup, self.version, variant);
+                self.shard.deliver(ToShard::Snapshot(snapshot));
+            }
+            6..=8 if !self.setup.faultless => {
+                let health = (0..self.setup.back_ends.len())
+                    .map(|_| [Health::Healthy, Health::Unhealthy][random.below(2)])
+                    .collect();
+                self.tell_health(health);
+            }
+            9 if self.setup.listeners.len() > 1 => {
+                let (_, address) = self.setup.listeners.pop()?;
+                let id = ListenerId(self.setup.listeners.len() as u32);
+                self.shard.deliver(ToShard::DropListeners(vec![id]));
+                return Some(address);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn clear_up(&mut self) {
+        self.tell_health(vec![Health::Healthy; self.setup.back_ends.len()]);
     }
 
     fn drain(&mut self) {
@@ -147,7 +216,15 @@ fn as_drawn(_: &mut Weather) {}
 const PLAN: Plan = Plan { test: "sim::shard", adjust: as_drawn, upheaval: true };
 
 /// Seeds that once found something, with what they found.
-const FOUND: &[(u64, &str)] = &[];
+const FOUND: &[(u64, &str)] = &[
+    (30, "a refused connect kept its slot forever"),
+    (3, "a pool opened one connection more than its limit"),
+    (316, "a connect without a socket left others waiting beside a free place"),
+    (693, "bytes behind a response became the next request's answer"),
+    (6, "slow clients kept all receive buffers"),
+    (44, "a close right behind an answer reset it away"),
+    (42, "a last request answered before its content was read was reset"),
+];
 
 #[test]
 fn a_shard_keeps_its_promises_in_every_weather() {

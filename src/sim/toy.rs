@@ -64,6 +64,7 @@ struct Conn {
     closing: bool,
     closed: bool,
     finished: bool,
+    ended: bool,
     out_of_buffers: bool,
     deadline: Instant,
 }
@@ -116,6 +117,7 @@ impl<const SABOTAGE: u8> Toy<SABOTAGE> {
             closing: false,
             closed: false,
             finished: false,
+            ended: false,
             out_of_buffers: false,
             deadline,
         };
@@ -126,6 +128,7 @@ impl<const SABOTAGE: u8> Toy<SABOTAGE> {
         if let Some(conn) = self.conns.get_mut(&id)
             && !conn.closing
             && !conn.receiving
+            && !conn.ended
         {
             conn.receiving = true;
             conn.out_of_buffers = false;
@@ -318,7 +321,8 @@ impl<const SABOTAGE: u8> Toy<SABOTAGE> {
             return self.close(id, Close::Abort);
         };
         answer.body.extend(part.bytes);
-        if !part.complete && !(ended && until_close) {
+        let is_whole = part.complete || (ended && until_close);
+        if !is_whole {
             if ended {
                 self.close(id, Close::Abort);
             }
@@ -425,7 +429,14 @@ impl<const SABOTAGE: u8> Toy<SABOTAGE> {
                 self.receive(id);
             }
             Received::NoBuffers => conn.out_of_buffers = true,
-            Received::End if is_client => self.close(id, Close::Orderly),
+            Received::End if is_client => {
+                // It may still want the answers to what it has asked.
+                conn.ended = true;
+                let waits = matches!(conn.role, Role::Client { exchange: Some(_), .. });
+                if !waits && conn.sending.is_none() {
+                    self.close(id, Close::Orderly);
+                }
+            }
             Received::End => self.answered(id, true),
             Received::Failed(_) => self.close(id, Close::Orderly),
         }
@@ -449,6 +460,11 @@ impl<const SABOTAGE: u8> Toy<SABOTAGE> {
             self.env.ring.shut_down_sending(conn.socket);
         } else {
             self.serve(id);
+        }
+        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let waits = matches!(conn.role, Role::Client { exchange: Some(_), .. });
+        if conn.ended && !waits && conn.sending.is_none() {
+            self.close(id, Close::Orderly);
         }
     }
 }
@@ -511,7 +527,20 @@ impl<const SABOTAGE: u8> Subject for Toy<SABOTAGE> {
         &self.env.ring
     }
 
-    fn swap(&mut self) {}
+    fn describe(&self) -> String {
+        let role = |conn: &Conn| match &conn.role {
+            Role::Client { exchange, .. } => format!("client of {exchange:?}"),
+            Role::BackEnd { client, .. } => format!("back end for {client}"),
+        };
+        let lines = self.conns.iter().map(|(id, conn)| format!("\n  {id}: {}", role(conn)));
+        lines.collect()
+    }
+
+    fn swap(&mut self) -> Option<SocketAddr> {
+        None
+    }
+
+    fn clear_up(&mut self) {}
 
     fn drain(&mut self) {
         self.draining = true;
@@ -523,7 +552,7 @@ impl<const SABOTAGE: u8> Subject for Toy<SABOTAGE> {
     fn open_for_clients(&self) -> Option<String> {
         let is_client = |conn: &&Conn| matches!(conn.role, Role::Client { .. });
         let open: Vec<_> = self.conns.values().filter(is_client).collect();
-        (!open.is_empty()).then(|| format!("{open:?}"))
+        (!open.is_empty()).then(|| format!("{} connections", open.len()))
     }
 
     fn is_drained(&self) -> bool {
@@ -588,7 +617,7 @@ fn a_leaked_buffer_is_found() {
 
 #[test]
 fn a_forgotten_request_is_found() {
-    is_found::<3>(&["was not answered", "nothing moved"]);
+    is_found::<3>(&["was not answered", "nothing moved", "the answer of another request"]);
 }
 
 #[test]

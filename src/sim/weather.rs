@@ -125,6 +125,7 @@ impl Weather {
         let reset = PerMille(draw_rate(random, fault_max).0 / 10);
         let sunny = mood == Mood::Sunny;
         let window_bytes_max = if sunny { 65_536 } else { random.between(64, 65_536) };
+        let window_spread = random.between(0, 6);
         Self {
             mood,
             completion_delay,
@@ -136,7 +137,7 @@ impl Weather {
             pool_count: if sunny { 64 } else { 1 << random.between(1, 6) },
             client_buffer_bytes: if sunny { 4096 } else { random.between(16, 4096) },
             upstream_buffer_bytes: if sunny { 32_768 } else { random.between(16, 32_768) },
-            window_bytes_min: (window_bytes_max / 64).max(64),
+            window_bytes_min: (window_bytes_max >> window_spread).max(64),
             window_bytes_max,
             latency_max: Duration::from_micros(
                 random.skewed(if sunny { 50 } else { 40_000 }) as u64

@@ -47,8 +47,15 @@ pub(crate) trait Subject {
     /// Its ring.
     fn ring(&self) -> &SimRing;
 
-    /// Takes a new snapshot that means the same as the old.
-    fn swap(&mut self);
+    /// All it holds, for the report of a world that does not come to rest.
+    fn describe(&self) -> String;
+
+    /// Takes something new from the control thread that changes nothing for the clients: a snapshot that
+    /// means the same, health of targets. Gives a listener that is no longer listened on, if any.
+    fn swap(&mut self) -> Option<SocketAddr>;
+
+    /// The faults are over: takes the news that all is well.
+    fn clear_up(&mut self);
 
     /// Begins to drain: no new connections, idle ones closed, open requests finished.
     fn drain(&mut self);
@@ -67,10 +74,39 @@ pub(crate) struct Setup {
     pub(crate) listeners: Vec<(Socket, SocketAddr)>,
     /// Where the back ends listen.
     pub(crate) back_ends: Vec<SocketAddr>,
-    /// Connections to all back ends together.
-    pub(crate) connections_max: usize,
+    pub(crate) limits: Limits,
+    /// Every well-formed request must be answered by its back end.
+    pub(crate) faultless: bool,
     /// For what is drawn per world beyond the weather.
     pub(crate) random: Random,
+}
+
+/// Limits of the configuration. Tight ones make requests wait, and some of them too long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Connections to all back ends together.
+    pub(crate) connections: usize,
+    /// Requests that wait for one of them.
+    pub(crate) pending: usize,
+    /// Connections of clients.
+    pub(crate) clients: usize,
+    /// Requests on one of them; 0 is no limit.
+    pub(crate) requests_per_connection: usize,
+}
+
+impl Limits {
+    /// So much that no world reaches them.
+    const AMPLE: Self =
+        Self { connections: 64, pending: 1000, clients: 1000, requests_per_connection: 0 };
+
+    fn drawn(random: &mut Random) -> Self {
+        Self {
+            connections: *random.pick(&[1, 2, 4, 64]),
+            pending: *random.pick(&[0, 1, 4, 1000, 1000]),
+            clients: *random.pick(&[2, 5, 1000, 1000]),
+            requests_per_connection: *random.pick(&[0, 0, 0, 1, 3]),
+        }
+    }
 }
 
 /// How worlds of one test are made.
@@ -140,12 +176,14 @@ impl<S: Subject> World<S> {
         (plan.adjust)(&mut weather);
         let clock = Clock::new();
         trace.note(&clock, || format!("seed {seed}: {weather:?}"));
-        // A window's worth of bytes moves per round trip: whatever is asked takes three seconds at
-        // most, so that being slow alone breaks no time-out.
-        let round_trips =
-            Duration::from_secs(3).as_micros() / (weather.latency_max.as_micros() * 3);
+        // A window's worth of bytes moves per round trip, and slow peers pause after it: whatever is
+        // asked takes about two seconds at most, so that being slow alone breaks no time-out.
+        let round_trip = weather.latency_max * 3 + Duration::from_millis(50);
+        let round_trips = Duration::from_secs(2).as_micros() / round_trip.as_micros();
         let bytes_max = weather.window_bytes_min.saturating_mul(round_trips as usize);
-        let bytes_max = bytes_max.clamp(200, 60_000);
+        // Tiny buffers make many steps of a body; large ones let it fill every queue on its way.
+        let buffer_bytes = weather.client_buffer_bytes.min(weather.upstream_buffer_bytes);
+        let bytes_max = bytes_max.min(buffer_bytes * 500).clamp(200, 400_000);
         let sizes = Sizes { body_bytes_max: bytes_max, answer_bytes_max: bytes_max };
         let faultless = weather.is_faultless();
         let network = Network::new(weather, clock.clone(), random.fork(), trace.clone());
@@ -166,12 +204,13 @@ impl<S: Subject> World<S> {
                 BackEnd::new(address, &mut network, clock.clone(), random, trace.clone())
             })
             .collect();
-        // Too few connections make requests wait, and some of them too long.
-        let connections_max = if faultless { 64 } else { *random.pick(&[1, 2, 4, 64]) };
         let mut ledger = Ledger::new(ATTEMPTS + 1);
-        ledger.faults += u64::from(connections_max < 64);
+        // What the limits and the health checks refuse from the first request on.
+        ledger.faults += u64::from(!faultless);
+        let limits = if faultless { Limits::AMPLE } else { Limits::drawn(&mut random) };
         let setup = Setup {
-            connections_max,
+            limits,
+            faultless,
             back_ends: back_ends.iter().map(BackEnd::address).collect(),
             random: random.fork(),
             listeners,
@@ -184,7 +223,8 @@ impl<S: Subject> World<S> {
             .collect();
         let expected = Expectations {
             gateways: setup.listeners.iter().map(|(_, address)| *address).collect(),
-            patience: patience(),
+            // With few places for clients, one waits until others are through.
+            patience: patience() * if setup.limits.clients < 100 { 10 } else { 1 },
             keep_alive: KEEP_ALIVE,
             faultless,
             draining: false,
@@ -258,6 +298,7 @@ impl<S: Subject> World<S> {
         self.storm(plan);
         self.note("the storm is over");
         self.network.borrow_mut().weather.clear_up();
+        self.subject.clear_up();
         self.clients.iter_mut().for_each(Client::wind_up);
         self.until("all clients are served", CALM, World::clients_are_done);
         let drained = self.expected.draining;
@@ -303,8 +344,10 @@ impl<S: Subject> World<S> {
                 return;
             }
             if plan.upheaval && self.random.below(200) == 0 {
-                self.note("swaps the snapshot");
-                self.subject.swap();
+                self.note("brings news from the control thread");
+                if let Some(gone) = self.subject.swap() {
+                    self.expected.gateways.retain(|address| *address != gone);
+                }
             }
             if drain_at.is_some_and(|at| at <= self.clock.now()) && !self.expected.draining {
                 self.note("drains in the storm");
@@ -344,8 +387,7 @@ impl<S: Subject> World<S> {
 
     fn describe(&self) -> String {
         let mut lines = self.subject.ring().describe();
-        let open = self.subject.open_for_clients().unwrap_or_default();
-        lines += &format!("open for clients: {open}\n");
+        lines += &format!("subject: {}\n", self.subject.describe());
         lines += &format!(
             "next deadline in {:?}\n",
             self.subject.next_deadline().map(|at| at.saturating_duration_since(self.clock.now()))

@@ -1,3 +1,5 @@
+//! Configurations in, snapshots out: what compiling must keep, join and refuse.
+
 use super::*;
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! The route table against a deliberately naive reading of Amazon's rules.
+
 use super::*;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};

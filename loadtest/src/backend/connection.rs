@@ -226,7 +226,15 @@ impl Worker {
             self.send(id, outgoing);
         }
         if let Some(how) = ending {
-            self.close(id, how);
+            return self.close(id, how);
+        }
+        if let Some(connection) = self.connections.get(id) {
+            let is_waiting_for_send = !connection.wire.can_send();
+            let has_more = connection.ended
+                || connection.unsent.is_some()
+                || !connection.script.is_empty()
+                || !connection.input.is_empty();
+            self.pressing |= is_waiting_for_send && has_more;
         }
     }
 

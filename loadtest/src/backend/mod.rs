@@ -253,6 +253,8 @@ struct Worker {
     timers: BinaryHeap<Reverse<(Instant, u64, u64)>>,
     stamps: u64,
     starved: Vec<SlotId>,
+    /// Something waits for a send to be known as sent, which the next look at the ring tells.
+    pressing: bool,
     random: Random,
     /// The whole answer to a plain request, when the flags ask for nothing that varies.
     plain: Option<Plain>,
@@ -306,6 +308,7 @@ impl Worker {
             timers: BinaryHeap::new(),
             stamps: 0,
             starved: Vec::new(),
+            pressing: false,
             plain,
             pattern: Bytes::from(script::pattern(PATTERN_BYTES)),
             now: Instant::now(),
@@ -320,7 +323,13 @@ impl Worker {
                 Some(Reverse((time, ..))) => time.saturating_duration_since(self.now),
                 None => LOOK_EVERY,
             };
-            self.ring.wait(&mut completions, timeout.min(LOOK_EVERY));
+            // A send that succeeds is reported with the next look at the ring, but a wait looks only
+            // when something arrives.
+            if std::mem::take(&mut self.pressing) {
+                self.ring.turn(&mut completions);
+            } else {
+                self.ring.wait(&mut completions, timeout.min(LOOK_EVERY));
+            }
             self.now = self.ring.now();
             for completion in completions.drain(..) {
                 self.on(completion);
@@ -338,13 +347,19 @@ impl Worker {
 
     /// Closes everything, so that clients notice and descriptors come back.
     fn end(&mut self, completions: &mut Vec<Completion>) {
-        self.listener = Listener::Down;
+        if let Listener::Open(listener) = std::mem::replace(&mut self.listener, Listener::Down) {
+            // An armed accept would keep the socket listening until the kernel has torn the ring down.
+            self.ring.cancel_accept(Token(KIND_LISTENER));
+            self.listener = Listener::Closing(listener);
+        }
         let ids: Vec<SlotId> = self.connections.iter().map(|(id, _)| id).collect();
         for id in ids {
             self.close(id, Close::Orderly);
         }
         let give_up = self.ring.now() + END_MAX;
-        while !self.connections.is_empty() && self.ring.now() < give_up {
+        while (!self.connections.is_empty() || matches!(self.listener, Listener::Closing(_)))
+            && self.ring.now() < give_up
+        {
             self.ring.wait(completions, Duration::from_millis(10));
             for completion in completions.drain(..) {
                 self.on(completion);
@@ -361,7 +376,7 @@ impl Worker {
 
     fn on(&mut self, completion: Completion) {
         match completion {
-            Completion::Accepted { socket, more, .. } => self.on_accepted(socket, more),
+            Completion::Accepted { socket, more, .. } => self.on_accepted(socket.ok(), more),
             Completion::Received { token, received, more } => {
                 self.on_received(SlotId::from_bits(token.0), received, more)
             }
@@ -380,8 +395,8 @@ impl Worker {
         }
     }
 
-    fn on_accepted(&mut self, socket: io::Result<Socket>, more: bool) {
-        if let Ok(socket) = socket {
+    fn on_accepted(&mut self, socket: Option<Socket>, more: bool) {
+        if let Some(socket) = socket {
             let number = self.shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
             let id = self.connections.insert_with(|id| {
                 Connection::new(socket, BufferGroup::Client, Token(id.bits()), number)

@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use crate::objective::Objective;
-use crate::scenario::request::{Body, BodyCheck, Draft as RequestDraft, Expect};
+use crate::scenario::request::{Body, BodyCheck, Draft as RequestDraft};
 use crate::scenario::{
     CONNECTIONS_MAX, Draft, PIPELINING_MAX, Scenario, THREADS_MAX, check, read_file,
 };
@@ -147,16 +147,7 @@ impl LoadArguments {
             ));
         }
         if draft.requests.is_empty() {
-            draft.requests.push(RequestDraft {
-                name: None,
-                weight: 1,
-                method: None,
-                path: Template::default(),
-                path_text: String::new(),
-                headers: Vec::new(),
-                body: Body::None,
-                expect: Expect::default(),
-            });
+            draft.requests.push(RequestDraft::default());
         }
         let Some(request) = draft.requests.first_mut() else {
             return Ok(());

@@ -107,9 +107,11 @@ pub(super) fn run(arguments: &BackendArguments) -> Result<ExitCode, Refusal> {
         ..Behaviour::default()
     };
     let tls = match (&arguments.tls_cert, &arguments.tls_key) {
-        (Some(cert), Some(key)) => {
-            Some(CertificateFiles { domains: Vec::new(), cert: cert.clone(), key: key.clone() })
-        }
+        (Some(cert), Some(key)) => Some(CertificateFiles {
+            domains: vec!["localhost".to_owned()],
+            cert: cert.clone(),
+            key: key.clone(),
+        }),
         _ => None,
     };
     let scheme = if tls.is_some() { "https" } else { "http" };

@@ -41,7 +41,7 @@ const WARMUP_DEFAULT: Duration = Duration::from_millis(500);
 /// What "holds" means when nobody says it.
 const OBJECTIVES_DEFAULT: [&str; 2] = ["p99 < 20ms", "errors < 0.1%"];
 
-pub(super) fn run(arguments: FindMaxArguments) -> Result<ExitCode, Refusal> {
+pub(super) fn run(arguments: &FindMaxArguments) -> Result<ExitCode, Refusal> {
     // A first draft to see what is wrong with it before anything runs.
     let draft = arguments.load.draft()?;
     if !draft.rate_stages.is_empty() || !draft.connection_stages.is_empty() {

@@ -68,8 +68,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let done = match arguments.command {
-        Command::Run(arguments) => run::run(arguments),
-        Command::FindMax(arguments) => find_max::run(arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::FindMax(arguments) => find_max::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Backend(arguments) => backend::run(&arguments),
     };

@@ -37,7 +37,7 @@ pub(super) struct OutputArguments {
     pub(super) quiet: bool,
 }
 
-pub(super) fn run(arguments: RunArguments) -> Result<ExitCode, Refusal> {
+pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, Refusal> {
     let mut draft = arguments.load.draft()?;
     if arguments.rate.is_some() {
         draft.rate = arguments.rate;

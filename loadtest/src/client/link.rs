@@ -91,10 +91,11 @@ impl<N: Network> Worker<'_, N> {
             Phase::Prologue => self.now,
             _ => self.now + wait,
         };
-        if self.phase == Phase::Load && connection.flights.is_empty() {
-            if let Some(flight) = self.take() {
-                self.connections[index].flights.push_back(flight);
-            }
+        if self.phase == Phase::Load
+            && connection.flights.is_empty()
+            && let Some(flight) = self.take()
+        {
+            self.connections[index].flights.push_back(flight);
         }
         self.fail_flights(index, failure);
         self.close(index, Close::Abort, Some(retry));

@@ -96,6 +96,8 @@ pub struct Worker<'a, N> {
     idle: VecDeque<u32>,
     /// Connections whose receive ended for lack of buffers.
     starved: Vec<u32>,
+    /// Something waits for a send to be known as sent, which the next look at the ring tells.
+    pressing: bool,
     /// Requests that a service announced it would not take up, to be sent again.
     again: VecDeque<Flight>,
     /// Requests taken and not finished.
@@ -149,6 +151,7 @@ impl<'a, N: Network> Worker<'a, N> {
             connections: (0..connections).map(|_| Connection::default()).collect(),
             idle: VecDeque::with_capacity(connections),
             starved: Vec::new(),
+            pressing: false,
             again: VecDeque::new(),
             under_way: 0,
             weights,
@@ -235,7 +238,13 @@ impl<'a, N: Network> Worker<'a, N> {
 
     /// One wait in the ring and everything that it brought.
     fn turn(&mut self, completions: &mut Vec<Completion>, timeout: Duration) {
-        self.network.wait(completions, timeout);
+        // A send that succeeds is reported with the next look at the ring, but a wait looks only when
+        // something arrives.
+        if std::mem::take(&mut self.pressing) {
+            self.network.turn(completions);
+        } else {
+            self.network.wait(completions, timeout);
+        }
         self.now = self.network.now().max(self.start);
         for completion in completions.drain(..) {
             self.on(completion);
@@ -253,7 +262,7 @@ impl<'a, N: Network> Worker<'a, N> {
             }
             Completion::Sent { token, outgoing, result } => {
                 self.network.recycle(outgoing);
-                self.on_sent(place(token), result);
+                self.on_sent(place(token), result.is_ok());
             }
             Completion::Connected { token, result } => self.on_connected(place(token), result),
             Completion::Closed { token } => self.on_closed(place(token)),

@@ -7,9 +7,9 @@ use crate::network::Network;
 use crate::scenario::Load;
 use crate::scenario::request::BodyCheck;
 use crate::tally::{Failure, Times};
+use crate::wire::Wire;
 use ringgate::ring::{Close, Lease};
 use ringgate::tls::Progress;
-use std::io;
 
 impl<N: Network> Worker<'_, N> {
     /// Takes the next request, when one is to leave by now.
@@ -92,11 +92,11 @@ impl<N: Network> Worker<'_, N> {
             return self.fill_place(index);
         }
         let room = self.scenario.pipelining - connection.flights.len();
-        if connection.state != State::Open
-            || room == 0
-            || connection.unsent.is_some()
-            || !connection.wire.as_ref().is_some_and(|wire| wire.can_send())
-        {
+        if connection.state != State::Open || room == 0 || connection.unsent.is_some() {
+            return;
+        }
+        if !connection.wire.as_ref().is_some_and(Wire::can_send) {
+            self.pressing = true;
             return;
         }
         if matches!(self.scenario.load, Load::Closed { .. }) && index >= self.wanted_when_ramped() {
@@ -199,6 +199,7 @@ impl<N: Network> Worker<'_, N> {
             return;
         };
         if !wire.can_send() {
+            self.pressing |= connection.unsent.is_some();
             return;
         }
         if let Some(unsent) = connection.unsent.take() {
@@ -211,7 +212,7 @@ impl<N: Network> Worker<'_, N> {
         }
     }
 
-    pub(super) fn on_sent(&mut self, index: usize, result: io::Result<()>) {
+    pub(super) fn on_sent(&mut self, index: usize, whole: bool) {
         let connection = &mut self.connections[index];
         let Some(wire) = &mut connection.wire else {
             return;
@@ -220,7 +221,7 @@ impl<N: Network> Worker<'_, N> {
         if wire.is_closing() {
             return self.settle(index);
         }
-        if result.is_err() {
+        if !whole {
             // An early answer may still lie in the receive buffer: let the receive tell how it ends.
             if connection.state == State::Open {
                 connection.state = State::Retiring;

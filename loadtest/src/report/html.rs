@@ -62,20 +62,13 @@ pub fn render(report: &Report) -> String {
 
 fn description(report: &Report) -> String {
     let load = &report.load;
-    let paced = match (load.kind, load.rate) {
-        (LoopKind::Open, Some(rate)) => {
-            format!(
-                "Constant rate of {}/s: latency counts from when a request was meant to leave",
-                write_rate(rate)
-            )
-        }
-        (LoopKind::Open, None) => "By the clock".to_owned(),
-        (LoopKind::Closed, _) => {
-            "Closed loop: a slow service is asked less, so stalls hardly show".to_owned()
-        }
+    let meaning = match load.kind {
+        LoopKind::Open => "latency counts from when a request was meant to leave",
+        LoopKind::Closed => "a slow service is asked less, so stalls hardly show",
     };
+    let pace = load.pace();
     format!(
-        "{paced}. {} connections, {} threads, {:.1} s{}.",
+        "{pace}: {meaning}. {} connections, {} threads, {:.1} s{}.",
         load.connections,
         load.threads,
         report.window_s,
@@ -159,25 +152,35 @@ fn time_row(page: &mut String, name: &str, summary: &Summary) {
 
 fn plots(report: &Report) -> Vec<(&'static str, Plot)> {
     let line = |name: &str, points: Vec<(f64, f64)>| Line { name: name.to_owned(), points };
-    let percentiles = |points: &[(f64, u64)]| -> Vec<(f64, f64)> {
-        points.iter().map(|(percentile, us)| (*percentile, *us as f64)).collect()
+    let percentiles = |points: &[(f64, u64)], count: u64| -> Vec<(f64, f64)> {
+        // The worst of a thousand is at 99.9: a plot up to 100 % has no end.
+        let last = 100.0 * (1.0 - 1.0 / count.max(2) as f64);
+        points.iter().map(|(percentile, us)| (percentile.min(last), *us as f64)).collect()
     };
-    let mut by_percentile = vec![line("latency", percentiles(&report.latency_percentiles))];
+    let mut by_percentile =
+        vec![line("latency", percentiles(&report.latency_percentiles, report.latency.count))];
     if report.load.kind == LoopKind::Open {
-        by_percentile.push(line("service time", percentiles(&report.service_percentiles)));
+        by_percentile.push(line(
+            "service time",
+            percentiles(&report.service_percentiles, report.service.count),
+        ));
     }
     // A tail far above the median would press everything else flat.
     let tail = report.latency.max_us as f64 > 20.0 * report.latency.p50_us.max(1) as f64;
     let scale = if tail { Scale::Logarithmic } else { Scale::Linear };
     let times = Axis { label: "latency", scale, write: write_microseconds };
-    let over_time = Axis { label: "seconds since the start", scale: Scale::Linear, write: short };
-    let series = |value: fn(&crate::run::Point) -> f64| -> Vec<(f64, f64)> {
+    let over_time = Axis { label: "seconds since the start", scale: Scale::Tight, write: short };
+    let series = |until_s: f64, value: fn(&crate::run::Point) -> f64| -> Vec<(f64, f64)> {
         report
             .series
             .iter()
+            .filter(|point| point.start_s < until_s)
             .map(|point| (point.start_s + point.length_s / 2.0, value(point)))
             .collect()
     };
+    // Behind the end of the load come answers, but no rate.
+    let rates = |value| series(report.load_end_s, value);
+    let latencies = |value| series(f64::INFINITY, value);
     vec![
         (
             "Latency by percentile",
@@ -195,8 +198,8 @@ fn plots(report: &Report) -> Vec<(&'static str, Plot)> {
                 x: over_time.clone(),
                 y: Axis { label: "per second", scale: Scale::Linear, write: short_rate },
                 lines: vec![
-                    line("answered", series(|point| point.answered as f64 / point.length_s)),
-                    line("failed", series(|point| point.failed as f64 / point.length_s)),
+                    line("answered", rates(|point| point.answered as f64 / point.length_s)),
+                    line("failed", rates(|point| point.failed as f64 / point.length_s)),
                 ],
             },
         ),
@@ -207,9 +210,9 @@ fn plots(report: &Report) -> Vec<(&'static str, Plot)> {
                 x: over_time,
                 y: times,
                 lines: vec![
-                    line("p50", series(|point| point.p50_us as f64)),
-                    line("p99", series(|point| point.p99_us as f64)),
-                    line("max", series(|point| point.max_us as f64)),
+                    line("p50", latencies(|point| point.p50_us as f64)),
+                    line("p99", latencies(|point| point.p99_us as f64)),
+                    line("max", latencies(|point| point.max_us as f64)),
                 ],
             },
         ),

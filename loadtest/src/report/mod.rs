@@ -45,6 +45,9 @@ pub struct Report {
     pub load: LoadReport,
     /// How long requests were counted, in seconds: the load without its warm-up.
     pub window_s: f64,
+    /// When the load ended, in seconds from the start; what the series has behind it are answers to
+    /// requests sent before.
+    pub load_end_s: f64,
     /// Whether Ctrl-C ended the run.
     pub interrupted: bool,
     /// Complete answers, expected or not.
@@ -91,6 +94,8 @@ pub struct LoadReport {
     pub kind: LoopKind,
     /// Requests per second meant to be sent, on average over the window; open loop only.
     pub rate: Option<f64>,
+    /// The highest rate meant; open loop only.
+    pub rate_peak: Option<f64>,
     /// Connections at most.
     pub connections: usize,
     /// Threads.
@@ -208,6 +213,7 @@ impl Report {
             address: outcome.address.to_string(),
             load: load(scenario, outcome),
             window_s: outcome.window.as_secs_f64(),
+            load_end_s: (outcome.window + scenario.warmup).as_secs_f64(),
             interrupted: outcome.interrupted,
             answered: tally.answered,
             failed: tally.failed(),
@@ -282,6 +288,25 @@ fn percentiles(histogram: &Histogram<u64>) -> Vec<(f64, u64)> {
         .collect()
 }
 
+impl LoadReport {
+    /// `constant rate of 100/s`, `ramp up to 500/s (250/s on average)`, `closed loop`.
+    pub fn pace(&self) -> String {
+        match (self.kind, self.rate, self.rate_peak) {
+            (LoopKind::Closed, ..) => "closed loop".to_owned(),
+            // Half a per cent: the average of a constant rate is not always exact.
+            (LoopKind::Open, Some(rate), Some(peak)) if peak > rate * 1.005 => format!(
+                "ramp up to {}/s ({}/s on average)",
+                units::write_rate(peak),
+                units::write_rate(rate)
+            ),
+            (LoopKind::Open, Some(rate), _) => {
+                format!("constant rate of {}/s", units::write_rate(rate))
+            }
+            (LoopKind::Open, None, _) => "by the clock".to_owned(),
+        }
+    }
+}
+
 /// Seven decimals: enough for a request of a billion, and short in JSON.
 fn rounded(percentile: f64) -> f64 {
     (percentile * 1e7).round() / 1e7
@@ -296,18 +321,20 @@ fn started(epoch_ms: u64) -> String {
 }
 
 fn load(scenario: &Scenario, outcome: &Outcome) -> LoadReport {
-    let (kind, rate) = match &scenario.load {
-        Load::Closed { .. } => (LoopKind::Closed, None),
+    let (kind, rate, rate_peak) = match &scenario.load {
+        Load::Closed { .. } => (LoopKind::Closed, None, None),
         Load::Open { rate } => {
             let end = outcome.window + scenario.warmup;
             let meant = rate.area(scenario.warmup, end);
             let seconds = outcome.window.as_secs_f64();
-            (LoopKind::Open, (seconds > 0.0).then(|| meant / seconds))
+            let mean = (seconds > 0.0).then(|| meant / seconds);
+            (LoopKind::Open, mean, Some(rate.peak()))
         }
     };
     LoadReport {
         kind,
         rate,
+        rate_peak,
         connections: scenario.connections,
         threads: scenario.threads,
         pipelining: scenario.pipelining,

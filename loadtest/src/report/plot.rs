@@ -41,8 +41,10 @@ pub struct Axis {
 /// Where values lie on an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
-    /// Evenly, from zero.
+    /// Evenly, from zero up to the next tick, so that the highest point has air above it.
     Linear,
+    /// Evenly, from zero up to the last value.
+    Tight,
     /// By their logarithm.
     Logarithmic,
     /// Percentiles (0 to 100) by how few are left above: 90, 99 and 99.9 are equally far apart.
@@ -162,9 +164,12 @@ impl Projection {
         match scale {
             Scale::Linear => {
                 low = 0.0;
-                // Up to the next tick, so that the highest point has air above it.
                 let step = step(high);
                 high = ((high / step).ceil() * step).max(step);
+            }
+            Scale::Tight => {
+                low = 0.0;
+                high = if high > 0.0 { high } else { 1.0 };
             }
             Scale::Logarithmic => {
                 low = low.floor();
@@ -185,9 +190,9 @@ impl Projection {
 
     fn ticks(&self) -> Vec<f64> {
         match self.scale {
-            Scale::Linear => {
+            Scale::Linear | Scale::Tight => {
                 let step = step(self.high);
-                let count = (self.high / step).round() as u32;
+                let count = (self.high / step + 1e-9).floor() as u32;
                 (0..=count).map(|tick| f64::from(tick) * step).collect()
             }
             Scale::Logarithmic => {
@@ -203,7 +208,7 @@ impl Projection {
 
 fn transform(scale: Scale, value: f64) -> f64 {
     match scale {
-        Scale::Linear => value,
+        Scale::Linear | Scale::Tight => value,
         Scale::Logarithmic => value.max(1e-3).log10(),
         // The last percentile is 100, which has no place: it stands at seven nines.
         Scale::Percentile => -(1.0 - value / 100.0).max(1e-7).log10(),
@@ -272,7 +277,7 @@ mod tests {
     #[test]
     fn no_data_and_strange_data_still_make_a_plot() {
         for points in [vec![], vec![(0.0, 0.0)], vec![(f64::NAN, 1.0), (1.0, f64::INFINITY)]] {
-            for scale in [Scale::Linear, Scale::Logarithmic, Scale::Percentile] {
+            for scale in [Scale::Linear, Scale::Tight, Scale::Logarithmic, Scale::Percentile] {
                 let svg = plot(points.clone(), scale, scale);
                 assert!(svg.ends_with("</svg>\n"));
             }

@@ -40,13 +40,8 @@ impl Style {
 pub fn render(report: &Report, style: Style) -> String {
     let mut lines = Lines::default();
     let load = &report.load;
-    let paced = match (load.kind, load.rate) {
-        (LoopKind::Open, Some(rate)) => format!("constant rate of {}/s", write_rate(rate)),
-        (LoopKind::Open, None) => "by the clock".to_owned(),
-        (LoopKind::Closed, _) => "closed loop".to_owned(),
-    };
     let mut how =
-        vec![paced, plural(load.connections, "connection"), plural(load.threads, "thread")];
+        vec![load.pace(), plural(load.connections, "connection"), plural(load.threads, "thread")];
     if load.pipelining > 1 {
         how.push(format!("{} pipelined", load.pipelining));
     }
@@ -163,12 +158,10 @@ fn times(lines: &mut Lines, report: &Report, style: Style) {
     }
     match report.load.kind {
         LoopKind::Open => lines.add(
-            "latency counts from when a request was meant to leave, service time from when it left"
-                .to_owned(),
+            "latency counts from when a request was meant to leave, service time from when it left",
         ),
         LoopKind::Closed => lines.add(
-            "closed loop: a slow service is asked less, so stalls hardly show; --rate measures them"
-                .to_owned(),
+            "closed loop: a slow service is asked less, so stalls hardly show; --rate measures them",
         ),
     }
 }

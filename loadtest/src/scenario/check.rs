@@ -103,8 +103,12 @@ impl Check {
         draft
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "texts and errors alike, as they are at hand"
+    )]
     fn problem<T>(&mut self, place: &Spanned<T>, message: impl ToString) {
-        self.problems.push(Problem::at(place.span(), message));
+        self.problems.push(Problem::at(place.span(), message.to_string()));
     }
 
     fn parsed<T, E: ToString>(
@@ -522,6 +526,23 @@ mod tests {
         };
         assert_eq!(rate.requests(), 7_500 + 10_000);
         assert_eq!(scenario.objectives.len(), 2);
+    }
+
+    #[test]
+    fn the_examples_of_the_manual_are_scenarios() {
+        let manual = include_str!("../../../docs/loadtest.md");
+        let examples: Vec<&str> =
+            manual.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert_eq!(examples.len(), 3);
+        for example in examples {
+            scenario(example);
+        }
+        for (_, fault, _) in crate::backend::behaviour::Fault::ALL {
+            assert!(manual.contains(&format!("`{fault}`")), "the manual lacks the fault {fault}");
+        }
+        for failure in crate::tally::Failure::ALL {
+            assert!(manual.contains(&format!("`{}`", failure.name())), "{failure:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod request;
 
 use crate::objective::Objective;
 use crate::schedule::{Profile, Stage};
+use crate::template::{Lists, Template, TemplateError};
 use request::{HeaderTemplates, Request};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -163,6 +164,9 @@ pub enum DraftError {
     /// Not a URL.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// A template in the URL.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// Warm-up eats the run.
     #[error("the warm-up ({warmup:?}) must be shorter than the run ({duration:?})")]
     WarmupTooLong {
@@ -177,12 +181,30 @@ pub enum DraftError {
 }
 
 impl Draft {
-    /// A draft for one URL.
+    /// A draft for one URL, whose path may be a template.
     ///
     /// # Errors
-    /// When it is not a URL.
-    pub fn for_url(url: &str) -> Result<Self, TargetError> {
-        Ok(Self { name: url.to_owned(), target: Some(Target::parse(url)?), ..Self::default() })
+    /// When it is not a URL, or the template does not compile.
+    pub fn for_url(url: &str) -> Result<Self, DraftError> {
+        let mut draft = Self { name: url.to_owned(), ..Self::default() };
+        let Some(template) = url.find("{{") else {
+            draft.target = Some(Target::parse(url)?);
+            return Ok(draft);
+        };
+        let authority = url.find("://").map_or(0, |scheme| scheme + 3);
+        let path = url[authority..].find('/').map_or(url.len(), |slash| authority + slash);
+        if path > template {
+            // Scheme and host do not change from one request to the next.
+            draft.target = Some(Target::parse(url)?);
+            return Ok(draft);
+        }
+        draft.target = Some(Target::parse(&url[..path])?);
+        draft.requests.push(request::Draft {
+            path: Template::compile(&url[path..], &Lists::new())?,
+            path_text: url[path..].to_owned(),
+            ..request::Draft::default()
+        });
+        Ok(draft)
     }
 
     /// Fills in the defaults.
@@ -221,16 +243,7 @@ impl Draft {
         }
         let mut drafts = self.requests;
         if drafts.is_empty() {
-            drafts.push(request::Draft {
-                name: None,
-                weight: 1,
-                method: None,
-                path: crate::template::Template::default(),
-                path_text: String::new(),
-                headers: Vec::new(),
-                body: request::Body::None,
-                expect: request::Expect::default(),
-            });
+            drafts.push(request::Draft::default());
         }
         let requests = drafts
             .into_iter()
@@ -268,7 +281,7 @@ fn prefix_path(draft: &mut request::Draft, base: &str) {
     } else {
         base.split('?').next().unwrap_or_default().trim_end_matches('/')
     };
-    let mut path = crate::template::Template::literal(prefix);
+    let mut path = Template::literal(prefix);
     path.append(std::mem::take(&mut draft.path));
     draft.path = path;
     draft.path_text.insert_str(0, prefix);
@@ -285,6 +298,16 @@ mod tests {
         assert_eq!(scenario.connections, CONNECTIONS_DEFAULT);
         assert_eq!(scenario.load.duration(), DURATION_DEFAULT);
         assert!(matches!(scenario.load, Load::Closed { .. }));
+    }
+
+    #[test]
+    fn a_url_may_have_templates_in_its_path() {
+        let scenario = Draft::for_url("http://h:1/a/{{counter}}?b={{random 1 2}}");
+        let scenario = scenario.unwrap().finish().unwrap();
+        assert_eq!(scenario.requests[0].name, "GET /a/{{counter}}?b={{random 1 2}}");
+        assert_eq!(scenario.target.authority, "h:1");
+        assert!(matches!(Draft::for_url("http://h/{{x}}"), Err(DraftError::Template(_))));
+        assert!(Draft::for_url("http://{{counter}}/").is_err());
     }
 
     #[test]

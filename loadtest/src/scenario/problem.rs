@@ -17,13 +17,13 @@ pub struct Problem {
 
 impl Problem {
     /// A problem at a place.
-    pub fn at(span: Range<usize>, message: impl ToString) -> Self {
-        Self { span: Some(span), message: message.to_string() }
+    pub fn at(span: Range<usize>, message: String) -> Self {
+        Self { span: Some(span), message }
     }
 
     /// A problem with no place of its own.
-    pub fn new(message: impl ToString) -> Self {
-        Self { span: None, message: message.to_string() }
+    pub fn new(message: String) -> Self {
+        Self { span: None, message }
     }
 
     /// What the TOML reader says, with a suggestion for mistyped keys.

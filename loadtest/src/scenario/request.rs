@@ -104,6 +104,22 @@ pub struct Draft {
     pub expect: Expect,
 }
 
+impl Default for Draft {
+    /// `GET` of the target itself.
+    fn default() -> Self {
+        Self {
+            name: None,
+            weight: 1,
+            method: None,
+            path: Template::default(),
+            path_text: String::new(),
+            headers: Vec::new(),
+            body: Body::None,
+            expect: Expect::default(),
+        }
+    }
+}
+
 impl Request {
     /// Puts head and body together. `shared`: fields of every request, which the request's own of
     /// the same name replace.

@@ -59,6 +59,9 @@ impl Target {
         }
         let (host, port) = split_port(authority).ok_or_else(|| error("its port is no number"))?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
+        if host.contains(['{', '}']) {
+            return Err(error("its host cannot be a template"));
+        }
         if host.is_empty() {
             return Err(error("it has no host"));
         }

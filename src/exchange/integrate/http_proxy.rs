@@ -6,10 +6,9 @@
 //! one that was routed: framing fields are written anew.
 
 use crate::exchange::{Exchange, Refusal};
-use crate::http::{self, Field, Framing, Known};
+use crate::http::{self, Framing, Known, forwarded};
 use crate::snapshot::{Forwarding, HttpProxy, Protocol};
 use crate::telemetry::ids;
-use std::io::Write;
 
 /// What the request's head leaves open until a target is chosen: where to put its authority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +28,13 @@ pub fn request_head(
     let Some(api) = exchange.api.map(|index| exchange.snapshot.api(index)) else {
         return Err(Refusal::Internal);
     };
+    // Routes are chosen by the path as it is sent. A back end that walks `..` would serve another path
+    // than the one that was let through; only behind `$default`, which lets everything through, it may.
+    let is_catch_all =
+        exchange.route.is_some_and(|route| api.route(route).key.as_ref() == "$default");
+    if !is_catch_all && http::path::has_dot_segment(exchange.path()) {
+        return Err(Refusal::DotSegment);
+    }
     let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
     out.extend_from_slice(method.as_bytes());
     out.push(b' ');
@@ -46,9 +52,8 @@ pub fn request_head(
     let mut seen = Seen::default();
     for field in exchange.fields {
         if field.known != Known::Other {
-            match fate(field, exchange, api.protocol) {
-                Fate::Drop => continue,
-                Fate::Pass => {}
+            if is_dropped(field.known, api.protocol) {
+                continue;
             }
             seen.note(field.known);
         }
@@ -63,7 +68,7 @@ pub fn request_head(
         Framing::Length(bytes) => http::write::content_length(out, bytes),
         Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
     }
-    forwarding_fields(exchange, api.protocol, out);
+    forwarding_fields(exchange, out);
     if !seen.trace {
         out.extend_from_slice(b"x-amzn-trace-id: ");
         out.extend_from_slice(ids::trace_root(trace.0, trace.1).as_bytes());
@@ -107,14 +112,9 @@ impl Seen {
     }
 }
 
-enum Fate {
-    Pass,
-    Drop,
-}
-
-/// Whether a field with a known name goes on (Amazon's header table for HTTP_PROXY).
-fn fate(field: &Field<'_>, exchange: &Exchange<'_>, protocol: Protocol) -> Fate {
-    match field.known {
+/// Whether a field with a known name stays behind (Amazon's header table for HTTP_PROXY).
+fn is_dropped(known: Known, protocol: Protocol) -> bool {
+    match known {
         // Written anew: framing, the target's own name, and who asks.
         Known::Host
         | Known::ContentLength
@@ -126,90 +126,50 @@ fn fate(field: &Field<'_>, exchange: &Exchange<'_>, protocol: Protocol) -> Fate 
         | Known::Forwarded
         | Known::XAmznApigatewayApiId
         // `100 Continue` is ours to send, so a back end must not be asked for it.
-        | Known::Expect => Fate::Drop,
+        | Known::Expect => true,
         Known::ContentMd5
         | Known::MaxForwards
         | Known::Server
         | Known::WwwAuthenticate
-        | Known::Via
-            if protocol == Protocol::Rest =>
-        {
-            Fate::Drop
-        }
-        // `Connection: te` and the like concern this hop only.
-        known if known.is_hop_by_hop() => Fate::Drop,
-        _ if exchange.head.connection_names => Fate::Pass,
-        _ => Fate::Pass,
+        | Known::Via => protocol == Protocol::Rest,
+        known => known.is_hop_by_hop(),
     }
 }
 
 /// Who asks, for whom, over what: `X-Forwarded-*` and `Forwarded` (RFC 7239), as configured. From a
 /// trusted proxy its own list is continued, from anybody else a new one begins.
-fn forwarding_fields(exchange: &Exchange<'_>, protocol: Protocol, out: &mut Vec<u8>) {
-    let forwarding = exchange.snapshot.server.forwarding;
+fn forwarding_fields(exchange: &Exchange<'_>, out: &mut Vec<u8>) {
     let client = exchange.client;
-    let trusted = client.peer_is_trusted;
     let peer = client.peer.ip();
-    let inherited =
-        |known: Known| exchange.fields.iter().filter(move |field| trusted && field.known == known);
-    let protocol_name = if client.is_tls { "https" } else { "http" };
-    let _ = protocol;
-    if matches!(forwarding, Forwarding::XForwarded | Forwarding::Both) {
-        out.extend_from_slice(b"x-forwarded-for: ");
-        for field in inherited(Known::XForwardedFor) {
-            out.extend_from_slice(field.value);
-            out.extend_from_slice(b", ");
-        }
-        // Writing to a vector cannot fail.
-        let _ = write!(out, "{peer}\r\n");
-        match inherited(Known::XForwardedProto).last() {
-            Some(field) => http::write::field(out, field.name, field.value),
-            None => http::write::field(out, b"x-forwarded-proto", protocol_name.as_bytes()),
-        }
-        match inherited(Known::XForwardedPort).last() {
-            Some(field) => http::write::field(out, field.name, field.value),
+    let fields = if client.peer_is_trusted { exchange.fields } else { &[] };
+    let proto = if client.is_tls { "https" } else { "http" };
+    let (x_forwarded, rfc7239) = match exchange.snapshot.server.forwarding {
+        Forwarding::XForwarded => (true, false),
+        Forwarding::Rfc7239 => (false, true),
+        Forwarding::Both => (true, true),
+        Forwarding::Neither => (false, false),
+    };
+    if x_forwarded {
+        let told = |known: Known| fields.iter().rfind(|field| field.known == known);
+        forwarded::write_x_forwarded_for(out, fields, peer);
+        let proto = told(Known::XForwardedProto).map_or(proto.as_bytes(), |field| field.value);
+        http::write::field(out, b"x-forwarded-proto", proto);
+        match told(Known::XForwardedPort) {
+            Some(field) => http::write::field(out, b"x-forwarded-port", field.value),
             None => {
                 out.extend_from_slice(b"x-forwarded-port: ");
                 http::write::decimal(out, u64::from(client.local.port()));
                 out.extend_from_slice(b"\r\n");
             }
         }
-        match inherited(Known::XForwardedHost).last() {
-            Some(field) => http::write::field(out, field.name, field.value),
-            None => {
-                if let Some(host) = exchange.head.host {
-                    http::write::field(out, b"x-forwarded-host", host);
-                }
-            }
+        let host = told(Known::XForwardedHost).map(|field| field.value).or(exchange.head.host);
+        if let Some(host) = host {
+            http::write::field(out, b"x-forwarded-host", host);
         }
     }
-    if matches!(forwarding, Forwarding::Rfc7239 | Forwarding::Both) {
-        out.extend_from_slice(b"forwarded: ");
-        for field in inherited(Known::Forwarded) {
-            out.extend_from_slice(field.value);
-            out.extend_from_slice(b", ");
-        }
-        let _ = match client.local {
-            std::net::SocketAddr::V4(local) => write!(out, "by={}", local.ip()),
-            std::net::SocketAddr::V6(local) => write!(out, "by=\"[{}]\"", local.ip()),
-        };
-        let _ = match peer {
-            std::net::IpAddr::V4(peer) => write!(out, ";for={peer}"),
-            std::net::IpAddr::V6(peer) => write!(out, ";for=\"[{peer}]\""),
-        };
-        if let Some(host) = exchange.head.host {
-            out.extend_from_slice(b";host=");
-            let needs_quotes = host.iter().any(|byte| matches!(byte, b':' | b'[' | b']'));
-            if needs_quotes {
-                out.push(b'"');
-            }
-            out.extend_from_slice(host);
-            if needs_quotes {
-                out.push(b'"');
-            }
-        }
-        out.extend_from_slice(b";proto=");
-        out.extend_from_slice(protocol_name.as_bytes());
-        out.extend_from_slice(b"\r\n");
+    if rfc7239 {
+        let by = Some(client.local.ip());
+        let hop = forwarded::Hop { by, peer, host: exchange.head.host, proto };
+        forwarded::write_forwarded(out, fields, &hop);
     }
 }

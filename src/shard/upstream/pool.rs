@@ -239,6 +239,11 @@ impl Pool {
         self.targets.iter_mut().find_map(|target| target.idle.pop())
     }
 
+    /// Whether a request could be served at once: by an idle connection or one that may be opened.
+    pub(crate) fn has_place(&self) -> bool {
+        self.may_connect() || self.targets.iter().any(|target| !target.idle.is_empty())
+    }
+
     /// Whether one more connection may be opened.
     pub(crate) fn may_connect(&self) -> bool {
         self.connections < self.upstream.limits.connections_max

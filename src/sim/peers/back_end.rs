@@ -4,7 +4,7 @@
 //! (framings, interim answers, pauses, `Connection: close`) happens in every weather; a fault is
 //! entered into the ledger as an excuse before it is committed.
 
-use super::ledger::{Admission, Ledger, Tag};
+use super::ledger::{Admission, Ledger, Tag, UNASKED};
 use super::message::{Framing, Head, Reader, chunk_sizes, chunked, declared_framing};
 use crate::ring::Close;
 use crate::sim::clock::Clock;
@@ -381,7 +381,12 @@ impl BackEnd {
         Life::GoesOn
     }
 
-    fn answer_when_due(&mut self, connection: &mut Connection, network: &Network, ledger: &Ledger) {
+    fn answer_when_due(
+        &mut self,
+        connection: &mut Connection,
+        network: &mut Network,
+        ledger: &Ledger,
+    ) {
         let now = self.clock.now();
         let Some(request) = &mut connection.request else {
             return;
@@ -408,7 +413,7 @@ impl BackEnd {
                 let how = [Then::Hang, Then::Close(Close::Orderly)];
                 connection.then = *self.random.pick(&how);
             }
-            _ => self.answer(connection, tag, fault, head_only, ledger),
+            _ => self.answer(connection, tag, fault, head_only, network, ledger),
         }
     }
 
@@ -418,6 +423,7 @@ impl BackEnd {
         tag: Tag,
         fault: Option<Fault>,
         head_only: bool,
+        network: &mut Network,
         ledger: &Ledger,
     ) {
         let count = ledger.entry(tag).answer_bytes;
@@ -471,7 +477,11 @@ impl BackEnd {
                 };
             }
             Some(Fault::ExtraAnswer) => {
-                let extra = "HTTP/1.1 200 OK\r\nX-Tag: t0\r\nContent-Length: 5\r\n\r\nextra";
+                let extra = format!(
+                    "HTTP/1.1 200 OK\r\nX-Tag: {UNASKED}\r\nContent-Length: 5\r\n\r\nextra"
+                );
+                let asked_bytes = connection.unwritten.len() + message.len();
+                network.will_write_unasked(connection.end, asked_bytes);
                 message.extend(extra.as_bytes());
             }
             Some(Fault::EarlyAndClose) => connection.then = Then::Close(Close::Orderly),

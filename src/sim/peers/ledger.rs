@@ -38,6 +38,9 @@ fn body(key: u64, from: usize, count: usize) -> Vec<u8> {
     (from..from + count).map(|at| (mix(key ^ (at / 8) as u64) >> (at % 8 * 8)) as u8).collect()
 }
 
+/// The tag of an answer that nobody asked for.
+pub(crate) const UNASKED: &str = "t0";
+
 /// Whether a back end may see a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
@@ -165,6 +168,14 @@ impl Ledger {
         // A fault of the network or of another exchange can strike a request before any back end
         // has seen it (a refused connect, an ejected target), so here any fault is an excuse.
         self.entry(tag).excused || network.faults > 0 || self.faults > 0
+    }
+
+    /// Whether this request may have got an answer that nobody asked for. That happens to any gateway
+    /// when the back end's extra bytes arrive after the connection was used again; the fake ring
+    /// checks that it was not used again after they had been seen.
+    pub(crate) fn may_get_unasked(&self, tag: Tag, network: &Network) -> bool {
+        let carriers = &self.entry(tag).carriers;
+        carriers.iter().any(|end| network.unasked_from(end.other()).is_some())
     }
 
     /// Whether an answer that breaks off is excusable: only by what happened to this very request.

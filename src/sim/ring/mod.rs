@@ -59,6 +59,7 @@ pub(crate) struct SimRing {
     next_send: u32,
     next_port: u16,
     turns: u64,
+    #[expect(clippy::vec_box, reason = "they are handed out in their boxes")]
     spare: Vec<Box<Outgoing>>,
     /// Handed out and not come back, in flight included.
     outgoing_out: isize,
@@ -111,6 +112,26 @@ impl SimRing {
     /// Buffers leased out, of both pools.
     pub(crate) fn buffers_lent(&self) -> usize {
         self.client_pool.lent() + self.upstream_pool.lent()
+    }
+
+    /// Buffers that the ring's user keeps: leased out, and not on their way to it. With their number.
+    pub(crate) fn buffers_kept(&self, group: BufferGroup) -> (usize, usize) {
+        let on_their_way = |socket: &SimSocket| {
+            let is_bytes = |queued: &&Queued| {
+                matches!(
+                    queued.completion,
+                    Completion::Received { received: Received::Bytes(_), .. }
+                )
+            };
+            if socket.group == Some(group) {
+                socket.stream.iter().filter(is_bytes).count()
+            } else {
+                0
+            }
+        };
+        let pool = self.pool(group);
+        let on_their_way: usize = self.sockets.values().map(on_their_way).sum();
+        (pool.lent() - on_their_way, pool.count())
     }
 
     /// Outgoings taken and not given back.
@@ -281,6 +302,7 @@ impl Ring for SimRing {
             !found.owes_receive(),
             "receive on {socket:?} before the last completion of the one before"
         );
+        found.group = Some(group);
         found.receive = Some(Receive { operation: Operation { token, cancelled: false }, group });
     }
 
@@ -302,8 +324,16 @@ impl Ring for SimRing {
         assert!(!outgoing.is_empty(), "nothing to send on {socket:?}");
         self.next_send += 1;
         let id = SendId(self.next_send);
+        let (network, turns) = (Rc::clone(&self.network), self.turns);
         let found = self.socket(socket, "send");
         assert!(found.stream_end().is_some(), "send on {socket:?}, which listens");
+        let end = found.stream_end();
+        let unasked = end.and_then(|end| network.borrow().unasked_from(end));
+        assert!(
+            unasked.is_none_or(|byte| !found.has_shown(byte, turns)),
+            "a send on {socket:?}, which has brought bytes that nobody asked for: the next answer \
+             could be anybody's"
+        );
         assert!(!found.owes_sent(), "a second send in flight on {socket:?}");
         found.send = Some(Send { id, token, outgoing, sent: 0 });
         id

@@ -2,7 +2,7 @@
 
 use super::socket::{Closing, Key, Operation, Receive, Send, What};
 use super::{CANCELLED, CONNECTION_ABORTED, PER_TURN_MAX, SimRing, TOO_MANY_FILES};
-use crate::ring::{Close, Completion, Outgoing, Received, Token};
+use crate::ring::{Completion, Outgoing, Received, Token};
 use crate::sim::network::{End, Listener, Read};
 use std::io;
 use std::rc::Rc;

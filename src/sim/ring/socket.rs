@@ -1,6 +1,6 @@
 //! One socket of the fake ring: what is armed on it, and which completions are under way.
 
-use crate::ring::{BufferGroup, Close, Completion, Outgoing, SendId, Token};
+use crate::ring::{BufferGroup, Close, Completion, Outgoing, Received, SendId, Token};
 use crate::sim::network::{End, Listener};
 use std::collections::VecDeque;
 
@@ -14,6 +14,8 @@ pub(super) struct SimSocket {
     pub(super) what: What,
     pub(super) accept: Option<Operation>,
     pub(super) receive: Option<Receive>,
+    /// What its receives fill: the same for all of them.
+    pub(super) group: Option<BufferGroup>,
     pub(super) send: Option<Send>,
     pub(super) connect: Option<Token>,
     pub(super) close: Option<Closing>,
@@ -23,6 +25,10 @@ pub(super) struct SimSocket {
     pub(super) others: Vec<Queued>,
     /// The turns in which the last completion of a receive, a send and a connect was delivered.
     pub(super) told: [u64; 3],
+    /// Bytes delivered in earlier turns, and the deliveries of this one.
+    pub(super) delivered_bytes: u64,
+    pub(super) deliveries: Vec<u64>,
+    pub(super) delivered_in: u64,
     /// The turn from which `Closed` may be delivered, once the close is done.
     pub(super) closed: Option<u64>,
 }
@@ -75,12 +81,16 @@ impl SimSocket {
             what,
             accept: None,
             receive: None,
+            group: None,
             send: None,
             connect: None,
             close: None,
             stream: VecDeque::new(),
             others: Vec::new(),
             told: [0; 3],
+            delivered_bytes: 0,
+            deliveries: Vec::new(),
+            delivered_in: 0,
             closed: None,
         }
     }
@@ -134,12 +144,37 @@ impl SimSocket {
     pub(super) fn take_ready(&mut self, turn: u64, coin: bool) -> Option<Completion> {
         let completion = self.take_any(turn, coin)?;
         match &completion {
-            Completion::Received { .. } => self.told[0] = turn,
+            Completion::Received { received, .. } => {
+                self.told[0] = turn;
+                if self.delivered_in != turn {
+                    self.delivered_bytes += self.deliveries.drain(..).sum::<u64>();
+                    self.delivered_in = turn;
+                }
+                if let Received::Bytes(lease) = received {
+                    self.deliveries.push(lease.len() as u64);
+                }
+            }
             Completion::Sent { .. } => self.told[1] = turn,
             Completion::Connected { .. } => self.told[2] = turn,
             Completion::Accepted { .. } | Completion::Closed { .. } => {}
         }
         Some(completion)
+    }
+
+    /// Whether the owner must have seen bytes from that one on: they came in an earlier turn, or in one
+    /// piece with the bytes before them. What came in this turn in a piece of its own it may not have
+    /// looked at yet.
+    pub(super) fn has_shown(&self, byte: u64, turn: u64) -> bool {
+        let mut begin = self.delivered_bytes;
+        for delivery in &self.deliveries {
+            let end = begin + delivery;
+            let shown = if self.delivered_in == turn { begin < byte } else { true };
+            if shown && byte < end {
+                return true;
+            }
+            begin = end;
+        }
+        byte < self.delivered_bytes
     }
 
     fn take_any(&mut self, turn: u64, coin: bool) -> Option<Completion> {
