@@ -15,3 +15,4 @@ mod responses;
 mod bodies;
 mod faults;
 mod timeouts;
+mod tls;
