@@ -634,7 +634,7 @@ fn health_checks_take_a_target_out_and_bring_it_back() {
     let keys = "health = { path = \"/healthz\", interval = \"100ms\", unhealthy_after = 2 }";
     let gateway = Gateway::start(&among(&[ailing.address, well.address], keys));
     let mut client = gateway.client();
-    let mut serves = |client: &mut crate::harness::Client| {
+    let serves = |client: &mut crate::harness::Client| {
         (0..4).filter(|_| client.ask(GET).status == 299).count()
     };
     assert_eq!(serves(&mut client), 2, "both at first");
