@@ -1,19 +1,14 @@
 //! Back ends that fail: what the client is told, what is tried again, and that no answer is mixed up.
 
-use crate::harness::{Backend, Connection, Gate, Gateway, eventually};
+use crate::harness::{Backend, Connection, Gate, Gateway, eventually, refusing};
 use crate::requests::catalog;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const GET: &str = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
 const POST: &str = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-/// An address where nobody listens.
-fn refusing() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
 
 /// Every request to one of these targets.
 fn among(targets: &[SocketAddr], keys: &str) -> String {

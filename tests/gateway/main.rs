@@ -19,3 +19,4 @@ mod faults;
 mod timeouts;
 mod tls;
 mod records;
+mod pressure;

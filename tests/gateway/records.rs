@@ -1,9 +1,8 @@
 //! What is told of requests: access log lines and counters.
 
-use crate::harness::{Backend, Gateway, eventually};
+use crate::harness::{Backend, Gateway, eventually, refusing};
 use serde_json::Value;
 use std::fs;
-use std::net::TcpListener;
 use std::time::{Duration, SystemTime};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
@@ -25,7 +24,7 @@ const FORMAT: &str = concat!(
 );
 
 fn logging(backend: &Backend, protocol: &str, format: &str) -> String {
-    let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refused = refusing();
     format!(
         r#"
         [access_log]

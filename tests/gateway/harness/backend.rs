@@ -129,6 +129,16 @@ impl Backend {
     }
 }
 
+/// An address where connections are refused for as long as the tests run: bound, so that no other
+/// test gets it, but not listened on.
+pub(crate) fn refusing() -> SocketAddr {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    std::mem::forget(socket);
+    address
+}
+
 impl Drop for Backend {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
