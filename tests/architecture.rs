@@ -40,8 +40,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "telemetry",
             // A listener is handed to a shard as the socket that its ring takes.
             "ring::Socket",
-            // The doctor says what a ring needs of the host.
-            "ring::probe",
         ],
     ),
     (

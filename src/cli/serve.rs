@@ -3,7 +3,7 @@
 use crate::control::{Control, Options, dns, doctor};
 use crate::model::{LogFormat, Model};
 use crate::ring::probe::RingSettings;
-use crate::shard::env::{Start, start};
+use crate::shard::env::{EXECUTOR_MEMLOCK_BYTES_MIN, Start, start};
 use crate::snapshot;
 use crate::telemetry::fields;
 use crate::tls::Tickets;
@@ -95,5 +95,5 @@ fn allowed_cores() -> Vec<usize> {
 
 /// How many cores the doctor's table speaks of.
 pub(super) fn needs(model: &Model) -> doctor::Needs {
-    doctor::Needs::of(model, ring_settings(model).memlock_bytes())
+    doctor::Needs::of(model, ring_settings(model).memlock_bytes(), EXECUTOR_MEMLOCK_BYTES_MIN)
 }

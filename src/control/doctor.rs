@@ -6,7 +6,6 @@
 
 use super::listeners::first_unprivileged_port;
 use crate::model::Model;
-use crate::ring::probe::EXECUTOR_MEMLOCK_BYTES_MIN;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
@@ -51,6 +50,8 @@ pub struct Needs {
     pub shards: usize,
     /// Locked memory of all of them.
     pub memlock_bytes: u64,
+    /// The limit of locked memory below which no shard starts, exempt from accounting or not.
+    pub memlock_bytes_min: u64,
     /// File descriptors of the process.
     pub descriptors: u64,
     /// The lowest port listened on, when there is one besides 0.
@@ -58,8 +59,9 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// What the model asks for. `ring_memlock_bytes` is what one shard's ring locks.
-    pub fn of(model: &Model, ring_memlock_bytes: u64) -> Self {
+    /// What the model asks for. `ring_memlock_bytes` is what one shard's ring locks,
+    /// `memlock_bytes_min` the limit that an executor wants to see.
+    pub fn of(model: &Model, ring_memlock_bytes: u64, memlock_bytes_min: u64) -> Self {
         let shards = shard_count(model);
         let upstream_connections: usize =
             model.upstreams.iter().map(|upstream| upstream.limits.connections_max).sum();
@@ -69,8 +71,8 @@ impl Needs {
         let per_shard_memlock = ring_memlock_bytes + MEMLOCK_BYTES_PER_EXECUTOR;
         Self {
             shards,
-            memlock_bytes: EXECUTOR_MEMLOCK_BYTES_MIN
-                .max(per_shard_memlock.saturating_mul(shards as u64)),
+            memlock_bytes: memlock_bytes_min.max(per_shard_memlock.saturating_mul(shards as u64)),
+            memlock_bytes_min,
             descriptors: per_shard
                 .saturating_mul(shards as u64)
                 .saturating_add(DESCRIPTORS_PER_PROCESS),
@@ -212,16 +214,15 @@ fn memlock(limit: Option<u64>, is_exempt: bool, needs: &Needs) -> Requirement {
         name: "memory lock limit",
         found: match limit {
             None => "no limit".to_owned(),
-            Some(bytes) if is_exempt && bytes >= EXECUTOR_MEMLOCK_BYTES_MIN => {
+            Some(bytes) if is_exempt && bytes >= needs.memlock_bytes_min => {
                 "no limit (CAP_IPC_LOCK)".to_owned()
             }
             Some(bytes) => size(bytes),
         },
         needed: format!("{} for {} shards", size(needed), needs.shards),
         // The capability frees from the kernel's accounting, not from the executor's own look.
-        ok: limit.is_none_or(|bytes| {
-            bytes >= needed || (is_exempt && bytes >= EXECUTOR_MEMLOCK_BYTES_MIN)
-        }),
+        ok: limit
+            .is_none_or(|bytes| bytes >= needed || (is_exempt && bytes >= needs.memlock_bytes_min)),
         fix_systemd: format!("`LimitMEMLOCK={enough}`, or lower `ring.entries`"),
         fix_docker: format!("`--ulimit memlock={enough}:{enough}`, or lower `ring.entries`"),
         fix_kubernetes: "raise the container runtime's `LimitMEMLOCK` on the node, or add the \
@@ -349,8 +350,13 @@ mod tests {
     use super::*;
     use crate::control::test_snapshot::model;
 
-    const NEEDS: Needs =
-        Needs { shards: 4, memlock_bytes: 1 << 20, descriptors: 4096, lowest_port: Some(80) };
+    const NEEDS: Needs = Needs {
+        shards: 4,
+        memlock_bytes: 1 << 20,
+        memlock_bytes_min: 512 << 10,
+        descriptors: 4096,
+        lowest_port: Some(80),
+    };
 
     #[test]
     fn a_kernel_is_judged_by_its_first_two_numbers() {
@@ -382,8 +388,8 @@ mod tests {
     fn limits_are_judged_on_both_sides() {
         assert!(memlock(Some(1 << 20), false, &NEEDS).ok);
         assert!(!memlock(Some((1 << 20) - 1), false, &NEEDS).ok);
-        assert!(memlock(Some(EXECUTOR_MEMLOCK_BYTES_MIN), true, &NEEDS).ok);
-        assert!(!memlock(Some(EXECUTOR_MEMLOCK_BYTES_MIN - 1), true, &NEEDS).ok);
+        assert!(memlock(Some(NEEDS.memlock_bytes_min), true, &NEEDS).ok);
+        assert!(!memlock(Some(NEEDS.memlock_bytes_min - 1), true, &NEEDS).ok);
         assert!(memlock(None, false, &NEEDS).ok);
         assert!(open_files(Some(4096), &NEEDS).ok);
         assert!(!open_files(Some(4095), &NEEDS).ok);
@@ -409,9 +415,9 @@ mod tests {
 
     #[test]
     fn this_host_is_looked_at_without_a_panic() {
-        let needs = Needs::of(&model(), 108 << 10);
+        let needs = Needs::of(&model(), 108 << 10, 512 << 10);
         assert_eq!(needs.shards, 2);
-        assert_eq!(needs.memlock_bytes, EXECUTOR_MEMLOCK_BYTES_MIN);
+        assert_eq!(needs.memlock_bytes, 512 << 10);
         assert_eq!(needs.lowest_port, None);
         let all = requirements(&needs, || Err("no probe".to_owned()));
         assert_eq!(all.len(), 8);

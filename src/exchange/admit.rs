@@ -4,22 +4,18 @@
 //! size must cost nothing more.
 
 use super::{Exchange, Refusal};
-use crate::http::{self, Framing, Target};
+use crate::http::{Framing, Target};
 
 /// Finds the API by host and path and checks the declared size.
 ///
 /// # Errors
-/// No API is served there, the path has dot segments, or the declared content is over the limit.
+/// No API is served there, or the declared content is over the limit.
 pub fn admit(exchange: &mut Exchange<'_>) -> Result<(), Refusal> {
     if exchange.head.target == Target::Asterisk {
         return Err(Refusal::NoApi);
     }
     let host = exchange.head.host.unwrap_or_default();
     let path = exchange.head.target.path();
-    // Routes are chosen by the path as it is sent; a back end that walks `..` would serve another.
-    if http::path::has_dot_segment(path) {
-        return Err(Refusal::DotSegment);
-    }
     let (api, base_path_bytes) = exchange.snapshot.find_api(host, path).ok_or(Refusal::NoApi)?;
     exchange.api = Some(api);
     exchange.base_path_bytes = base_path_bytes;

@@ -137,12 +137,10 @@ pub fn proxied_head(
         match field.known {
             Known::Other => {}
             Known::TransferEncoding => continue,
-            Known::ContentLength => {
-                // Framing is written anew below; without content the declared length is a fact
-                // about the resource, but for 204, which may have none (RFC 9110 section 8.6).
-                if framing != ResponseFraming::None || head.status == 204 {
-                    continue;
-                }
+            // Framing is written anew below; without content the declared length is a fact about the
+            // resource, but for 204, which may have none (RFC 9110 section 8.6).
+            Known::ContentLength if framing != ResponseFraming::None || head.status == 204 => {
+                continue;
             }
             Known::ApigwRequestId | Known::XAmzApigwId => continue,
             Known::XAmznRequestId => remap = true,
@@ -151,12 +149,9 @@ pub fn proxied_head(
                 remap = true;
             }
             Known::Via if protocol == Protocol::Rest => continue,
-            known if known.is_hop_by_hop() => {
-                // HTTP APIs pass this one on; REST APIs drop it (their header table).
-                if known != Known::ProxyAuthenticate || protocol == Protocol::Rest {
-                    continue;
-                }
-            }
+            // HTTP APIs pass this one on; REST APIs drop it (their header table).
+            Known::ProxyAuthenticate if protocol != Protocol::Rest => {}
+            known if known.is_hop_by_hop() => continue,
             _ => {}
         }
         if head.connection_names && http::named_by_connection(fields, field.name) {

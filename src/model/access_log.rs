@@ -8,6 +8,8 @@ use toml::de::DeValue;
 use super::problem::{ProblemKind, nearest};
 use super::reader::{Reader, Refused, text};
 use super::reference::{Absent, Key, Kind, Table};
+use crate::telemetry::access_log::format::JSON;
+use crate::telemetry::access_log::preset;
 
 /// The two tables differ only in their headers: an API's own table takes what it does not say from
 /// the global one.
@@ -48,13 +50,6 @@ pub(super) static OF_API: Table = Table {
         Absent::Means("as in `[access_log]`, else `\"json\"`")
     ),
 };
-
-/// The `clf` preset, as Amazon's documentation gives it for HTTP APIs, with the path in place of the
-/// route key: programs that read the common log format expect a request line there.
-const CLF: &str = "$context.identity.sourceIp - - [$context.requestTime] \"$context.httpMethod $context.path $context.protocol\" $context.status $context.responseLength $context.requestId";
-
-/// The `json` preset: Amazon's, with the latencies that one looks for first.
-const JSON: &str = "{\"requestId\":\"$context.requestId\",\"ip\":\"$context.identity.sourceIp\",\"requestTime\":\"$context.requestTime\",\"api\":\"$context.apiId\",\"stage\":\"$context.stage\",\"httpMethod\":\"$context.httpMethod\",\"routeKey\":\"$context.routeKey\",\"path\":\"$context.path\",\"status\":\"$context.status\",\"protocol\":\"$context.protocol\",\"responseLength\":\"$context.responseLength\",\"responseLatency\":\"$context.responseLatency\",\"integrationStatus\":\"$context.integrationStatus\",\"integrationLatency\":\"$context.integrationLatency\",\"userAgent\":\"$context.identity.userAgent\"}";
 
 /// Longest format, Amazon's 3 KB.
 const FORMAT_BYTES_MAX: usize = 3072;
@@ -258,9 +253,11 @@ fn destination(
 }
 
 fn format(value: &DeValue<'_>, key: &Key) -> Result<Box<str>, Refused> {
-    match text(value, key)? {
-        "json" => Ok(JSON.into()),
-        "clf" => Ok(CLF.into()),
+    let text = text(value, key)?;
+    if let Some(preset) = preset(text) {
+        return Ok(preset.into());
+    }
+    match text {
         own if own.contains("$context.") => Ok(own.into()),
         other => Err(Refused {
             code: "bad-format",
@@ -329,6 +326,7 @@ fn variables(format: &str) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
     use crate::telemetry::access_log::Format;
+    use crate::telemetry::access_log::format::CLF;
     use proptest::prelude::*;
     use proptest::sample::select;
 

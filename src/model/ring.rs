@@ -33,9 +33,9 @@ pub(super) static TABLE: Table = Table {
         Key {
             name: "linger",
             kind: Kind::Duration(Duration::ZERO, Duration::from_millis(10)),
-            absent: Absent::Default("\"0us\""),
-            example: "\"0us\"",
-            about: "How long an idle shard waits inside its ring before it parks in the executor. Up to 200us saves system calls under load and delays timers by as much; no gain in CPU time was measured, so the default is off.",
+            absent: Absent::Default("\"10ms\""),
+            example: "\"10ms\"",
+            about: "How long an idle shard waits inside its ring before it parks in the executor. Waking in the ring is much cheaper: at 10,000 proxied requests a second, CPU per request fell from 62 to 40 us (nginx: 53). A reload or another message of the control thread is noticed that much later by an idle shard.",
         },
     ],
 };

@@ -73,7 +73,7 @@ pub(super) static TABLE: Table = Table {
 
 pub(super) static TLS: Table = Table {
     header: "[[server.tls]]",
-    about: "A group of TLS listeners. They may start without certificates; until one is declared for the name a client asks for, its handshake is refused.",
+    about: "A group of TLS listeners. They may start without certificates; until one is declared, handshakes are refused. A client that asks for a name without a certificate, or for none, gets the first one declared.",
     keys: &[Key {
         name: "listen",
         kind: Kind::Other("an array of addresses such as \"127.0.0.1:8443\""),

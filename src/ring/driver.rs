@@ -598,6 +598,10 @@ impl Ring for KernelRing {
         SendId(id)
     }
 
+    fn sent_bytes(&self, send: SendId) -> usize {
+        self.sends.get(send.0 as usize).map_or(0, |send| send.sent_bytes)
+    }
+
     fn connect(&mut self, address: SocketAddr, token: Token) -> io::Result<Socket> {
         let family = match address {
             SocketAddr::V4(_) => AddressFamily::INET,

@@ -126,6 +126,10 @@ pub trait Ring {
     /// Sends everything in `outgoing` (not empty), in order, however many partial writes it takes.
     fn send(&mut self, socket: Socket, token: Token, outgoing: Box<Outgoing>) -> SendId;
 
+    /// How many bytes of a send in flight the socket has taken so far. Tells a slow peer from a dead
+    /// one.
+    fn sent_bytes(&self, send: SendId) -> usize;
+
     /// Opens a TCP socket and connects it. The socket is there at once (so that it can be closed
     /// when the connect takes too long), the result comes as `Connected`.
     ///

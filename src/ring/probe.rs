@@ -2,10 +2,6 @@
 
 use std::io;
 
-/// The executor refuses to start below this limit of locked memory, whoever starts it (glommio 0.9,
-/// `sys/uring.rs`).
-pub const EXECUTOR_MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
-
 /// Sizes of one shard's ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RingSettings {
@@ -137,5 +133,70 @@ impl RingFault {
             }
             _ => Self::Other { step, error },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(code: i32) -> String {
+        let error = io::Error::from_raw_os_error(code);
+        RingFault::from_setup("io_uring_setup", error, &RingSettings::default()).to_string()
+    }
+
+    #[test]
+    fn a_filtered_system_call_leads_to_the_seccomp_profile() {
+        let told = told(libc::ENOSYS);
+        assert!(told.starts_with("io_uring is not available (Function not implemented"), "{told}");
+        assert!(told.contains("seccomp profile that allows io_uring_setup"), "{told}");
+    }
+
+    #[test]
+    fn a_forbidden_ring_names_the_setting_with_its_value() {
+        let found = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
+        let found = found.map_or_else(|_| "not readable".to_owned(), |text| text.trim().to_owned());
+        for code in [libc::EPERM, libc::EACCES] {
+            let told = told(code);
+            assert!(told.contains(&format!("kernel.io_uring_disabled is {found};")), "{told}");
+            assert!(told.contains("sysctl kernel.io_uring_disabled=0"), "{told}");
+            assert!(told.contains("seccomp profile"), "{told}");
+        }
+        let error = io::Error::from_raw_os_error(libc::EPERM);
+        let forbidden = RingFault::Forbidden { error, disabled: "2".to_owned() };
+        assert_eq!(
+            forbidden.to_string(),
+            "io_uring is forbidden (Operation not permitted (os error 1)): kernel.io_uring_disabled \
+             is 2; set it to 0 (sysctl kernel.io_uring_disabled=0), and in containers use a seccomp \
+             profile that allows io_uring_setup, io_uring_enter and io_uring_register"
+        );
+    }
+
+    #[test]
+    fn too_little_memory_to_lock_is_told_with_both_numbers() {
+        let told = told(libc::ENOMEM);
+        let needed = RingSettings::default().memlock_bytes().div_ceil(1024);
+        let expected = format!("one shard needs {needed} KiB; raise LimitMEMLOCK");
+        assert!(told.contains(&expected), "{told}");
+        let small = RingFault::Memlock {
+            error: io::Error::from_raw_os_error(libc::ENOMEM),
+            limit: "64 KiB".to_owned(),
+            needed_kib: 98,
+        };
+        assert!(small.to_string().contains("the limit is 64 KiB, one shard needs 98 KiB"));
+    }
+
+    #[test]
+    fn an_old_kernel_is_told_with_its_release_and_the_one_needed() {
+        let told = told(libc::EINVAL);
+        let release = rustix::system::uname().release().to_string_lossy().into_owned();
+        assert!(told.starts_with(&format!("this kernel ({release}) is too old")), "{told}");
+        assert!(told.contains("from io_uring_setup"), "{told}");
+        assert!(told.contains("Linux 6.0 or newer"), "{told}");
+    }
+
+    #[test]
+    fn anything_else_is_told_with_its_step() {
+        assert_eq!(told(libc::EMFILE), "io_uring_setup failed: Too many open files (os error 24)");
     }
 }

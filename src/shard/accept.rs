@@ -190,7 +190,12 @@ impl<E: Env> Shard<E> {
     pub(super) fn client_gone(&mut self, is_tls: bool) {
         let kind = if is_tls { ConnectionKind::Tls } else { ConnectionKind::Plain };
         self.record.recorder.connection_closed(kind);
-        if self.clients.len() + 1 != self.snapshot.server.limits.connections_per_shard_max {
+        self.accept_if_there_is_room();
+    }
+
+    /// Accepts again where a full shard had stopped: a client has gone, or the limit may have changed.
+    pub(super) fn accept_if_there_is_room(&mut self) {
+        if self.is_full() {
             return;
         }
         let paused: Vec<SlotId> = self

@@ -11,7 +11,7 @@ use crate::control::mailbox::FromShard;
 use crate::ring::Env;
 use crate::ring::driver::KernelRing;
 use crate::ring::park::park;
-use crate::ring::probe::{EXECUTOR_MEMLOCK_BYTES_MIN, RingSettings};
+use crate::ring::probe::RingSettings;
 use crate::snapshot::Snapshot;
 use crate::tls::Tickets;
 use glommio::{GlommioError, LocalExecutorBuilder, Placement};
@@ -30,6 +30,10 @@ const EMPTY_TURNS: u32 = 2;
 const GLOMMIO_MEMORY: usize = 64 * 1024;
 /// Entries of glommio's own three rings: one poll and one timer are ever in flight.
 const GLOMMIO_RING_DEPTH: usize = 16;
+
+/// The executor refuses to start below this limit of locked memory, whoever starts it (glommio 0.9,
+/// `sys/uring.rs`).
+pub const EXECUTOR_MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
 
 /// What a shard takes from the kernel.
 pub struct KernelEnv {
@@ -54,7 +58,6 @@ impl Env for KernelEnv {
     }
 
     #[inline]
-    #[expect(clippy::disallowed_methods, reason = "this is where the clock comes from")]
     fn now(&self) -> Instant {
         Instant::now()
     }

@@ -58,6 +58,7 @@ pub(super) struct Proxied {
     pub(super) framing: ResponseFraming,
     pub(super) status: u16,
     pub(super) integration_latency: Option<Duration>,
+    /// Bytes of content so far.
     pub(super) request_bytes: u64,
     pub(super) response_bytes: u64,
     pub(super) log: Option<Box<super::record::Noted>>,

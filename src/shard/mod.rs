@@ -399,6 +399,7 @@ impl<E: Env> Shard<E> {
                 let version = snapshot.version;
                 let old = std::mem::replace(&mut self.snapshot, Rc::from(snapshot));
                 self.follow_snapshot();
+                self.accept_if_there_is_room();
                 self.retire(old);
                 self.send_report(FromShard::Serving { shard: self.id, version });
             }
@@ -428,7 +429,7 @@ impl<E: Env> Shard<E> {
             let known =
                 self.pools.iter().find(|(_, pool)| pool.upstream.key == upstream.key).map(|p| p.0);
             let id = known.unwrap_or_else(|| {
-                let tls = upstream.tls.as_ref().and_then(|tls| ShardTls::client_config(tls));
+                let tls = upstream.tls.as_ref().and_then(ShardTls::client_config);
                 self.pools.insert(Pool::new(upstream, tls))
             });
             if let Some(pool) = self.pools.get_mut(id) {

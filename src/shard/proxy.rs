@@ -135,8 +135,8 @@ impl<E: Env> Shard<E> {
                 state: BackendState::Connecting { exchange: id },
                 deadline: Deadline::default(),
                 served: 0,
-                more_arrived: false,
                 partial: Vec::new(),
+                more_follows: false,
             }
         });
         if let Err(error) = opened {
@@ -162,9 +162,10 @@ impl<E: Env> Shard<E> {
         };
         let (pool_id, target) = (backend.pool, backend.target);
         if let Err(error) = result {
+            self.note_failure(pool_id, target);
             self.warn(pool_id, target, "a back end could not be connected to", &error);
             self.drop_backend(id, Close::Orderly);
-            return self.try_failed(exchange, Fault::Connect);
+            return self.try_failed(exchange, target, Fault::Connect);
         }
         backend.stream.connected(self.env.ring());
         let Some(pool) = self.pools.get(pool_id) else { return };
@@ -172,7 +173,7 @@ impl<E: Env> Shard<E> {
             if pool.upstream.tls.is_some() {
                 // TLS was asked for and cannot be had: never fall back to plain text.
                 self.drop_backend(id, Close::Orderly);
-                return self.try_failed(exchange, Fault::Connect);
+                return self.try_failed(exchange, target, Fault::Connect);
             }
             self.count(pool_id, UpstreamEvent::Connect);
             return self.send_request(exchange, id);
@@ -186,9 +187,10 @@ impl<E: Env> Shard<E> {
             Ok(()) => backend.stream.flush(self.env.ring()),
             Err(reason) => {
                 let error = io::Error::other(reason);
+                self.note_failure(pool_id, target);
                 self.warn(pool_id, target, "a back end could not be connected to", &error);
                 self.drop_backend(id, Close::Orderly);
-                self.try_failed(exchange, Fault::Connect);
+                self.try_failed(exchange, target, Fault::Connect);
             }
         }
     }
@@ -244,11 +246,13 @@ impl<E: Env> Shard<E> {
         }
     }
 
-    /// A try failed before anything of an answer was seen: another one, or the failure is the answer.
-    pub(super) fn try_failed(&mut self, id: SlotId, fault: Fault) {
+    /// A try failed before anything of an answer was seen: another one, elsewhere if possible, or the
+    /// failure is the answer.
+    pub(super) fn try_failed(&mut self, id: SlotId, target: TargetIndex, fault: Fault) {
         let Some(exchange) = self.exchanges.get_mut(id) else { return };
         let pool_id = exchange.pool;
         exchange.backend = None;
+        exchange.avoid = Some(target);
         let attempts = exchange.attempts;
         let may_repeat = match fault {
             Fault::Connect | Fault::ConnectTimeout => true,
@@ -582,7 +586,7 @@ impl<E: Env> Shard<E> {
                 let error = io::Error::from(io::ErrorKind::TimedOut);
                 self.warn(pool_id, target, "a back end could not be connected to", &error);
                 self.drop_backend(id, Close::Abort);
-                self.try_failed(exchange, Fault::ConnectTimeout);
+                self.try_failed(exchange, target, Fault::ConnectTimeout);
             }
             BackendState::Busy { exchange, response } => {
                 let exchange = *exchange;
@@ -595,7 +599,7 @@ impl<E: Env> Shard<E> {
                     self.count(pool_id, UpstreamEvent::Timeout);
                     self.fail_request(exchange, Refusal::IntegrationTimeout);
                 } else {
-                    self.try_failed(exchange, Fault::Timeout);
+                    self.try_failed(exchange, target, Fault::Timeout);
                 }
             }
             BackendState::Idle => {

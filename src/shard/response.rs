@@ -51,7 +51,7 @@ impl<E: Env> Shard<E> {
                 for input in inputs.drain(..) {
                     left -= 1;
                     if let Some(backend) = self.backends.get_mut(id) {
-                        backend.more_arrived = left > 0;
+                        backend.more_follows = left > 0;
                     }
                     self.backend_input(id, input);
                 }
@@ -139,8 +139,9 @@ impl<E: Env> Shard<E> {
                 Some(head.head_bytes)
             }
             Ok(Some(head)) => {
-                let is_all = head.head_bytes == bytes.len();
-                self.begin_answer(id, exchange, &head, &fields, is_all).then_some(head.head_bytes)
+                let more_follows = bytes.len() > head.head_bytes;
+                self.begin_answer(id, exchange, &head, &fields, more_follows)
+                    .then_some(head.head_bytes)
             }
             Ok(None) => {
                 backend.partial.extend_from_slice(bytes);
@@ -159,7 +160,7 @@ impl<E: Env> Shard<E> {
         self.note_failure(pool, target);
         self.warn(pool, target, "a back end broke HTTP", &io::Error::other(cause));
         self.drop_backend(id, Close::Orderly);
-        self.try_failed(exchange, Fault::BadResponse);
+        self.try_failed(exchange, target, Fault::BadResponse);
     }
 
     /// Interim responses go on to clients that know them, except `100 Continue`, which the gateway has
@@ -198,14 +199,17 @@ impl<E: Env> Shard<E> {
         exchange_id: SlotId,
         head: &ResponseHead<'_>,
         fields: &Fields<'_>,
-        is_all: bool,
+        more_follows: bool,
     ) -> bool {
-        if matches!(head.status, 502..=504) && self.retries_status(exchange_id, head.status) {
-            if let Some(target) = self.backends.get(id).map(|backend| backend.target) {
+        if matches!(head.status, 502..=504) {
+            let Some(backend) = self.backends.get(id) else { return false };
+            let (pool_id, target) = (backend.pool, backend.target);
+            self.note_failure(pool_id, target);
+            if self.retries_status(exchange_id, head.status) {
                 self.drop_backend(id, Close::Orderly);
                 self.retry_elsewhere(exchange_id, target);
+                return false;
             }
-            return false;
         }
         let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return false };
         let Some(client) = self.clients.get_mut(exchange.client) else { return false };
@@ -253,12 +257,14 @@ impl<E: Env> Shard<E> {
         };
         let pool_id = backend.pool;
         if let Some(pool) = self.pools.get_mut(pool_id) {
-            pool.succeeded(backend.target);
+            if !matches!(head.status, 502..=504) {
+                pool.succeeded(backend.target);
+            }
             let due = self.now + pool.upstream.timeouts.body_idle;
             self.timers.set(&mut backend.deadline, due, Kind::Backend.token(id));
         }
         if is_done {
-            self.response_complete(id, exchange_id, is_all);
+            self.response_complete(id, exchange_id, more_follows);
         }
         true
     }
@@ -308,7 +314,7 @@ impl<E: Env> Shard<E> {
         }
         input.advance(piece.consumed);
         if piece.done {
-            self.response_complete(id, exchange_id, input.is_empty());
+            self.response_complete(id, exchange_id, !input.is_empty());
             return true;
         }
         if input.is_empty() {
@@ -344,13 +350,16 @@ impl<E: Env> Shard<E> {
         }
     }
 
-    /// The response has arrived in full. `is_all` says that no byte came behind it: with one, the
-    /// connection must not get the next request, whose answer that byte would be taken for.
-    fn response_complete(&mut self, id: SlotId, exchange_id: SlotId, is_all: bool) {
+    /// The response has arrived in full. `more_follows`: and bytes behind it, which nobody asked for.
+    /// The connection must be given up before anybody else can get it, be it the client's next
+    /// request or one that waits for a connection: to them these bytes would be an answer.
+    fn response_complete(&mut self, id: SlotId, exchange_id: SlotId, more_follows: bool) {
         let Some(backend) = self.backends.get_mut(id) else { return };
+        let more_follows = more_follows || backend.more_follows;
+        let pool_id = backend.pool;
         let BackendState::Busy { response, .. } = &mut backend.state else { return };
         let Response::Body { persistent, .. } = response else { return };
-        let is_reusable = *persistent && is_all && !backend.more_arrived;
+        let is_reusable = *persistent && !more_follows;
         *response = Response::Done;
         let Some(exchange) = self.exchanges.get(exchange_id) else { return };
         let Some(client) = self.clients.get_mut(exchange.client) else { return };
@@ -358,8 +367,12 @@ impl<E: Env> Shard<E> {
             client.stream.out(self.env.ring()).copy(http::write::LAST_CHUNK);
         }
         let request_is_complete = client.request_is_complete();
+        if more_follows {
+            self.count(pool_id, UpstreamEvent::BadResponse);
+        }
         // A connection with half a request on it is of no further use.
-        self.response_finished(exchange_id, id, !is_reusable || !request_is_complete);
+        let is_poisoned = !is_reusable || !request_is_complete || more_follows;
+        self.response_finished(exchange_id, id, is_poisoned);
     }
 
     /// Both sides of an exchange are done.
@@ -396,7 +409,7 @@ impl<E: Env> Shard<E> {
                 // In TLS an end without close_notify may have been forged.
                 let is_proper = backend.stream.tls().is_none_or(|session| session.end().is_ok());
                 if is_proper && reader.end_of_stream().is_ok() {
-                    self.response_complete(id, exchange, true);
+                    self.response_complete(id, exchange, false);
                 } else {
                     self.note_failure(pool_id, target);
                     let error = io::Error::from(io::ErrorKind::UnexpectedEof);
@@ -425,7 +438,7 @@ impl<E: Env> Shard<E> {
                 self.note_failure(pool_id, target);
                 self.warn(pool_id, target, "a back end could not be connected to", error);
                 self.drop_backend(id, Close::Orderly);
-                self.try_failed(exchange, Fault::Connect);
+                self.try_failed(exchange, target, Fault::Connect);
             }
             BackendState::Busy { exchange, response: Response::Head { .. } } => {
                 let exchange = *exchange;
@@ -436,10 +449,7 @@ impl<E: Env> Shard<E> {
                 }
                 self.note_failure(pool_id, target);
                 self.warn(pool_id, target, "a back end broke off before its response", error);
-                if let Some(exchange) = self.exchanges.get_mut(exchange) {
-                    exchange.avoid = Some(target);
-                }
-                self.try_failed(exchange, Fault::Reset);
+                self.try_failed(exchange, target, Fault::Reset);
             }
             BackendState::Busy { exchange, response: Response::Body { .. } } => {
                 let exchange = *exchange;

@@ -317,7 +317,8 @@ impl<E: Env> Shard<E> {
             status,
             latency: Duration::ZERO,
             integration_latency: None,
-            request_bytes: exchange.head.head_bytes as u64,
+            // Whatever content there is was not read.
+            request_bytes: 0,
             response_bytes,
         };
         self.record.recorder.exchange(&finished);
@@ -455,7 +456,7 @@ impl<E: Env> Shard<E> {
             framing: ResponseFraming::None,
             status: 0,
             integration_latency: None,
-            request_bytes: exchange.head.head_bytes as u64,
+            request_bytes: 0,
             response_bytes: 0,
             log,
         });
@@ -485,8 +486,7 @@ impl<E: Env> Shard<E> {
         let data_bytes = piece.data.len();
         exchange.request_bytes += data_bytes as u64;
         let limit = exchange.snapshot.server.limits.body_bytes_max;
-        let body_bytes = exchange.request_bytes;
-        if exchange.request_is_chunked && body_bytes > limit + self.head_limits.head_bytes as u64 {
+        if exchange.request_bytes > limit {
             return self.fail_request(exchange_id, Refusal::BodyTooLarge { body_bytes_max: limit });
         }
         let is_sent = matches!(exchange.stage, Stage::Sent | Stage::Answering);
@@ -627,7 +627,10 @@ impl<E: Env> Shard<E> {
             _ if client.stream.is_sending() => self.now + timeouts.send_idle,
             ClientState::Idle => request_due,
             ClientState::Head { since } => *since + timeouts.head,
-            ClientState::Exchange { body, .. } if body.is_done() || client.stream.is_paused() => {
+            // While what it has sent waits here, the back end is late and not the client.
+            ClientState::Exchange { body, .. }
+                if body.is_done() || !client.held.is_empty() || client.stream.is_paused() =>
+            {
                 return client.deadline.clear();
             }
             ClientState::Exchange { .. } | ClientState::Discard { .. } => {
@@ -643,6 +646,9 @@ impl<E: Env> Shard<E> {
     pub(super) fn client_timed_out(&mut self, id: SlotId) {
         let Some(client) = self.clients.get_mut(id) else { return };
         if client.stream.is_sending() {
+            if client.stream.has_progressed(self.env.ring()) {
+                return self.touch_client(id);
+            }
             return self.abort_client(id, Close::Abort);
         }
         match &client.state {

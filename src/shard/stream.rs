@@ -30,6 +30,8 @@ pub(super) struct Stream {
     aborts: bool,
     sending: Option<SendId>,
     sending_bytes: usize,
+    /// Bytes of the send in flight that were known to be taken when its deadline was last set.
+    taken_bytes: usize,
     /// Plain bytes for the next send, written while one is in flight.
     queued: Option<Box<Outgoing>>,
     /// TLS only: records for the next send.
@@ -110,6 +112,7 @@ impl Stream {
             aborts: false,
             sending: None,
             sending_bytes: 0,
+            taken_bytes: 0,
             queued: None,
             records: None,
         }
@@ -174,6 +177,12 @@ impl Stream {
         self.pending_bytes() > 0
     }
 
+    /// Whether the peer has taken bytes of the send in flight since the last call: slow, but alive.
+    pub(super) fn has_progressed(&mut self, ring: &impl Ring) -> bool {
+        let taken = self.sending.map_or(0, |send| ring.sent_bytes(send));
+        std::mem::replace(&mut self.taken_bytes, taken) < taken
+    }
+
     /// Where to append bytes to send; [`Stream::flush`] sends them.
     #[inline]
     pub(super) fn out(&mut self, ring: &mut impl Ring) -> &mut Outgoing {
@@ -194,6 +203,7 @@ impl Stream {
         match next {
             Some(outgoing) if !outgoing.is_empty() => {
                 self.sending_bytes = outgoing.len();
+                self.taken_bytes = 0;
                 self.sending = Some(ring.send(self.socket, self.token, outgoing));
             }
             Some(empty) => ring.recycle(empty),

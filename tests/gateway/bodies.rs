@@ -90,6 +90,44 @@ fn a_large_response_arrives_whole() {
 }
 
 #[test]
+fn an_upload_of_ten_mebibytes_passes_and_one_byte_more_is_refused() {
+    let backend = mirror();
+    let gateway = Gateway::start(&catalog(&backend, "", "http"));
+    let body = pattern(10 * MIB + 1);
+    for (bytes, is_chunked) in
+        [(10 * MIB, false), (10 * MIB, true), (10 * MIB + 1, false), (10 * MIB + 1, true)]
+    {
+        let framing = match is_chunked {
+            true => "Transfer-Encoding: chunked".to_owned(),
+            false => format!("Content-Length: {bytes}"),
+        };
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n");
+        let content =
+            if is_chunked { chunked(&body[..bytes], MIB) } else { body[..bytes].to_vec() };
+        let address = gateway.address();
+        let mut client = crate::harness::Client::connect(address);
+        let mut sender = crate::harness::Wire::new(client.wire.stream.try_clone().unwrap());
+        let sending = thread::spawn(move || {
+            sender.send(head.as_bytes());
+            sender.send(&content);
+        });
+        let reply = client.reply();
+        sending.join().unwrap();
+        if bytes > 10 * MIB {
+            assert_eq!(reply.status, 413, "chunked: {is_chunked}");
+            // Chunks may have been read to their end, and then nothing is in doubt.
+            assert!(reply.closed || is_chunked);
+        } else {
+            assert_eq!(reply.status, 200, "chunked: {is_chunked}");
+            assert!(reply.body == body[..bytes], "chunked: {is_chunked}");
+        }
+    }
+    let whole = backend.requests().iter().filter(|request| request.body.complete).count();
+    assert_eq!(whole, 2, "what was refused did not look whole to the back end");
+    gateway.await_no_connections();
+}
+
+#[test]
 fn what_is_sent_is_seen_while_the_rest_is_still_to_come() {
     let (first_sent, first_seen) = (Gate::closed(), Gate::closed());
     let (sent, seen) = (first_sent.clone(), first_seen.clone());
@@ -313,4 +351,19 @@ fn a_client_that_does_not_read_stops_interim_responses_and_costs_no_memory() {
         assert_eq!(client.wire.head().unwrap().line, "HTTP/1.1 103 Early Hints");
     }
     assert_eq!(client.reply().text(), "final");
+}
+
+#[test]
+fn a_client_that_is_refused_and_leaves_is_forgotten_at_once() {
+    let backend = mirror();
+    let gateway = Gateway::start(&catalog(&backend, "", "http"));
+    let before = gateway.open_sockets();
+    let mut client = gateway.client();
+    let reply = client.ask("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+    assert!(reply.closed);
+    drop(client);
+    let left = Instant::now();
+    eventually("the socket to be closed", || gateway.open_sockets() == before);
+    // The gateway lingers for two seconds for those who stay.
+    assert!(left.elapsed() < Duration::from_secs(1), "it took {:?}", left.elapsed());
 }

@@ -13,3 +13,5 @@ mod malformed;
 mod requests;
 mod responses;
 mod bodies;
+mod faults;
+mod timeouts;

@@ -126,6 +126,10 @@ impl Ring for Simulated {
     fn accept(&mut self, _: Socket, _: Token) {}
     fn cancel_accept(&mut self, _: Token) {}
     fn shut_down_sending(&mut self, _: Socket) {}
+    fn sent_bytes(&self, _send: SendId) -> usize {
+        0
+    }
+
     fn has_buffers(&self, _group: BufferGroup) -> bool {
         true
     }

@@ -28,6 +28,13 @@ pub fn request_head(
     let Some(api) = exchange.api.map(|index| exchange.snapshot.api(index)) else {
         return Err(Refusal::Internal);
     };
+    // Routes are chosen by the path as it is sent. A back end that walks `..` would serve another path
+    // than the one that was let through; only behind `$default`, which lets everything through, it may.
+    let is_catch_all =
+        exchange.route.is_some_and(|route| api.route(route).key.as_ref() == "$default");
+    if !is_catch_all && http::path::has_dot_segment(exchange.path()) {
+        return Err(Refusal::DotSegment);
+    }
     let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
     out.extend_from_slice(method.as_bytes());
     out.push(b' ');

@@ -339,6 +339,11 @@ impl Ring for SimRing {
         id
     }
 
+    fn sent_bytes(&self, send: SendId) -> usize {
+        let sends = self.sockets.values().filter_map(|socket| socket.send.as_ref());
+        sends.filter(|it| it.id == send).map(|it| it.sent).sum()
+    }
+
     fn connect(&mut self, address: SocketAddr, token: Token) -> io::Result<Socket> {
         let from = self.own_address();
         let mut network = self.network.borrow_mut();

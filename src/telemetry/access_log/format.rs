@@ -10,21 +10,25 @@ use super::variables::{self, Variable};
 /// Amazon's limit for a format, bytes ("Set up access logging": 3 KB).
 pub const FORMAT_BYTES_MAX: usize = 3 * 1024;
 
-/// The preset `json`: the fields of Amazon's example for REST APIs.
+/// The preset `json`: the fields of Amazon's examples, with the latencies that one looks for first.
 pub const JSON: &str = concat!(
-    r#"{"requestId":"$context.requestId","extendedRequestId":"$context.extendedRequestId","#,
-    r#""ip":"$context.identity.sourceIp","caller":"$context.identity.caller","#,
-    r#""user":"$context.identity.user","requestTime":"$context.requestTime","#,
-    r#""httpMethod":"$context.httpMethod","resourcePath":"$context.resourcePath","#,
+    r#"{"requestId":"$context.requestId","ip":"$context.identity.sourceIp","#,
+    r#""requestTime":"$context.requestTime","api":"$context.apiId","stage":"$context.stage","#,
+    r#""httpMethod":"$context.httpMethod","routeKey":"$context.routeKey","path":"$context.path","#,
     r#""status":"$context.status","protocol":"$context.protocol","#,
-    r#""responseLength":"$context.responseLength"}"#
+    r#""responseLength":"$context.responseLength","responseLatency":"$context.responseLatency","#,
+    r#""integrationStatus":"$context.integrationStatus","#,
+    r#""integrationLatency":"$context.integrationLatency","#,
+    r#""userAgent":"$context.identity.userAgent"}"#
 );
 
-/// The preset `clf`: Amazon's Common Log Format for REST APIs, which has no space before the request.
+/// The preset `clf`: the common log format and the request id. Unlike Amazon's example for REST APIs
+/// it has a space before the request and the path in place of the resource: programs that read the
+/// format expect a request line there.
 pub const CLF: &str = concat!(
-    "$context.identity.sourceIp $context.identity.caller $context.identity.user ",
-    r#"[$context.requestTime]"$context.httpMethod $context.resourcePath $context.protocol" "#,
-    "$context.status $context.responseLength $context.requestId $context.extendedRequestId"
+    r#"$context.identity.sourceIp - - [$context.requestTime] "#,
+    r#""$context.httpMethod $context.path $context.protocol" "#,
+    "$context.status $context.responseLength $context.requestId"
 );
 
 /// The text behind a preset's name: `json` or `clf`.
@@ -277,22 +281,22 @@ mod tests {
     }
 
     #[test]
-    fn the_presets_print_what_amazons_examples_print() {
+    fn the_presets_print_what_other_programs_read() {
         let mut out = Vec::new();
         Format::parse("clf").unwrap().write(&FACTS, &mut out);
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "192.0.2.1 - - [29/Feb/2024:23:59:58 +0000]\"GET /products/{id} HTTP/1.1\" 200 27 \
-             c6af9ac6-7b61-11e6-9a41-93e8deadbeef VwjwNFuUIAMFrRA=\n"
+            "192.0.2.1 - - [29/Feb/2024:23:59:58 +0000] \"GET /v1/products/7 HTTP/1.1\" 200 27 \
+             c6af9ac6-7b61-11e6-9a41-93e8deadbeef\n"
         );
         let mut out = Vec::new();
         Format::parse("json").unwrap().write(&FACTS, &mut out);
         let record: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(record["ip"], "192.0.2.1");
-        assert_eq!(record["user"], "-");
+        assert_eq!(record["routeKey"], "GET /products/{id}");
         assert_eq!(record["status"], "200");
         assert_eq!(record["requestTime"], "29/Feb/2024:23:59:58 +0000");
-        assert_eq!(record.as_object().unwrap().len(), 11);
+        assert_eq!(record.as_object().unwrap().len(), 15);
     }
 
     #[test]

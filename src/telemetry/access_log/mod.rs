@@ -22,5 +22,5 @@ pub mod writer;
 pub use buffer::{LogBatch, LogBuffer};
 pub use destination::Destination;
 pub use facts::Facts;
-pub use format::{Format, FormatProblem, FormatProblemKind};
+pub use format::{Format, FormatProblem, FormatProblemKind, preset};
 pub use writer::Writer;
