@@ -181,6 +181,12 @@ impl<E: Env> Shard<E> {
         }
         out.extend_from_slice(http::write::HEAD_END);
         client.stream.flush(ring);
+        // There may be any number of them, and the client may read none.
+        if client.stream.pending_bytes() >= PENDING_BYTES_MAX
+            && let Some(backend) = exchange.backend.and_then(|id| self.backends.get_mut(id))
+        {
+            backend.stream.pause(ring);
+        }
     }
 
     /// The final head has arrived: the client gets its own. `is_all` says that no byte came behind it.
@@ -334,7 +340,10 @@ impl<E: Env> Shard<E> {
             return;
         }
         backend.stream.resume(self.env.ring());
-        if let Some(pool) = self.pools.get(backend.pool) {
+        // Before the answer's head its own time-out goes on.
+        if exchange.stage == Stage::Answering
+            && let Some(pool) = self.pools.get(backend.pool)
+        {
             let due = self.now + pool.upstream.timeouts.body_idle;
             self.timers.set(&mut backend.deadline, due, Kind::Backend.token(backend_id));
         }

@@ -328,6 +328,32 @@ fn a_client_that_leaves_within_its_request_is_not_taken_for_done() {
 }
 
 #[test]
+fn a_client_that_does_not_read_stops_interim_responses_and_costs_no_memory() {
+    let hints = format!("HTTP/1.1 103 Early Hints\r\nLink: <{}>\r\n\r\n", "x".repeat(1000));
+    let count = 64 * MIB / hints.len();
+    let backend = Backend::scripted(move |connection| {
+        connection.request();
+        for _ in 0..count {
+            connection.send(&hints);
+        }
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfinal");
+        connection.end();
+    });
+    let gateway = Gateway::start(&catalog(&backend, "", "http"));
+    let before = gateway.resident_bytes();
+    let mut client = gateway.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let stuck = Instant::now();
+    eventually("a second for memory to grow", || stuck.elapsed().as_millis() > 1000);
+    let grown = gateway.resident_bytes().saturating_sub(before);
+    assert!(grown < 8 * MIB, "the gateway has grown by {grown} bytes");
+    for _ in 0..count {
+        assert_eq!(client.wire.head().unwrap().line, "HTTP/1.1 103 Early Hints");
+    }
+    assert_eq!(client.reply().text(), "final");
+}
+
+#[test]
 fn a_client_that_is_refused_and_leaves_is_forgotten_at_once() {
     let backend = mirror();
     let gateway = Gateway::start(&catalog(&backend, "", "http"));
