@@ -423,3 +423,30 @@ fn a_tls_handshake_that_stalls_is_a_connect_that_failed() {
     done.open();
     eventually("the connection to be given up", || backend.open_connections() == 0);
 }
+
+#[test]
+fn a_client_that_has_said_all_still_gets_its_answer() {
+    let go_on = Gate::closed();
+    let told = go_on.clone();
+    let backend = Backend::scripted(move |connection| {
+        while connection.request().is_some() {
+            told.wait();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        }
+    });
+    let tables = crate::requests::catalog(&backend, "", "http");
+    let Two { authority, gateway, .. } = two_certificates("", &tables);
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let config = authority.client_config(&[version]);
+        let mut stream = handshake(gateway.tls_address(), &config, "one.example").unwrap();
+        stream.write_all(GET.as_bytes()).unwrap();
+        stream.conn.send_close_notify();
+        stream.flush().unwrap();
+        backend.await_requests(1);
+        go_on.open();
+        let mut client = Client::over(stream);
+        let head = client.wire.head().expect("the answer, although nothing more will be asked");
+        assert!(head.line.contains("200"));
+        assert_eq!(client.wire.exactly(2).bytes, b"ok");
+    }
+}
