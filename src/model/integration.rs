@@ -56,7 +56,7 @@ pub(super) static HTTP_PROXY: Table = Table {
             kind: Kind::Duration(TIMEOUT_MIN, TIMEOUT_MAX),
             absent: Absent::Means("30s (HTTP APIs) or 29s (REST APIs)"),
             example: "\"30s\"",
-            about: "From the moment the request is handed to the upstream to the head of its response; beyond it 503 (HTTP APIs) or 504 (REST APIs). The defaults and the least value are Amazon's; Amazon's defaults are also its usual maxima, here 15 minutes are allowed.",
+            about: "From the moment the request is handed to the upstream to the head of its response; beyond it 504. The defaults and the least value are Amazon's; Amazon's defaults are also its usual maxima, here 15 minutes are allowed.",
         },
     ],
 };

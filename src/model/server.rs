@@ -99,7 +99,7 @@ pub(super) static LIMITS: Table = Table {
             kind: Kind::Size(256, 1 << 20),
             absent: Absent::Default("\"10KiB\""),
             example: "\"10KiB\"",
-            about: "Largest header block: names, values and separators; beyond it 431. Amazon allows 10,240 bytes, so a client that works there works here and the other way round.",
+            about: "Largest head, request line and header block together; beyond it 431. Amazon allows 10,240 bytes, so a client that works there works here and the other way round.",
         },
         Key {
             name: "fields",
@@ -219,7 +219,7 @@ pub enum Forwarding {
 pub struct Limits {
     /// Longest request line in bytes, without its line end; beyond it 414.
     pub request_line_bytes_max: usize,
-    /// Largest header block in bytes: names, values and separators; beyond it 431.
+    /// Largest head in bytes, request line and header block together; beyond it 431.
     pub head_bytes_max: usize,
     /// Most header fields of one request; beyond it 431.
     pub field_count_max: usize,

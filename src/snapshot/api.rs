@@ -92,6 +92,6 @@ pub struct HttpProxy {
     /// Which path they see. The client's query string follows it unchanged.
     pub path: ProxyPath,
     /// From the moment the request is handed to the upstream to the head of its response; beyond it
-    /// 504 (REST) or 503 (HTTP).
+    /// 504.
     pub timeout: Duration,
 }
