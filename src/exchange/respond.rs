@@ -150,7 +150,7 @@ pub fn proxied_head(
             }
             Known::Via if protocol == Protocol::Rest => continue,
             // HTTP APIs pass this one on; REST APIs drop it (their header table).
-            Known::ProxyAuthenticate if protocol != Protocol::Rest => {}
+            Known::ProxyAuthenticate if protocol == Protocol::Http => {}
             known if known.is_hop_by_hop() => continue,
             _ => {}
         }

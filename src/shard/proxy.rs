@@ -136,7 +136,7 @@ impl<E: Env> Shard<E> {
                 deadline: Deadline::default(),
                 served: 0,
                 partial: Vec::new(),
-                more_follows: false,
+                more_arrived: false,
             }
         });
         if let Err(error) = opened {

@@ -51,7 +51,7 @@ impl<E: Env> Shard<E> {
                 for input in inputs.drain(..) {
                     left -= 1;
                     if let Some(backend) = self.backends.get_mut(id) {
-                        backend.more_follows = left > 0;
+                        backend.more_arrived = left > 0;
                     }
                     self.backend_input(id, input);
                 }
@@ -139,9 +139,8 @@ impl<E: Env> Shard<E> {
                 Some(head.head_bytes)
             }
             Ok(Some(head)) => {
-                let more_follows = bytes.len() > head.head_bytes;
-                self.begin_answer(id, exchange, &head, &fields, more_follows)
-                    .then_some(head.head_bytes)
+                let is_all = head.head_bytes == bytes.len();
+                self.begin_answer(id, exchange, &head, &fields, is_all).then_some(head.head_bytes)
             }
             Ok(None) => {
                 backend.partial.extend_from_slice(bytes);
@@ -182,6 +181,12 @@ impl<E: Env> Shard<E> {
         }
         out.extend_from_slice(http::write::HEAD_END);
         client.stream.flush(ring);
+        // There may be any number of them, and the client may read none.
+        if client.stream.pending_bytes() >= PENDING_BYTES_MAX
+            && let Some(backend) = exchange.backend.and_then(|id| self.backends.get_mut(id))
+        {
+            backend.stream.pause(ring);
+        }
     }
 
     /// The final head has arrived: the client gets its own. `is_all` says that no byte came behind it.
@@ -193,7 +198,7 @@ impl<E: Env> Shard<E> {
         exchange_id: SlotId,
         head: &ResponseHead<'_>,
         fields: &Fields<'_>,
-        more_follows: bool,
+        is_all: bool,
     ) -> bool {
         if matches!(head.status, 502..=504) {
             let Some(backend) = self.backends.get(id) else { return false };
@@ -258,7 +263,7 @@ impl<E: Env> Shard<E> {
             self.timers.set(&mut backend.deadline, due, Kind::Backend.token(id));
         }
         if is_done {
-            self.response_complete(id, exchange_id, more_follows);
+            self.response_complete(id, exchange_id, is_all);
         }
         true
     }
@@ -308,7 +313,7 @@ impl<E: Env> Shard<E> {
         }
         input.advance(piece.consumed);
         if piece.done {
-            self.response_complete(id, exchange_id, !input.is_empty());
+            self.response_complete(id, exchange_id, input.is_empty());
             return true;
         }
         if input.is_empty() {
@@ -335,22 +340,24 @@ impl<E: Env> Shard<E> {
             return;
         }
         backend.stream.resume(self.env.ring());
-        if let Some(pool) = self.pools.get(backend.pool) {
+        // Before the answer's head its own time-out goes on.
+        if exchange.stage == Stage::Answering
+            && let Some(pool) = self.pools.get(backend.pool)
+        {
             let due = self.now + pool.upstream.timeouts.body_idle;
             self.timers.set(&mut backend.deadline, due, Kind::Backend.token(backend_id));
         }
     }
 
-    /// The response has arrived in full. `more_follows`: and bytes behind it, which nobody asked for.
-    /// The connection must be given up before anybody else can get it, be it the client's next
-    /// request or one that waits for a connection: to them these bytes would be an answer.
-    fn response_complete(&mut self, id: SlotId, exchange_id: SlotId, more_follows: bool) {
+    /// The response has arrived in full. `is_all` says that no byte came behind it: with one, the
+    /// connection must not get the next request, whose answer that byte would be taken for.
+    fn response_complete(&mut self, id: SlotId, exchange_id: SlotId, is_all: bool) {
         let Some(backend) = self.backends.get_mut(id) else { return };
-        let more_follows = more_follows || backend.more_follows;
+        let is_all = is_all && !backend.more_arrived;
         let pool_id = backend.pool;
         let BackendState::Busy { response, .. } = &mut backend.state else { return };
         let Response::Body { persistent, .. } = response else { return };
-        let is_reusable = *persistent && !more_follows;
+        let is_reusable = *persistent && is_all;
         *response = Response::Done;
         let Some(exchange) = self.exchanges.get(exchange_id) else { return };
         let Some(client) = self.clients.get_mut(exchange.client) else { return };
@@ -358,12 +365,11 @@ impl<E: Env> Shard<E> {
             client.stream.out(self.env.ring()).copy(http::write::LAST_CHUNK);
         }
         let request_is_complete = client.request_is_complete();
-        if more_follows {
+        if !is_all {
             self.count(pool_id, UpstreamEvent::BadResponse);
         }
         // A connection with half a request on it is of no further use.
-        let is_poisoned = !is_reusable || !request_is_complete || more_follows;
-        self.response_finished(exchange_id, id, is_poisoned);
+        self.response_finished(exchange_id, id, !is_reusable || !request_is_complete);
     }
 
     /// Both sides of an exchange are done.
@@ -400,7 +406,7 @@ impl<E: Env> Shard<E> {
                 // In TLS an end without close_notify may have been forged.
                 let is_proper = backend.stream.tls().is_none_or(|session| session.end().is_ok());
                 if is_proper && reader.end_of_stream().is_ok() {
-                    self.response_complete(id, exchange, false);
+                    self.response_complete(id, exchange, true);
                 } else {
                     self.note_failure(pool_id, target);
                     let error = io::Error::from(io::ErrorKind::UnexpectedEof);

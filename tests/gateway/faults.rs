@@ -1,19 +1,14 @@
 //! Back ends that fail: what the client is told, what is tried again, and that no answer is mixed up.
 
-use crate::harness::{Backend, Connection, Gate, Gateway, eventually};
+use crate::harness::{Backend, Connection, Gate, Gateway, eventually, refusing};
 use crate::requests::catalog;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const GET: &str = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
 const POST: &str = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-/// An address where nobody listens.
-fn refusing() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
 
 /// Every request to one of these targets.
 fn among(targets: &[SocketAddr], keys: &str) -> String {
@@ -634,7 +629,7 @@ fn health_checks_take_a_target_out_and_bring_it_back() {
     let keys = "health = { path = \"/healthz\", interval = \"100ms\", unhealthy_after = 2 }";
     let gateway = Gateway::start(&among(&[ailing.address, well.address], keys));
     let mut client = gateway.client();
-    let mut serves = |client: &mut crate::harness::Client| {
+    let serves = |client: &mut crate::harness::Client| {
         (0..4).filter(|_| client.ask(GET).status == 299).count()
     };
     assert_eq!(serves(&mut client), 2, "both at first");

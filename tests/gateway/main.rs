@@ -4,6 +4,8 @@
 //! ends. What a back end sends, where it is cut and when it closes is written in the test. Nothing here
 //! sleeps: a test waits for an event, and fails when it has not come by [`harness::DEADLINE`].
 
+#![expect(clippy::unwrap_used, reason = "what fails here is a failed test")]
+
 mod harness;
 #[path = "../corpus/mod.rs"]
 mod corpus;
@@ -15,3 +17,6 @@ mod responses;
 mod bodies;
 mod faults;
 mod timeouts;
+mod tls;
+mod records;
+mod pressure;

@@ -300,3 +300,42 @@ fn the_connection_header_of_the_answer_tells_what_happens() {
     let mut client: Client = gateway.client();
     assert!(client.ask(request).closed);
 }
+
+#[test]
+fn heads_of_responses_have_limits_too() {
+    // "HTTP/1.1 200 OK" and its end, one field's name, and the length.
+    let head = |bytes: usize| {
+        let start = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: ";
+        format!("{start}{}\r\n\r\nok", "x".repeat(bytes - start.len() - 4))
+    };
+    let fields = |count: usize| {
+        let more: String = (1..count).map(|number| format!("X-{number}: y\r\n")).collect();
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{more}\r\nok")
+    };
+    for (what, response, status) in [
+        ("64 KiB", head(64 * 1024), 200),
+        ("64 KiB and a byte", head(64 * 1024 + 1), 502),
+        ("128 fields", fields(128), 200),
+        ("129 fields", fields(129), 502),
+    ] {
+        let (_backend, gateway) = proxied("http", &response);
+        let mut client = gateway.client();
+        for _ in 0..2 {
+            assert_eq!(client.ask(GET).status, status, "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_head_that_never_ends_is_refused() {
+    let backend = Backend::scripted(|connection| {
+        connection.request();
+        connection.send("HTTP/1.1 200 OK\r\n");
+        let field = format!("X: {}\r\n", "x".repeat(1000));
+        for _ in 0..1000 {
+            connection.send(&field);
+        }
+    });
+    let gateway = Gateway::start(&catalog(&backend, "", "http"));
+    assert_eq!(gateway.get("/x").status, 502);
+}

@@ -21,10 +21,10 @@ pub(crate) struct Backend {
     pub(crate) deadline: Deadline,
     /// Requests it has carried to their end.
     pub(crate) served: u64,
+    /// More bytes have arrived behind those being read (TLS hands them over in pieces).
+    pub(crate) more_arrived: bool,
     /// A response head of which only a part has arrived.
     pub(crate) partial: Vec<u8>,
-    /// Whether what is being read is not the last of what has been decrypted; TLS only.
-    pub(crate) more_follows: bool,
 }
 
 /// What a back-end connection is doing.

@@ -2,7 +2,7 @@
 
 use super::wire::End;
 use super::{Body, DEADLINE, Head, Wire, eventually};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -27,8 +27,6 @@ struct Shared {
 pub(crate) struct Request {
     pub(crate) head: Head,
     pub(crate) body: Body,
-    /// On which connection, counted from 0.
-    pub(crate) connection: usize,
 }
 
 impl Request {
@@ -131,6 +129,16 @@ impl Backend {
     }
 }
 
+/// An address where connections are refused for as long as the tests run: bound, so that no other
+/// test gets it, but not listened on.
+pub(crate) fn refusing() -> SocketAddr {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    std::mem::forget(socket);
+    address
+}
+
 impl Drop for Backend {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
@@ -144,7 +152,7 @@ impl Connection {
     pub(crate) fn request(&mut self) -> Option<Request> {
         let head = self.head()?;
         let body = self.wire.request_body(&head);
-        let request = Request { head, body, connection: self.index };
+        let request = Request { head, body };
         self.shared.requests.lock().unwrap().push(request.clone());
         Some(request)
     }
@@ -156,11 +164,6 @@ impl Connection {
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.wire.send(bytes.as_ref());
-    }
-
-    /// Ends the sending direction: what was sent arrives, then the end.
-    pub(crate) fn finish_sending(&mut self) {
-        let _ = self.wire.stream.shutdown(Shutdown::Write);
     }
 
     /// Breaks the connection: the gateway sees a reset.

@@ -16,8 +16,6 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) head: Head,
     pub(crate) body: Vec<u8>,
-    /// Whether the content ended as its framing says.
-    pub(crate) complete: bool,
     /// Whether it announced the end of the connection, and the end came.
     pub(crate) closed: bool,
 }
@@ -73,15 +71,18 @@ impl<S: Read + Write> Client<S> {
     fn finish_reply(&mut self, head: Head, may_have_content: bool) -> Reply {
         let status = status(&head);
         let has_content = may_have_content && status >= 200 && !matches!(status, 204 | 304);
-        let body = has_content.then(|| self.wire.response_body(&head));
-        let (body, complete) = body.map_or((Vec::new(), true), |body| (body.bytes, body.complete));
+        let body = has_content.then(|| self.wire.response_body(&head)).map(|body| {
+            assert!(body.complete, "the content ends as its framing says: {head:?}");
+            body.bytes
+        });
+        let body = body.unwrap_or_default();
         let closes = head.get("connection") == Some("close");
         let closed = closes && {
             let (more, _) = self.wire.end();
             assert_eq!(String::from_utf8_lossy(&more), "", "nothing follows the last response");
             true
         };
-        Reply { status, head, body, complete, closed }
+        Reply { status, head, body, closed }
     }
 
     /// One request, one response.

@@ -6,7 +6,7 @@ mod gate;
 mod process;
 mod wire;
 
-pub(crate) use backend::{Backend, Connection};
+pub(crate) use backend::{Backend, Connection, refusing};
 pub(crate) use client::{Client, Reply};
 pub(crate) use gate::Gate;
 pub(crate) use process::Gateway;
