@@ -544,8 +544,10 @@ mod tests {
             .flatten()
             .map(|listener| serve(listener, &CLOSE_OLD))
             .collect();
+        let (first_served, wait_for_first) = std::sync::mpsc::channel();
         let clients: Vec<_> = (0..8)
             .map(|_| {
+                let first_served = first_served.clone();
                 std::thread::spawn(move || {
                     let begin = Instant::now();
                     let mut served = 0_u32;
@@ -555,12 +557,14 @@ mod tests {
                         stream.read_to_string(&mut text).expect("never reset");
                         assert_eq!(text, "served");
                         served += 1;
+                        let _ = first_served.send(());
                     }
                     served
                 })
             })
             .collect();
 
+        wait_for_first.recv().expect("the old listeners serve");
         let mut new = Listeners::new(2, Vec::new());
         let new_shards: Vec<_> = listen(&mut new, &[plain(&address.to_string())])
             .take
