@@ -68,8 +68,8 @@ pub(super) static UPSTREAM_BUFFERS: Table = Table {
         Key {
             name: "count",
             kind: Kind::Count(16, 32_768),
-            absent: Absent::Default("256"),
-            example: "256",
+            absent: Absent::Default("512"),
+            example: "512",
             about: "How many, a power of two.",
         },
         Key {

@@ -23,6 +23,9 @@ pub struct Pool {
     /// Buffers whose last lease dropped, waiting to be handed back.
     returned: RefCell<Vec<u16>>,
     lent: Cell<usize>,
+    /// Per buffer, whether a lease of it is kept beyond the completion that brought it.
+    kept: Box<[Cell<bool>]>,
+    kept_count: Cell<usize>,
 }
 
 /// Page alignment lets the kernel fault in only what is touched.
@@ -49,6 +52,8 @@ impl Pool {
             // it is needed.
             returned: RefCell::new((0..count).rev().collect()),
             lent: Cell::new(0),
+            kept: (0..count).map(|_| Cell::new(false)).collect(),
+            kept_count: Cell::new(0),
         })
     }
 
@@ -161,11 +166,21 @@ impl Lease {
         slice
     }
 
-    /// Whether more than half of its pool's buffers are lent. Whoever would keep the lease until a peer
-    /// does something copies the bytes instead and gives the buffer back: slow peers can then hold half
-    /// of the buffers at most, and the others go on receiving.
+    /// Whether more than half of its pool's buffers would be kept, this one included. Whoever would keep
+    /// the lease until a peer does something copies the bytes instead and gives the buffer back: slow
+    /// peers can then hold half of the buffers at most, and the others go on receiving.
     pub fn is_scarce(&self) -> bool {
-        self.pool.lent() * 2 > self.pool.count()
+        let others = self.pool.kept_count.get();
+        let kept = others + usize::from(!self.pool.kept[self.id as usize].get());
+        kept * 2 > self.pool.count()
+    }
+
+    /// Says that the lease is kept until a peer does something. Counts for [`Lease::is_scarce`] until
+    /// the buffer's last lease drops.
+    pub fn keep(&self) {
+        if !self.pool.kept[self.id as usize].replace(true) {
+            self.pool.kept_count.set(self.pool.kept_count.get() + 1);
+        }
     }
 
     /// The bytes for change in place (TLS decrypts so), when this is the buffer's only lease.
@@ -220,6 +235,9 @@ impl Drop for Lease {
         leases.set(leases.get() - 1);
         if leases.get() == 0 {
             self.pool.lent.set(self.pool.lent.get() - 1);
+            if self.pool.kept[self.id as usize].replace(false) {
+                self.pool.kept_count.set(self.pool.kept_count.get() - 1);
+            }
             self.pool.returned.borrow_mut().push(self.id);
         }
     }
@@ -253,8 +271,12 @@ mod tests {
         let pool = Pool::new(4, 16);
         let first = pool.lend_copy(b"a").unwrap();
         let second = pool.lend_copy(b"b").unwrap();
-        assert!(!first.is_scarce() && !second.is_scarce());
+        first.keep();
+        second.keep();
         let third = pool.lend_copy(b"c").unwrap();
+        assert!(!first.is_scarce(), "the third is only being looked at");
+        third.keep();
+        third.keep();
         assert!(first.is_scarce());
         drop(third);
         assert!(!first.is_scarce());

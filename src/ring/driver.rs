@@ -732,9 +732,9 @@ mod tests {
     fn small_ring() -> KernelRing {
         let settings = RingSettings {
             entries: 16,
-            client_buffers: 4,
+            client_buffers: 16,
             client_buffer_bytes: 1024,
-            upstream_buffers: 4,
+            upstream_buffers: 16,
             upstream_buffer_bytes: 4096,
         };
         KernelRing::new(&settings).expect("this host has io_uring")

@@ -57,6 +57,7 @@ impl Outgoing {
         } else {
             self.cover();
             self.len += lease.len();
+            lease.keep();
             self.parts.push(Part::Leased(lease));
         }
     }

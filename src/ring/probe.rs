@@ -18,7 +18,7 @@ pub struct RingSettings {
 }
 
 impl Default for RingSettings {
-    /// What a shard needs for some thousands of busy connections: 110 KiB of locked memory and 12 MiB of
+    /// What a shard needs for some thousands of busy connections: 110 KiB of locked memory and 20 MiB of
     /// buffers, which are resident only once touched.
     fn default() -> Self {
         Self {
@@ -27,7 +27,7 @@ impl Default for RingSettings {
             client_buffers: 1024,
             client_buffer_bytes: 4096,
             // 32 KiB: a 16 KiB answer with its head is one completion (measured, `ring.md`).
-            upstream_buffers: 256,
+            upstream_buffers: 512,
             upstream_buffer_bytes: 32 * 1024,
         }
     }

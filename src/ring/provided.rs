@@ -28,6 +28,10 @@ pub(super) struct ProvidedBuffers {
     target: usize,
 }
 
+/// At most a quarter of the pool lies in the ring. What one turn receives is sent by the next, so with
+/// more, a busy turn alone would look like slow peers that keep the buffers.
+const PUBLISHED_SHARE: usize = 4;
+
 /// Buffers in the ring at first: more than a turn of a busy shard uses.
 const PUBLISHED_AT_FIRST: usize = 32;
 
@@ -49,7 +53,7 @@ impl ProvidedBuffers {
         let Some(entries) = NonNull::new(memory.cast::<BufRingEntry>()) else {
             std::alloc::handle_alloc_error(layout)
         };
-        let target = pool.count().min(PUBLISHED_AT_FIRST);
+        let target = (pool.count() / PUBLISHED_SHARE).clamp(1, PUBLISHED_AT_FIRST);
         let mut provided = Self { pool, entries, group, tail: 0, published: 0, target };
         // SAFETY: `entries` points to `count` zeroed entries, page-aligned, and lives until `drop`,
         // before which the driver calls `unregister`.
@@ -84,7 +88,7 @@ impl ProvidedBuffers {
 
     /// Notes that a receive found no buffer: more are kept in the ring from now on.
     pub(super) fn exhausted(&mut self) {
-        self.target = (self.target * 2).min(self.pool.count());
+        self.target = (self.target * 2).min(self.pool.count() / PUBLISHED_SHARE);
     }
 
     /// Fills the ring up with free buffers, those used last first.

@@ -86,7 +86,11 @@ impl Input {
             Self::Leased(lease) if lease.is_scarce() => {
                 Self::Copied { bytes: lease.to_vec(), start: 0 }
             }
-            other => other,
+            Self::Leased(lease) => {
+                lease.keep();
+                Self::Leased(lease)
+            }
+            copied @ Self::Copied { .. } => copied,
         }
     }
 

@@ -59,6 +59,10 @@ const PENDING_BYTES_MAX: usize = 256 * 1024;
 /// one that a browser opened in advance holds the drain no longer than this.
 const FIRST_REQUEST_PATIENCE: Duration = Duration::from_secs(2);
 
+/// Starved connections that are armed again in one turn: each may take many buffers at a go, and those
+/// that find none again have cost two operations for nothing.
+const FED_PER_TURN: usize = 16;
+
 /// What kind of row a token names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
@@ -343,13 +347,18 @@ impl<E: Env> Shard<E> {
             return;
         }
         let mut starved = std::mem::take(&mut self.starved);
+        let mut fed = 0;
         starved.retain(|token| {
+            if fed == FED_PER_TURN {
+                return true;
+            }
             let (kind, id) = Kind::of(*token);
             let group =
                 if kind == Kind::Client { BufferGroup::Client } else { BufferGroup::Upstream };
             if !self.env.ring().has_buffers(group) {
                 return true;
             }
+            fed += 1;
             let stream = match kind {
                 Kind::Client => self.clients.get_mut(id).map(|client| &mut client.stream),
                 Kind::Backend => self.backends.get_mut(id).map(|backend| &mut backend.stream),
