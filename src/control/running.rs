@@ -16,7 +16,7 @@ use super::{
     Control, ListenError, Listeners, Options, Reloading, management, service_manager, since_epoch,
     wanted_listeners,
 };
-use crate::snapshot::{AccessLogDestination, Snapshot};
+use crate::snapshot::{AccessLog, Snapshot};
 use crate::telemetry::access_log::{Destination, Writer};
 use crate::telemetry::fields::RateLimiter;
 use crate::telemetry::metrics::{ApiName, Names, Reload, RouteName, TargetHealth};
@@ -701,20 +701,9 @@ fn destinations(snapshots: &[&Snapshot]) -> Vec<Destination> {
     let all: BTreeSet<Destination> = snapshots
         .iter()
         .flat_map(|snapshot| &snapshot.access_logs)
-        .map(|log| destination(&log.destination))
+        .map(AccessLog::writer_destination)
         .collect();
     all.into_iter().collect()
-}
-
-/// The same place in telemetry's words.
-fn destination(declared: &AccessLogDestination) -> Destination {
-    match declared {
-        AccessLogDestination::Stdout => Destination::Stdout,
-        AccessLogDestination::Stderr => Destination::Stderr,
-        AccessLogDestination::File(path) => Destination::File(path.clone()),
-        AccessLogDestination::SyslogUnix(path) => Destination::SyslogUnix(path.clone()),
-        AccessLogDestination::SyslogUdp(address) => Destination::SyslogUdp(*address),
-    }
 }
 
 /// What the indexes in a batch are called: routes of all APIs in one row, in the snapshot's order.

@@ -190,8 +190,7 @@ impl<E: Env> Shard<E> {
     }
 
     /// The final head has arrived: the client gets its own. `is_all` says that no byte came behind it.
-    /// `false`: the connection's bytes are no
-    /// longer of interest.
+    /// `false`: the connection's bytes are no longer of interest.
     fn begin_answer(
         &mut self,
         id: SlotId,
