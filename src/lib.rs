@@ -9,9 +9,14 @@
 //! | [`cli`] | `serve`, `check`, `routes`, `doctor`: arguments in, exit codes out |
 //! | [`shard`] | one core: accept, connections, upstreams; where HTTP events meet exchanges |
 //! | [`control`] | the one control thread: reload, DNS, health checks, management listener |
+//! | [`management`] | the management API: one function per operation, the audit of every write |
 //! | [`exchange`] | one request's phases: admit, route, integrate, respond |
 //! | [`snapshot`] | the immutable program that is compiled from the model |
 //! | [`model`] | what a user declares: TOML in, checked nouns out |
+//! | [`resources`] | what a user made through the management API: typed nouns, drafts, history |
+//! | [`store`] | where those are kept: rows in SQLite or PostgreSQL |
+//! | [`template`] | mapping templates (VTL): text in, compiled program out |
+//! | [`aws`] | AWS's conventions: signatures, faults, identifiers, shapes |
 //! | [`telemetry`] | counters, histograms, access logs |
 //! | [`http`] | HTTP/1.1 without sockets: bytes in, events out |
 //! | [`tls`] | TLS without sockets: records in, bytes out |
@@ -20,9 +25,14 @@
 pub mod cli;
 pub mod shard;
 pub mod control;
+pub mod management;
 pub mod exchange;
 pub mod snapshot;
 pub mod model;
+pub mod resources;
+pub mod store;
+pub mod template;
+pub mod aws;
 pub mod telemetry;
 pub mod http;
 pub mod tls;

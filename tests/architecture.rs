@@ -15,7 +15,22 @@ use std::path::{Path, PathBuf};
 const ALLOWED: &[(&str, &[&str])] = &[
     (
         "cli",
-        &["shard", "control", "exchange", "snapshot", "model", "telemetry", "http", "tls", "ring"],
+        &[
+            "shard",
+            "control",
+            "management",
+            "exchange",
+            "snapshot",
+            "model",
+            "resources",
+            "store",
+            "template",
+            "aws",
+            "telemetry",
+            "http",
+            "tls",
+            "ring",
+        ],
     ),
     (
         "shard",
@@ -35,13 +50,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "control",
         &[
+            "management",
             "snapshot",
             "model",
+            "resources",
+            "store",
+            "aws",
             "telemetry",
             // A listener is handed to a shard as the socket that its ring takes.
             "ring::Socket",
         ],
     ),
+    // Reads and changes resources; what shards serve of them is compiled by the snapshot's code.
+    ("management", &["snapshot", "model", "resources", "store", "template", "aws"]),
     (
         "exchange",
         &[
@@ -53,9 +74,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // A log's destination and format are telemetry's words; a mock's head is written once, here.
-    ("snapshot", &["model", "telemetry::access_log"]),
+    // Deployments are compiled from resources.
+    ("snapshot", &["model", "resources", "template", "telemetry::access_log"]),
     // A log format is parsed to see whether it can be.
     ("model", &["telemetry::access_log"]),
+    ("resources", &["aws"]),
+    ("store", &[]),
+    ("template", &[]),
+    ("aws", &[]),
     ("telemetry", &[]),
     ("http", &[]),
     // Records are decrypted in receive buffers and sealed into what is sent.

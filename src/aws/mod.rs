@@ -1,0 +1,7 @@
+//! AWS's conventions: what every AWS protocol that ringgate speaks has in common. A leaf: it knows
+//! neither APIs nor sockets.
+
+pub mod fault;
+pub mod id;
+
+pub use fault::Fault;

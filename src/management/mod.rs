@@ -1,0 +1,1 @@
+//! The management API: Amazon API Gateway's control plane, operation by operation.

@@ -1,0 +1,1 @@
+//! Resources: what a user made through the management API, as typed nouns in Amazon's words.

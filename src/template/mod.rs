@@ -1,0 +1,1 @@
+//! Mapping templates: the Velocity Template Language as Amazon API Gateway runs it.
