@@ -3,5 +3,6 @@
 
 pub mod fault;
 pub mod id;
+pub mod shapes;
 
 pub use fault::Fault;
