@@ -12,6 +12,7 @@
 
 pub mod answer;
 pub mod call;
+mod difference;
 #[cfg(test)]
 mod fixture;
 pub mod http;
@@ -19,6 +20,7 @@ pub mod operation;
 pub mod page;
 pub mod patch;
 pub mod rest;
+mod tagging;
 
 pub use answer::Answer;
 pub use call::{Call, Settings};
