@@ -3,5 +3,6 @@
 
 pub mod fault;
 pub mod id;
+pub mod sigv4;
 
 pub use fault::Fault;
