@@ -11,8 +11,8 @@
 use crate::aws::Fault;
 use crate::aws::id::IdSource;
 use crate::management::access::Gate;
-use crate::management::answer::{self, Protocol};
 use crate::management::incoming::Incoming;
+use crate::management::refusal::{self, Protocol};
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::http::{Request, Response, header};
@@ -103,7 +103,7 @@ impl Calls {
         let request_id = IdSource::random().uuid();
         let Some(Peer(peer)) = request.extensions().get().copied() else {
             // The listener puts it there; without it nobody could be told from anybody.
-            return answer::fault(&Fault::internal(), Protocol::RestJson, &request_id);
+            return refusal::fault(&Fault::internal(), Protocol::RestJson, &request_id);
         };
         let (head, mut body) = request.into_parts();
         let mut incoming = Incoming {
@@ -125,7 +125,7 @@ impl Calls {
             }
             Err(fault) => {
                 drop_rest(body).await;
-                return answer::fault(&fault, Protocol::of(&incoming), &request_id);
+                return refusal::fault(&fault, Protocol::of(&incoming), &request_id);
             }
         };
         let protocol = Protocol::of(&incoming);
@@ -138,10 +138,10 @@ impl Calls {
             response
         });
         match task.await {
-            Ok(response) => answer::with_request_id(response, &request_id),
+            Ok(response) => refusal::with_request_id(response, &request_id),
             Err(error) => {
                 tracing::error!(%error, request = request_id, "management call failed");
-                answer::fault(&Fault::internal(), protocol, &request_id)
+                refusal::fault(&Fault::internal(), protocol, &request_id)
             }
         }
     }

@@ -9,7 +9,7 @@ use super::calls::Peer;
 use super::status::SharedStatus;
 use crate::aws::Fault;
 use crate::aws::id::IdSource;
-use crate::management::answer::{self as answers, Protocol};
+use crate::management::refusal::{self, Protocol};
 use crate::telemetry::metrics::ProcessUsage;
 use axum::Router;
 use axum::body::Body;
@@ -85,10 +85,10 @@ pub async fn serve(listener: TcpListener, router: Router) {
                     let request_id = IdSource::random().uuid();
                     let late = || {
                         let fault = Fault::unavailable("Service Unavailable", 1);
-                        answers::fault(&fault, Protocol::RestJson, &request_id)
+                        refusal::fault(&fault, Protocol::RestJson, &request_id)
                     };
                     let answered = answer.await.unwrap_or_else(|_| Ok(late()));
-                    answered.map(|response| answers::with_request_id(response, &request_id))
+                    answered.map(|response| refusal::with_request_id(response, &request_id))
                 }
             });
             let served = hyper::server::conn::http1::Builder::new()

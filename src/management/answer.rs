@@ -1,95 +1,47 @@
-//! Answers: how a refused call looks on the wire, in the protocol that the client speaks.
+//! What an operation answers when it succeeds.
 
-use super::incoming::Incoming;
-use super::sts;
 use crate::aws::Fault;
-use crate::aws::sigv4::Scope;
-use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
 
-/// The call's id, in every answer.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
-
-/// The error's type, which clients map to their exception.
-pub const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
-
-/// How a service's errors are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// `rest-json`: the type in a header, the text in JSON.
-    RestJson,
-    /// Query: both in XML.
-    Query,
+/// What an operation answers when it succeeds; the status is the model's unless said otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// No content: most deletes.
+    Empty,
+    /// A JSON document.
+    Json(Value),
+    /// A JSON document with a status of its own.
+    Status(u16, Value),
+    /// A file, such as an export.
+    File {
+        /// `Content-Type`.
+        content_type: String,
+        /// `Content-Disposition`; empty is none.
+        disposition: String,
+        /// The content.
+        content: Bytes,
+    },
 }
 
-impl Protocol {
-    /// The one that a request's client will understand, found without checking anything; for answers
-    /// to requests that are refused at the door.
-    pub fn of(incoming: &Incoming) -> Self {
-        let fields = super::access::fields(incoming);
-        let scope = Scope::glimpse(&super::access::request(incoming, &fields));
-        let service = scope.as_ref().map(|scope| scope.service.as_str());
-        match sts::is_query_call(incoming, service) {
-            true => Self::Query,
-            false => Self::RestJson,
-        }
+impl Answer {
+    /// A noun in its own form.
+    ///
+    /// # Errors
+    /// None that happens: the nouns are structs of texts, numbers and maps with text keys.
+    pub fn of(noun: &impl Serialize) -> Result<Self, Fault> {
+        Ok(Answer::Json(document(noun)?))
     }
 }
 
-/// A refused call's answer.
-pub fn fault(fault: &Fault, protocol: Protocol, request_id: &str) -> Response<Body> {
-    let (content_type, body, kind) = match protocol {
-        Protocol::RestJson => {
-            let body = serde_json::json!({ "message": fault.message }).to_string();
-            ("application/json", body, fault.kind)
-        }
-        Protocol::Query => {
-            let kind = name_in_query(fault.kind);
-            ("text/xml", query_error(fault, kind, request_id), kind)
-        }
-    };
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() =
-        StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let fields = response.headers_mut();
-    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    fields.insert(ERROR_TYPE, HeaderValue::from_static(kind));
-    if let Some(seconds) = fault.retry_after {
-        fields.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    with_request_id(response, request_id)
-}
-
-/// The answer with its id, unless it has one.
-pub fn with_request_id(mut response: Response<Body>, request_id: &str) -> Response<Body> {
-    if let Ok(value) = HeaderValue::from_str(request_id) {
-        response.headers_mut().entry(REQUEST_ID).or_insert(value);
-    }
-    response
-}
-
-/// The Query protocol's older names for the same refusals.
-fn name_in_query(kind: &'static str) -> &'static str {
-    match kind {
-        "MissingAuthenticationTokenException" => "MissingAuthenticationToken",
-        "IncompleteSignatureException" => "IncompleteSignature",
-        "InvalidSignatureException" => "SignatureDoesNotMatch",
-        "UnrecognizedClientException" => "InvalidClientTokenId",
-        "AccessDeniedException" => "AccessDenied",
-        "TooManyRequestsException" => "Throttling",
-        "ServiceUnavailableException" => "ServiceUnavailable",
-        other => other,
-    }
-}
-
-fn query_error(fault: &Fault, kind: &str, request_id: &str) -> String {
-    let whose = if fault.status < 500 { "Sender" } else { "Receiver" };
-    format!(
-        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  <Error>\n    \
-         <Type>{whose}</Type>\n    <Code>{}</Code>\n    <Message>{}</Message>\n  </Error>\n  \
-         <RequestId>{}</RequestId>\n</ErrorResponse>\n",
-        sts::escaped(kind),
-        sts::escaped(&fault.message),
-        sts::escaped(request_id),
-    )
+/// A noun as a document, to be changed before it is answered.
+///
+/// # Errors
+/// None that happens, as for [`Answer::of`].
+pub fn document(noun: &impl Serialize) -> Result<Value, Fault> {
+    serde_json::to_value(noun).map_err(|error| {
+        tracing::error!(%error, "an answer cannot be written as JSON");
+        Fault::internal()
+    })
 }

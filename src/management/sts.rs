@@ -6,8 +6,8 @@
 //! types under other names than in the REST protocols.
 
 use super::access::Caller;
-use super::answer::{self, Protocol};
 use super::incoming::Incoming;
+use super::refusal::{self, Protocol};
 use crate::aws::Fault;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
@@ -51,7 +51,7 @@ pub fn answer(
             ),
         ),
     };
-    answer::fault(&fault, Protocol::Query, request_id)
+    refusal::fault(&fault, Protocol::Query, request_id)
 }
 
 fn identity(caller: &Caller, account_id: &str, request_id: &str) -> Response<Body> {
@@ -70,7 +70,7 @@ fn identity(caller: &Caller, account_id: &str, request_id: &str) -> Response<Bod
     );
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-    answer::with_request_id(response, request_id)
+    refusal::with_request_id(response, request_id)
 }
 
 /// A parameter of the form, or of the query for calls without content.
