@@ -1,6 +1,6 @@
 //! Audit: lines, their order, and what happens when they cannot be written.
 
-use super::super::access::Principal;
+use crate::management::access::Principal;
 use super::*;
 use std::fs;
 

@@ -80,7 +80,7 @@ pub(super) enum Question {
 }
 
 /// What is wrong with the store, while something is.
-pub(super) type Ailment = Arc<Mutex<Option<String>>>;
+pub type Ailment = Arc<Mutex<Option<String>>>;
 
 /// The lane's own.
 pub(super) struct Lane {
@@ -400,7 +400,11 @@ impl Ran {
 
 fn refuse(jobs: Vec<Job>, error: &StoreError) {
     for job in jobs {
-        let fault = Fault::unavailable(format!("The change was not stored: {error}"), 1);
+        let text = match error {
+            StoreError::InDoubt { .. } => format!("It is not known whether the change is stored: {error}"),
+            _ => format!("The change was not stored: {error}"),
+        };
+        let fault = Fault::unavailable(text, 1);
         let _ = job.reply.send(Err(fault));
     }
 }

@@ -35,6 +35,7 @@ mod undo;
 
 pub use answer::Answer;
 pub use call::{Call, Settings};
+pub use lane::Ailment;
 pub use service::{Beginning, Service};
 
 use crate::aws::Fault;
