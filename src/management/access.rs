@@ -79,7 +79,18 @@ pub struct Gate {
     peers: Mutex<Buckets<IpAddr>>,
     principals: Mutex<Buckets<String>>,
     replays: Mutex<Replays>,
+    warnings: Mutex<Warnings>,
 }
+
+/// Refusals that wait to be told of: somebody who tries keys should be seen, and not fill the log.
+#[derive(Debug, Default)]
+struct Warnings {
+    last: Option<SystemTime>,
+    swallowed: u64,
+}
+
+/// Refusals are told of this often at most.
+const WARN_PERIOD: Duration = Duration::from_secs(10);
 
 impl Access {
     /// From the configuration.
@@ -100,11 +111,17 @@ impl Access {
 impl Gate {
     /// Begins to let calls in.
     pub fn new(access: Access) -> Self {
+        if access.credentials.is_empty() {
+            tracing::warn!(
+                "no management credentials are configured: every process on this host may change every API"
+            );
+        }
         Self {
             access: Mutex::new(Arc::new(access)),
             peers: Mutex::default(),
             principals: Mutex::default(),
             replays: Mutex::default(),
+            warnings: Mutex::default(),
         }
     }
 
@@ -127,10 +144,14 @@ impl Gate {
         let access = Arc::clone(&lock(&self.access));
         let fields = fields(head);
         let request = request(head, &fields);
-        match access.credentials.is_empty() {
+        let let_in = match access.credentials.is_empty() {
             true => open(&access, head, &request).map(drop),
             false => claim(&access, &request, now).map(drop),
+        };
+        if let Err(fault) = &let_in {
+            self.tell(head, fault, now);
         }
+        let_in
     }
 
     /// Who calls, if the call may be made. Once per call: it charges the caller and, for a write, notes
@@ -142,14 +163,27 @@ impl Gate {
         let access = Arc::clone(&lock(&self.access));
         let admitted = self.decide(&access, incoming, now);
         if let Err(fault) = &admitted {
-            tracing::debug!(
-                client = %incoming.peer,
-                status = fault.status,
-                error = fault.kind,
-                "management call refused"
-            );
+            self.tell(incoming, fault, now);
         }
         admitted
+    }
+
+    /// Logs a refusal: each for whoever looks for one, and now and then for whoever does not.
+    fn tell(&self, incoming: &Incoming, fault: &Fault, now: SystemTime) {
+        let (client, error) = (incoming.peer, fault.kind);
+        tracing::debug!(%client, status = fault.status, error, "management call refused");
+        let mut warnings = lock(&self.warnings);
+        let is_time = warnings
+            .last
+            // A clock that was set back must not silence it.
+            .is_none_or(|last| now.duration_since(last).map_or(true, |it| it >= WARN_PERIOD));
+        if !is_time {
+            warnings.swallowed += 1;
+            return;
+        }
+        let swallowed = std::mem::take(&mut warnings.swallowed);
+        warnings.last = Some(now);
+        tracing::warn!(%client, status = fault.status, error, swallowed, "management calls are refused");
     }
 
     fn decide(
