@@ -195,7 +195,7 @@ impl RestartOnly {
             model.management.audit_log = self.audit_log.clone();
         }
         if model.store != self.store {
-            changed.push("store.url");
+            changed.push("store");
             model.store = self.store.clone();
         }
         changed
