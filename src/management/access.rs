@@ -72,9 +72,13 @@ pub struct Caller {
     pub service: Option<String>,
 }
 
-/// Lets calls in. Shared by the connections of the listener.
+/// Lets calls in. Clones are the same gate: the listener asks it about a head, the service about the
+/// whole call.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct Gate {
+struct Inner {
     access: Mutex<Arc<Access>>,
     peers: Mutex<Buckets<IpAddr>>,
     principals: Mutex<Buckets<String>>,
@@ -116,23 +120,23 @@ impl Gate {
                 "no management credentials are configured: every process on this host may change every API"
             );
         }
-        Self {
+        Self(Arc::new(Inner {
             access: Mutex::new(Arc::new(access)),
             peers: Mutex::default(),
             principals: Mutex::default(),
             replays: Mutex::default(),
             warnings: Mutex::default(),
-        }
+        }))
     }
 
     /// Decides by this from now on, after a reload. What was counted and seen stays.
     pub fn set(&self, access: Access) {
-        *lock(&self.access) = Arc::new(access);
+        *lock(&self.0.access) = Arc::new(access);
     }
 
     /// Whether no credentials are configured.
     pub fn is_open(&self) -> bool {
-        lock(&self.access).credentials.is_empty()
+        lock(&self.0.access).credentials.is_empty()
     }
 
     /// Whether it is worth to read the content of a call whose head this is: all that can be told
@@ -141,7 +145,7 @@ impl Gate {
     /// # Errors
     /// As [`Gate::admit`].
     pub fn knock(&self, head: &Incoming, now: SystemTime) -> Result<(), Fault> {
-        let access = Arc::clone(&lock(&self.access));
+        let access = Arc::clone(&lock(&self.0.access));
         let fields = fields(head);
         let request = request(head, &fields);
         let let_in = match access.credentials.is_empty() {
@@ -160,7 +164,7 @@ impl Gate {
     /// # Errors
     /// In AWS's words.
     pub fn admit(&self, incoming: &Incoming, now: SystemTime) -> Result<Caller, Fault> {
-        let access = Arc::clone(&lock(&self.access));
+        let access = Arc::clone(&lock(&self.0.access));
         let admitted = self.decide(&access, incoming, now);
         if let Err(fault) = &admitted {
             self.tell(incoming, fault, now);
@@ -172,7 +176,7 @@ impl Gate {
     fn tell(&self, incoming: &Incoming, fault: &Fault, now: SystemTime) {
         let (client, error) = (incoming.peer, fault.kind);
         tracing::debug!(%client, status = fault.status, error, "management call refused");
-        let mut warnings = lock(&self.warnings);
+        let mut warnings = lock(&self.0.warnings);
         let is_time = warnings
             .last
             // A clock that was set back must not silence it.
@@ -193,7 +197,7 @@ impl Gate {
         now: SystemTime,
     ) -> Result<Caller, Fault> {
         let peer = network_of(incoming.peer.ip());
-        lock(&self.peers).take(&peer, access.pace, now).map_err(throttled)?;
+        lock(&self.0.peers).take(&peer, access.pace, now).map_err(throttled)?;
         let fields = fields(incoming);
         let request = request(incoming, &fields);
         match access.credentials.is_empty() {
@@ -220,7 +224,9 @@ impl Gate {
             region: claim.scope.region.clone(),
             service: Some(claim.scope.service.clone()),
         };
-        lock(&self.principals).take(&caller.principal.name, access.pace, now).map_err(throttled)?;
+        lock(&self.0.principals)
+            .take(&caller.principal.name, access.pace, now)
+            .map_err(throttled)?;
         if !incoming.is_write() || is_identity_question(incoming, &caller) {
             return Ok(caller);
         }
@@ -233,7 +239,7 @@ impl Gate {
             return Err(Fault::new(403, "InvalidSignatureException", text));
         }
         let is_once = matches!(incoming.method.as_str(), "POST" | "PATCH");
-        match lock(&self.replays).note(&claim, is_once, now) {
+        match lock(&self.0.replays).note(&claim, is_once, now) {
             Seen::Fine => Ok(caller),
             Seen::Before => {
                 tracing::warn!(
