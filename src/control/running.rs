@@ -18,6 +18,7 @@ use super::{
     Control, ListenError, Listeners, Options, Reloading, management, service_manager, since_epoch,
     wanted_listeners,
 };
+use crate::management::access::Gate;
 use crate::management::audit::Audit;
 use crate::management::{Beginning, Service};
 use crate::snapshot::{AccessLog, ManagedDelta, Snapshot};
@@ -30,7 +31,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 
 /// Between two looks at the rates that the metrics work out.
@@ -127,6 +128,8 @@ struct Running {
     /// Changes of the management API on their way to the shards.
     publications: mpsc::Receiver<Publication>,
     audit: Audit,
+    gate: Gate,
+    calls: Calls,
     status: SharedStatus,
     signals: Signals,
     watch: Watch,
@@ -178,30 +181,29 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
     let listener = tokio::net::TcpListener::from_std(management).map_err(RunError::Runtime)?;
     let (publisher, publications) = publish::publications();
     let audit = managed.audit.clone();
-    let gate = Arc::clone(&managed.gate);
+    let gate = managed.gate.clone();
+    let ailment = Arc::clone(&status.lock().store);
     let (service, initial) = Service::begin(Beginning {
         url: managed.store.url,
         last_good: managed.store.last_good,
         settings: managed.settings,
         gate: managed.gate,
         audit: managed.audit,
-        publisher: Box::new(move |delta| {
+        publisher: Box::new(move |delta, done| {
             let publisher = publisher.clone();
             Box::pin(async move {
-                let (done, served) = oneshot::channel();
-                // The loop ends only with the process, and with it who waits for this.
+                // Fails only when the loop has ended: with the process, and with it who waits.
                 let _ = publisher.send(Publication { delta, done }).await;
-                served
             })
         }),
-        ailment: Arc::clone(&status.lock().store),
+        ailment,
     })
     .await?;
-    let calls = Calls::new(gate, managed.body_bytes_max, move |incoming| {
+    let calls = Calls::new(gate.clone(), managed.body_bytes_max, move |incoming| {
         let service = service.clone();
         async move { service.answer(incoming).await }
     });
-    let routes = calls.behind(management::router(status.clone()));
+    let routes = calls.clone().behind(management::router(status.clone()));
     let mut running = Running {
         targets: Targets::new((options.resolver)(), options.tls_configure),
         options,
@@ -213,6 +215,8 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         management: Management { address, task: tokio::spawn(management::serve(listener, routes)) },
         publications,
         audit,
+        gate,
+        calls,
         status,
         signals: Signals::new().map_err(RunError::Runtime)?,
         watch: Watch::new(),
@@ -432,6 +436,8 @@ impl Running {
                 match self.listeners.prepare(&wanted) {
                     Ok(prepared) => {
                         self.reload.last_version = compiled.snapshot.version;
+                        self.gate.set(compiled.access.clone());
+                        self.calls.set_body_bytes_max(compiled.management_body_bytes_max);
                         self.roll_out(*compiled, prepared, now);
                     }
                     Err(errors) => {
