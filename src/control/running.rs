@@ -6,11 +6,12 @@
 
 use super::listeners::TURN_AWAY;
 use super::mailbox::{FromShard, ListenerId, ListenerKind, Post, ShardId, ToShard};
+use super::publish::{Publication, Publishing};
 use super::reload::{Attempt, Attempted, Cause, Compiled, attempt};
 use super::rollout::{RESOLVE_PATIENCE, Rollout, SERVE_PATIENCE, Step};
 use super::signals::{Signal, Signals};
 use super::status::{LastReload, Phase, SharedStatus};
-use super::targets::Targets;
+use super::targets::{News, Targets};
 use super::watch::Watch;
 use super::{
     Control, ListenError, Listeners, Options, Reloading, management, service_manager, since_epoch,
@@ -25,7 +26,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle};
 
 /// Between two looks at the rates that the metrics work out.
@@ -85,7 +86,8 @@ enum Event {
     Report(Option<FromShard>),
     Signal(Signal),
     FilesChanged,
-    TargetsChanged(super::endpoints::Endpoints),
+    TargetsChanged(News),
+    Published(Vec<Publication>),
     Attempted(Result<Attempted, JoinError>),
     Time,
 }
@@ -126,6 +128,8 @@ struct Running {
     /// A reload wanted while another one was under way.
     wanted: Option<Cause>,
     rollout: Option<Rollout>,
+    /// Managed APIs on their way to the shards.
+    publishing: Publishing,
     /// What every shard serves.
     served: Option<Arc<Snapshot>>,
     /// Listeners that turn away, and when the shards may close them.
@@ -151,8 +155,8 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         posts,
         reports,
         remote: (remote_sender, remote),
-        publications: _publications,
-        first: _first,
+        publications: (publisher, publications),
+        first,
         listeners,
         prepared,
         management,
@@ -181,6 +185,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         attempting: None,
         wanted: None,
         rollout: None,
+        publishing: Publishing::new(publisher, publications),
         served: None,
         closing: Vec::new(),
         ending: Ending::No,
@@ -191,6 +196,9 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         full_warnings: RateLimiter::new(WARN_PERIOD),
     };
     running.roll_out(compiled, prepared, now);
+    let (done, _) = oneshot::channel();
+    let first = vec![Publication { delta: first, done }];
+    running.publishing.begin(first, &mut running.targets, now);
     let ended = running.until_the_end().await;
     if ended.is_err() {
         // Shards that do run must not outlive the thread that could stop them.
@@ -234,7 +242,8 @@ impl Running {
             () = tokio::time::sleep_until(due.into()) => Event::Time,
             attempted = attempted => Event::Attempted(attempted),
             report = self.reports.recv() => Event::Report(report),
-            endpoints = self.targets.changed() => Event::TargetsChanged(endpoints),
+            news = self.targets.changed() => Event::TargetsChanged(news),
+            publications = self.publishing.next() => Event::Published(publications),
             () = self.watch.changed() => Event::FilesChanged,
         }
     }
@@ -251,9 +260,17 @@ impl Running {
             }
             Event::Signal(Signal::Stop) => self.on_stop(now),
             Event::FilesChanged => self.want_reload(Cause::FileChange),
-            Event::TargetsChanged(endpoints) => {
-                self.post_all(|_| ToShard::Endpoints(Box::new(endpoints.clone())));
-                self.tell_target_health();
+            Event::TargetsChanged(news) => {
+                if let Some(endpoints) = news.declared {
+                    self.post_all(|_| ToShard::Endpoints(Box::new(endpoints.clone())));
+                    self.tell_target_health();
+                }
+                if !news.managed.is_empty() {
+                    self.post_all(|_| ToShard::Addresses(news.managed.clone()));
+                }
+            }
+            Event::Published(publications) => {
+                self.publishing.begin(publications, &mut self.targets, now);
             }
             Event::Attempted(attempted) => self.on_attempted(attempted, now),
             Event::Time => return Ok(self.on_time(now)),
@@ -280,7 +297,13 @@ impl Running {
             }
             FromShard::Log(batch) => self.writer.write(batch),
             // Dropped here and not on a shard: that is what they are sent for.
-            FromShard::Retired(_) | FromShard::RetiredEndpoints(_) => {}
+            FromShard::Retired(_)
+            | FromShard::RetiredEndpoints(_)
+            | FromShard::RetiredManaged(..) => {}
+            FromShard::Applied { shard, sequence } => {
+                self.status.lock().sign_of_life(shard, now);
+                self.publishing.applied(shard, sequence);
+            }
             FromShard::Drained { shard, requests_cut } => {
                 self.requests_cut += requests_cut;
                 if let Ending::Draining { left, .. } = &mut self.ending {
@@ -431,6 +454,10 @@ impl Running {
 
     /// Takes every step that can be taken now.
     fn proceed(&mut self, now: Instant) -> Result<(), RunError> {
+        if self.publishing.is_busy() {
+            let dead = self.status.lock().dead();
+            self.publishing.proceed(&self.posts, &self.targets, &dead, now);
+        }
         if let Some(mut rollout) = self.rollout.take() {
             if let Step::Resolving { until, copies } = &mut rollout.step {
                 let unanswered: Vec<_> = self.targets.not_answered_yet().collect();
@@ -483,7 +510,9 @@ impl Running {
             let status = self.status.lock();
             (status.behind(rollout.snapshot.version), status.phase)
         };
-        if behind.is_empty() {
+        // The first listener opens when the managed APIs are served too.
+        let is_first_served = phase != Phase::Starting || !self.publishing.is_busy();
+        if behind.is_empty() && is_first_served {
             self.finish(rollout, now)?;
             return Ok(None);
         }
@@ -658,7 +687,8 @@ impl Running {
         let closing = self.closing.iter().map(|(at, _)| *at).min();
         let rollout = self.rollout.as_ref().and_then(Rollout::deadline);
         let watchdog = self.watchdog.map(|(_, next)| next);
-        [ending, closing, rollout, watchdog]
+        let publishing = self.publishing.deadline();
+        [ending, closing, rollout, watchdog, publishing]
             .into_iter()
             .flatten()
             .fold(self.next_tick, Instant::min)
