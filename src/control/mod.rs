@@ -11,6 +11,7 @@
 //!        turn away -> drain -> stop
 //! ```
 
+pub mod calls;
 pub mod dns;
 pub mod doctor;
 pub mod endpoints;

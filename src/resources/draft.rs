@@ -146,6 +146,11 @@ impl<'s> Draft<'s> {
         self.base.object(key)
     }
 
+    /// The keys that this call has touched so far.
+    pub fn touched(&self) -> impl Iterator<Item = &Key> {
+        self.touched.0.keys()
+    }
+
     /// What this call changed, by key, with what was there before: what is stored and audited. Leaves
     /// out what ended as it began.
     pub fn finish(self) -> (Touched, Vec<(Key, Option<Arc<dyn Object>>)>) {

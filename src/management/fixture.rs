@@ -1,0 +1,74 @@
+//! For tests: operations called by name on resources in memory, without listener, shapes or store.
+
+use super::{Answer, Call, Settings, http, operation, rest};
+use crate::aws::Fault;
+use crate::aws::id::IdSource;
+use crate::resources::{Draft, State, Timestamp};
+use serde_json::Value;
+
+/// Resources in memory, and a clock that the test sets.
+pub(crate) struct Fixture {
+    pub(crate) state: State,
+    pub(crate) now: Timestamp,
+    pub(crate) region: String,
+    ids: IdSource,
+    settings: Settings,
+}
+
+impl Fixture {
+    /// Nothing made yet; ids are the same in every run.
+    pub(crate) fn new() -> Self {
+        Self {
+            state: State::default(),
+            now: Timestamp(1_772_359_200),
+            region: "us-east-1".into(),
+            ids: IdSource::seeded(1),
+            settings: Settings {
+                account_id: "000000000000".into(),
+                domain_suffix: "localhost".into(),
+                logging_needs_role: false,
+            },
+        }
+    }
+
+    /// Calls an operation of v1.
+    pub(crate) fn v1(&mut self, name: &str, input: Value) -> Result<Value, Fault> {
+        self.call(rest::TABLES, name, input)
+    }
+
+    /// Calls an operation of v2.
+    pub(crate) fn v2(&mut self, name: &str, input: Value) -> Result<Value, Fault> {
+        self.call(http::TABLES, name, input)
+    }
+
+    fn call(
+        &mut self,
+        tables: &[&'static [operation::Operation]],
+        name: &str,
+        input: Value,
+    ) -> Result<Value, Fault> {
+        let operation = operation::find(tables, name).expect("the operation exists");
+        let Value::Object(input) = input else { panic!("an input is an object") };
+        let mut call = Call {
+            draft: Draft::new(&self.state, &self.region),
+            input,
+            now: self.now,
+            ids: &mut self.ids,
+            settings: &self.settings,
+        };
+        let answer = super::run(operation, &mut call);
+        let (touched, _) = call.draft.finish();
+        let answer = answer?;
+        if operation.access == operation::Access::Read {
+            assert!(touched.is_empty(), "{name} reads, but changed something");
+        }
+        self.state.apply(touched);
+        Ok(match answer {
+            Answer::Empty => Value::Null,
+            Answer::Json(value) | Answer::Status(_, value) => value,
+            Answer::File { content, .. } => {
+                Value::String(String::from_utf8_lossy(&content).into_owned())
+            }
+        })
+    }
+}

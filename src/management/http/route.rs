@@ -1,0 +1,6 @@
+//! Routes and route responses.
+
+use super::super::operation::Operation;
+
+/// The operations of this file.
+pub(super) static OPERATIONS: &[Operation] = &[];

@@ -1,0 +1,6 @@
+//! Gateway responses: the gateway's own answers, customised.
+
+use super::super::operation::Operation;
+
+/// The operations of this file.
+pub(super) static OPERATIONS: &[Operation] = &[];

@@ -1,0 +1,6 @@
+//! Integrations of REST APIs and their responses.
+
+use super::super::operation::Operation;
+
+/// The operations of this file.
+pub(super) static OPERATIONS: &[Operation] = &[];

@@ -1,0 +1,6 @@
+//! Operations that ringgate does not have yet.
+
+use super::super::operation::Operation;
+
+/// The operations of this file.
+pub(super) static OPERATIONS: &[Operation] = &[];
