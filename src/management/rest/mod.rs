@@ -12,6 +12,7 @@ mod documentation;
 mod domain_name;
 mod gateway_response;
 mod integration;
+mod known;
 mod later;
 mod method;
 mod model;
