@@ -19,6 +19,7 @@ pub mod listeners;
 pub mod mailbox;
 pub mod management;
 pub mod port_holder;
+pub mod publish;
 pub mod reload;
 mod rollout;
 mod running;
@@ -34,11 +35,13 @@ mod tests;
 pub mod watch;
 
 use crate::model::Model;
+use crate::snapshot::ManagedDelta;
 use crate::telemetry::Metrics;
 use health::TlsConfigure;
 use hickory_resolver::TokioResolver;
 use listeners::{ListenError, Listeners, Prepared, WantedListener};
 use mailbox::{FromShard, ListenerKind, Mailbox, Post, Reporter, ShardId};
+use publish::{Publication, Publisher, publications};
 use reload::{Compiled, RestartOnly, seen_at_start};
 use signals::Signal;
 use socket_activation::{PassedSocket, passed_sockets};
@@ -127,6 +130,9 @@ pub struct Control {
     posts: Vec<Post>,
     reports: mpsc::Receiver<FromShard>,
     remote: (mpsc::Sender<Signal>, mpsc::Receiver<Signal>),
+    publications: (Publisher, mpsc::Receiver<Publication>),
+    /// What is served of managed APIs before the first listener opens.
+    first: ManagedDelta,
     listeners: Listeners,
     prepared: Prepared,
     management: TcpListener,
@@ -182,6 +188,8 @@ impl Control {
             posts,
             reports,
             remote: mpsc::channel(REMOTE_MAX),
+            publications: publications(),
+            first: ManagedDelta::default(),
             listeners,
             prepared,
             management,
@@ -200,6 +208,16 @@ impl Control {
     /// A way to reload and stop without signals.
     pub fn remote(&self) -> Remote {
         Remote(self.remote.0.clone())
+    }
+
+    /// Hands over what changes in the stages and domain names of managed APIs.
+    pub fn publisher(&self) -> Publisher {
+        self.publications.0.clone()
+    }
+
+    /// Sets which stages and domain names of managed APIs are served before the first listener opens.
+    pub fn serve_first(&mut self, stages: ManagedDelta) {
+        self.first = stages;
     }
 
     /// Runs until the process is told to stop and every shard has ended, on this thread.

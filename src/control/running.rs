@@ -151,6 +151,8 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         posts,
         reports,
         remote: (remote_sender, remote),
+        publications: _publications,
+        first: _first,
         listeners,
         prepared,
         management,

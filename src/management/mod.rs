@@ -10,15 +10,23 @@
 //! no I/O, no clock, no waiting, so it can be run again when another host wrote first, and tested
 //! without a server. What makes a write durable, audited, undoable and served is the lane's business.
 
+pub mod access;
 pub mod answer;
+pub mod audit;
 pub mod call;
+mod difference;
 #[cfg(test)]
 mod fixture;
 pub mod http;
+pub mod incoming;
+pub mod limit;
 pub mod operation;
 pub mod page;
 pub mod patch;
+pub mod refusal;
 pub mod rest;
+pub mod sts;
+mod tagging;
 
 pub use answer::Answer;
 pub use call::{Call, Settings};

@@ -40,7 +40,7 @@ pub use certificate::Certificate;
 pub use domain::Domain;
 pub use integration::{HttpProxy, Integration, Mock, PathPattern, PathPiece, ProxyPath};
 pub use log::{Log, LogFormat};
-pub use management::{Credential, Management, Role};
+pub use management::{AuditLog, Credential, Management, Role};
 pub use problem::{Problem, ProblemKind, Problems, Severity, Source};
 pub use ring::{Buffers, Ring};
 pub use route_key::{

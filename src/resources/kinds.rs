@@ -72,6 +72,15 @@ pub fn decode(kind: &str, json: &str) -> Result<(&'static str, Arc<dyn Object>),
     Ok((entry.name, (entry.decode)(json)?))
 }
 
+/// The kind as the nouns name it.
+///
+/// # Errors
+/// This version has no such kind.
+pub fn known_kind(kind: &str) -> Result<&'static str, UnknownKind> {
+    let entry = KINDS.iter().find(|entry| entry.name == kind);
+    entry.map(|entry| entry.name).ok_or_else(|| UnknownKind(kind.to_owned()))
+}
+
 /// Why a row is no noun.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {

@@ -28,7 +28,7 @@ pub mod usage;
 
 pub use draft::{Draft, Touched};
 pub use key::Key;
-pub use kinds::{DecodeError, UnknownKind, decode};
+pub use kinds::{DecodeError, UnknownKind, decode, known_kind};
 pub use state::State;
 pub use time::Timestamp;
 

@@ -9,6 +9,7 @@
 mod addresses;
 mod api;
 mod compile;
+pub mod managed;
 mod mock;
 mod path_template;
 mod route_table;
@@ -17,6 +18,7 @@ mod upstream;
 pub use addresses::Addresses;
 pub use api::{Api, HttpProxy, Integration, Phase, Program, Route};
 pub use compile::compile;
+pub use managed::{ManagedDelta, ManagedDomain, ManagedStage};
 pub use mock::Mock;
 pub use path_template::{DotSegment, PathTemplate, ProxyPath};
 pub use route_table::{PARAMETERS_MAX, PathParameters, RouteTable};

@@ -106,9 +106,10 @@ impl Pattern {
     }
 
     pub(super) fn compiled(&self) -> Option<&Regex> {
-        // The models' patterns are Java's, and `\d` there is ASCII.
+        // The models' patterns are Java's, whose classes are ASCII.
         let compile = || {
-            let anchored = format!("^(?:{})$", self.source.replace(r"\d", "[0-9]"));
+            let ascii = self.source.replace(r"\d", "[0-9]").replace(r"\s", r"[ \t\n\x0B\f\r]");
+            let anchored = format!("^(?:{ascii})$");
             RegexBuilder::new(&anchored).build().ok()
         };
         self.compiled.get_or_init(compile).as_ref()

@@ -1,0 +1,1 @@
+//! Claims: read, timed, checked.

@@ -1,0 +1,1 @@
+//! Audit: lines, their order, and what happens when they cannot be written.
