@@ -127,5 +127,4 @@ fn check_properties(properties: &str) -> Result<(), Fault> {
 }
 
 #[cfg(test)]
-#[path = "documentation/tests.rs"]
 mod tests;

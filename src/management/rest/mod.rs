@@ -18,6 +18,8 @@ mod method;
 mod model;
 mod request_validator;
 mod resource;
+#[cfg(test)]
+mod sample;
 mod stage;
 mod tags;
 mod test_invoke;

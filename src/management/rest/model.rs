@@ -147,5 +147,4 @@ fn non_empty(text: Option<&str>) -> Option<String> {
 }
 
 #[cfg(test)]
-#[path = "model/tests.rs"]
 mod tests;

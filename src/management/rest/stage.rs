@@ -258,5 +258,4 @@ fn flush(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 #[cfg(test)]
-#[path = "stage/tests.rs"]
 mod tests;

@@ -133,5 +133,4 @@ fn authorizer(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 #[cfg(test)]
-#[path = "test_invoke/tests.rs"]
 mod tests;

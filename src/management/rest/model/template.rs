@@ -6,6 +6,10 @@ use serde_json::{Map, Value};
 /// help nobody who fills them in.
 const DEPTH_MAX: usize = 12;
 
+/// Bytes of a template beyond which nothing more is written out: a few references in a circle, many
+/// times per level, make more than anyone reads.
+const BYTES_MAX: usize = 256 * 1024;
+
 /// A template from a schema whose references are local.
 pub(super) fn from_schema(schema: &str) -> String {
     let root: Value = serde_json::from_str(schema).unwrap_or_else(|_| Value::Object(Map::new()));
@@ -22,7 +26,7 @@ struct Writer<'w> {
 impl Writer<'_> {
     /// Writes one value; `place` is what the template calls it.
     fn write(&mut self, schema: &Value, place: &str, depth: usize) {
-        if depth > DEPTH_MAX {
+        if depth > DEPTH_MAX || self.template.len() > BYTES_MAX {
             self.template.push_str("{ }");
             return;
         }
@@ -69,8 +73,9 @@ impl Writer<'_> {
     }
 
     fn array(&mut self, schema: &Value, place: &str, depth: usize) {
-        self.template
-            .push_str("[\n##TODO: Update this foreach loop to reference array from input json\n");
+        self.template.push_str(
+            "[\n## One element per element of the input; change the loop if yours is elsewhere\n",
+        );
         self.template.push_str(&format!("#foreach($elem in {place})\n"));
         self.indent(depth + 1);
         let element = match schema.get("items") {
