@@ -182,7 +182,7 @@ impl RestartOnly {
             model.management.listen = self.management_listen;
         }
         if model.store != self.store {
-            changed.push("store.url");
+            changed.push("store");
             model.store = self.store.clone();
         }
         changed

@@ -4,8 +4,10 @@
 //! takes time (reading files, asking back ends) runs in tasks that send what they found. So the order
 //! of things is the order of the arms below, and nothing is ever half done when a signal arrives.
 
+use super::calls::Calls;
 use super::listeners::TURN_AWAY;
 use super::mailbox::{FromShard, ListenerId, ListenerKind, Post, ShardId, ToShard};
+use super::publish::{self, Publication};
 use super::reload::{Attempt, Attempted, Cause, Compiled, attempt};
 use super::rollout::{RESOLVE_PATIENCE, Rollout, SERVE_PATIENCE, Step};
 use super::signals::{Signal, Signals};
@@ -16,7 +18,10 @@ use super::{
     Control, ListenError, Listeners, Options, Reloading, management, service_manager, since_epoch,
     wanted_listeners,
 };
-use crate::snapshot::{AccessLog, Snapshot};
+use crate::management::audit::Audit;
+use crate::management::{Beginning, Service};
+use crate::snapshot::{AccessLog, ManagedDelta, Snapshot};
+use crate::store::StoreError;
 use crate::telemetry::access_log::{Destination, Writer};
 use crate::telemetry::fields::RateLimiter;
 use crate::telemetry::metrics::{ApiName, Names, Reload, RouteName, TargetHealth};
@@ -25,7 +30,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle};
 
 /// Between two looks at the rates that the metrics work out.
@@ -75,6 +80,9 @@ pub enum RunError {
     /// Another process began to listen on an address between binding and listening.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The store must not be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// None is left.
     #[error("every shard has died; the last one: {0}")]
     AllShardsDied(String),
@@ -85,6 +93,7 @@ enum Event {
     Report(Option<FromShard>),
     Signal(Signal),
     FilesChanged,
+    Publication(Publication),
     TargetsChanged(super::endpoints::Endpoints),
     Attempted(Result<Attempted, JoinError>),
     Time,
@@ -115,6 +124,9 @@ struct Running {
     _remote_sender: mpsc::Sender<Signal>,
     listeners: Listeners,
     management: Management,
+    /// Changes of the management API on their way to the shards.
+    publications: mpsc::Receiver<Publication>,
+    audit: Audit,
     status: SharedStatus,
     signals: Signals,
     watch: Watch,
@@ -157,13 +169,39 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         prepared,
         management,
         status,
+        managed,
         reload,
         compiled,
     } = control;
     let now = Instant::now();
     let address = management.local_addr().map_err(RunError::Runtime)?;
     let listener = tokio::net::TcpListener::from_std(management).map_err(RunError::Runtime)?;
-    let routes = management::router(status.clone());
+    let (publisher, publications) = publish::publications();
+    let audit = managed.audit.clone();
+    let gate = Arc::clone(&managed.gate);
+    let (service, initial) = Service::begin(Beginning {
+        url: managed.store.url,
+        last_good: managed.store.last_good,
+        settings: managed.settings,
+        gate: managed.gate,
+        audit: managed.audit,
+        publisher: Box::new(move |delta| {
+            let publisher = publisher.clone();
+            Box::pin(async move {
+                let (done, served) = oneshot::channel();
+                // The loop ends only with the process, and with it who waits for this.
+                let _ = publisher.send(Publication { delta, done }).await;
+                served
+            })
+        }),
+        ailment: Arc::clone(&status.lock().store),
+    })
+    .await?;
+    let calls = Calls::new(gate, managed.body_bytes_max, move |incoming| {
+        let service = service.clone();
+        async move { service.answer(incoming).await }
+    });
+    let routes = calls.behind(management::router(status.clone()));
     let mut running = Running {
         targets: Targets::new((options.resolver)(), options.tls_configure),
         options,
@@ -173,6 +211,8 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         _remote_sender: remote_sender,
         listeners,
         management: Management { address, task: tokio::spawn(management::serve(listener, routes)) },
+        publications,
+        audit,
         status,
         signals: Signals::new().map_err(RunError::Runtime)?,
         watch: Watch::new(),
@@ -191,12 +231,14 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         full_warnings: RateLimiter::new(WARN_PERIOD),
     };
     running.roll_out(compiled, prepared, now);
+    running.publish(initial);
     let ended = running.until_the_end().await;
     if ended.is_err() {
         // Shards that do run must not outlive the thread that could stop them.
         running.post_all(|_| ToShard::Stop);
     }
     running.management.task.abort();
+    running.audit.close(LOG_PATIENCE);
     let writer = running.writer;
     // Blocks: nothing else is left to be done on this thread.
     let given_up = writer.close(LOG_PATIENCE);
@@ -235,6 +277,7 @@ impl Running {
             attempted = attempted => Event::Attempted(attempted),
             report = self.reports.recv() => Event::Report(report),
             endpoints = self.targets.changed() => Event::TargetsChanged(endpoints),
+            Some(publication) = self.publications.recv() => Event::Publication(publication),
             () = self.watch.changed() => Event::FilesChanged,
         }
     }
@@ -246,6 +289,7 @@ impl Running {
             Event::Report(None) => return self.on_all_ended(),
             Event::Signal(Signal::Reload) => {
                 self.writer.reopen();
+                self.audit.reopen();
                 self.targets.restart_names((self.options.resolver)());
                 self.want_reload(Cause::Signal);
             }
@@ -254,6 +298,11 @@ impl Running {
             Event::TargetsChanged(endpoints) => {
                 self.post_all(|_| ToShard::Endpoints(Box::new(endpoints.clone())));
                 self.tell_target_health();
+            }
+            Event::Publication(Publication { delta, done }) => {
+                self.publish(delta);
+                // Nobody waits any more when the client has gone.
+                let _ = done.send(());
             }
             Event::Attempted(attempted) => self.on_attempted(attempted, now),
             Event::Time => return Ok(self.on_time(now)),
@@ -334,6 +383,11 @@ impl Running {
                 tracing::error!(shard, %error, swallowed, "message to shard is lost");
             }
         }
+    }
+
+    /// Hands changes of the management API to the shards.
+    fn publish(&mut self, delta: ManagedDelta) {
+        let _ = delta;
     }
 
     // ---- reload ----

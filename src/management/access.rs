@@ -118,7 +118,23 @@ impl Gate {
         lock(&self.access).credentials.is_empty()
     }
 
-    /// Who calls, if the call may be made.
+    /// Whether it is worth to read the content of a call whose head this is: all that can be told
+    /// without it. Charges nothing and remembers nothing; [`Gate::admit`] decides.
+    ///
+    /// # Errors
+    /// As [`Gate::admit`].
+    pub fn knock(&self, head: &Incoming, now: SystemTime) -> Result<(), Fault> {
+        let access = Arc::clone(&lock(&self.access));
+        let fields = fields(head);
+        let request = request(head, &fields);
+        match access.credentials.is_empty() {
+            true => open(&access, head, &request).map(drop),
+            false => claim(&access, &request, now).map(drop),
+        }
+    }
+
+    /// Who calls, if the call may be made. Once per call: it charges the caller and, for a write, notes
+    /// its signature.
     ///
     /// # Errors
     /// In AWS's words.
@@ -144,18 +160,8 @@ impl Gate {
     ) -> Result<Caller, Fault> {
         let peer = network_of(incoming.peer.ip());
         lock(&self.peers).take(&peer, access.pace, now).map_err(throttled)?;
-        let fields: Vec<(&str, &[u8])> = incoming
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_bytes()))
-            .collect();
-        let request = Request {
-            method: &incoming.method,
-            path: &incoming.path,
-            query: &incoming.query,
-            fields: &fields,
-            body: &incoming.body,
-        };
+        let fields = fields(incoming);
+        let request = request(incoming, &fields);
         match access.credentials.is_empty() {
             true => open(access, incoming, &request),
             false => self.signed(access, incoming, &request, now),
@@ -169,27 +175,7 @@ impl Gate {
         request: &Request<'_>,
         now: SystemTime,
     ) -> Result<Caller, Fault> {
-        let missing = || {
-            Fault::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
-        };
-        let claim = Claim::read(request)?.ok_or_else(missing)?;
-        let scope = &claim.scope;
-        let credential =
-            access.credentials.iter().find(|it| it.access_key_id == scope.access_key_id);
-        // Temporary credentials are never issued here, so their token is nobody's.
-        let Some(credential) = credential.filter(|_| claim.session_token.is_none()) else {
-            return Err(Fault::new(
-                403,
-                "UnrecognizedClientException",
-                "The security token included in the request is invalid.",
-            ));
-        };
-        if !is_region(&scope.region) {
-            let text =
-                format!("Credential should be scoped to a valid region, not '{}'. ", scope.region);
-            return Err(Fault::new(403, "InvalidSignatureException", text));
-        }
-        claim.check_time(now)?;
+        let (claim, credential) = claim(access, request, now)?;
         claim.check_signature(request, &credential.secret_access_key, Payload::Signed)?;
         let caller = Caller {
             principal: Principal {
@@ -197,8 +183,8 @@ impl Gate {
                 role: credential.role,
                 proof: Proof::Signature,
             },
-            region: scope.region.clone(),
-            service: Some(scope.service.clone()),
+            region: claim.scope.region.clone(),
+            service: Some(claim.scope.service.clone()),
         };
         lock(&self.principals).take(&caller.principal.name, access.pace, now).map_err(throttled)?;
         if !incoming.is_write() || is_identity_question(incoming, &caller) {
@@ -226,6 +212,32 @@ impl Gate {
             }
         }
     }
+}
+
+/// The claim of a known key, fresh and for a region that can be one; its signature is not checked yet.
+fn claim<'a>(
+    access: &'a Access,
+    request: &Request<'_>,
+    now: SystemTime,
+) -> Result<(Claim, &'a Credential), Fault> {
+    let missing =
+        || Fault::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token");
+    let claim = Claim::read(request)?.ok_or_else(missing)?;
+    let scope = &claim.scope;
+    let credential = access.credentials.iter().find(|it| it.access_key_id == scope.access_key_id);
+    // Temporary credentials are never issued here, so their token is nobody's.
+    let Some(credential) = credential.filter(|_| claim.session_token.is_none()) else {
+        return Err(Fault::new(
+            403,
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        ));
+    };
+    if !is_region(&scope.region) {
+        return Err(wrong_region(&scope.region));
+    }
+    claim.check_time(now)?;
+    Ok((claim, credential))
 }
 
 /// Without credentials: everybody on this host, and no web page.
@@ -263,8 +275,7 @@ fn open(access: &Access, incoming: &Incoming, request: &Request<'_>) -> Result<C
     };
     let region = scope.as_ref().map_or(access.region.as_str(), |scope| scope.region.as_str());
     if !is_region(region) {
-        let text = format!("Credential should be scoped to a valid region, not '{region}'. ");
-        return Err(Fault::new(403, "InvalidSignatureException", text));
+        return Err(wrong_region(region));
     }
     let region = region.to_owned();
     let (name, service) =
@@ -309,6 +320,28 @@ fn denied(access: &Access, incoming: &Incoming, caller: &Caller) -> Fault {
     Fault::access_denied(format!(
         "User: {user} is not authorized to perform: {action} on resource: {resource} with an explicit deny in an identity-based policy"
     ))
+}
+
+fn wrong_region(region: &str) -> Fault {
+    let text = format!("Credential should be scoped to a valid region, not '{region}'. ");
+    Fault::new(403, "InvalidSignatureException", text)
+}
+
+pub(super) fn fields(incoming: &Incoming) -> Vec<(&str, &[u8])> {
+    incoming.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
+}
+
+pub(super) fn request<'a>(
+    incoming: &'a Incoming,
+    fields: &'a [(&'a str, &'a [u8])],
+) -> Request<'a> {
+    Request {
+        method: &incoming.method,
+        path: &incoming.path,
+        query: &incoming.query,
+        fields,
+        body: &incoming.body,
+    }
 }
 
 fn throttled(wait: Duration) -> Fault {
