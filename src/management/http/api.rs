@@ -231,3 +231,7 @@ pub(super) fn tags(given: Members<'_>) -> Result<Map, Fault> {
     tagging::check(&tags)?;
     Ok(tags)
 }
+
+#[cfg(test)]
+#[path = "api_tests.rs"]
+mod tests;

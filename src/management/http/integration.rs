@@ -180,3 +180,7 @@ fn complete(api: &Api, integration: &mut Integration) {
         integration.passthrough_behavior = Some("WHEN_NO_MATCH".to_owned());
     }
 }
+
+#[cfg(test)]
+#[path = "integration_tests.rs"]
+mod tests;

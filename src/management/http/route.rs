@@ -284,3 +284,7 @@ fn check_models(call: &Call<'_>, api: &Api, route: &Route) -> Result<(), Fault> 
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[path = "route_tests.rs"]
+mod tests;

@@ -299,3 +299,7 @@ fn check_settings(call: &Call<'_>, api: &Api, settings: &mut RouteSettings) -> R
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "stage_tests.rs"]
+mod tests;
