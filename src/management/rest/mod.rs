@@ -20,6 +20,8 @@ mod model;
 mod place;
 mod request_validator;
 mod resource;
+#[cfg(test)]
+mod sample;
 mod stage;
 mod tags;
 mod test_invoke;
