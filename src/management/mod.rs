@@ -19,17 +19,24 @@ mod difference;
 mod fixture;
 pub mod http;
 pub mod incoming;
+mod lane;
 pub mod limit;
 pub mod operation;
+mod own;
 pub mod page;
 pub mod patch;
+pub mod publish;
 pub mod refusal;
 pub mod rest;
+pub mod service;
 pub mod sts;
 mod tagging;
+mod undo;
 
 pub use answer::Answer;
 pub use call::{Call, Settings};
+pub use lane::Ailment;
+pub use service::{Beginning, Service};
 
 use crate::aws::Fault;
 use operation::{Access, Operation};

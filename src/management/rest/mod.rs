@@ -12,11 +12,14 @@ mod documentation;
 mod domain_name;
 mod gateway_response;
 mod integration;
+mod known;
 mod later;
 mod method;
 mod model;
 mod request_validator;
 mod resource;
+#[cfg(test)]
+mod sample;
 mod stage;
 mod tags;
 mod test_invoke;
