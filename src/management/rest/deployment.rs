@@ -121,7 +121,7 @@ fn release(
     }
     if stage.canary_settings.is_some() {
         return Err(Fault::bad_request(format!(
-            "Stage {name} has a canary release: promote it or remove /canarySettings before a deployment without canary settings"
+            "Invalid deployment content specified.Non canary deployment not supported on stage {name} because Canary is enabled. Provide CanarySettings in deploymentInput."
         )));
     }
     deployment_id.clone_into(&mut stage.deployment_id);
@@ -138,6 +138,7 @@ fn release(
         stage.tracing_enabled = enabled;
     }
     stage.variables.extend(sent.variables);
+    stage::variables::check(&stage.variables)?;
     Ok(stage)
 }
 

@@ -6,7 +6,7 @@ pub(super) mod variables;
 
 use super::super::answer::Answer;
 use super::super::operation::{Operation, read, write};
-use super::super::{Call, answer};
+use super::super::{Call, answer, tagging};
 use super::known;
 use crate::aws::Fault;
 use crate::resources::Timestamp;
@@ -70,6 +70,7 @@ fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
     }
     check_deployment(call, &api.id, &sent.deployment_id)?;
     variables::check(&sent.variables)?;
+    tagging::check(&sent.tags)?;
     let mut stage = fresh(&sent.stage_name, &sent.deployment_id, call.now);
     if let Some(canary) = sent.canary_settings {
         check_percent(canary.percent_traffic)?;
