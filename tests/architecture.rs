@@ -77,7 +77,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("snapshot", &["model", "resources", "telemetry::access_log"]),
     // A log format is parsed to see whether it can be.
     ("model", &["telemetry::access_log"]),
-    ("resources", &["aws"]),
+    ("resources", &[]),
     ("store", &[]),
     ("template", &[]),
     ("aws", &[]),

@@ -153,7 +153,7 @@ pub struct Control {
 struct Managed {
     store: crate::model::Store,
     settings: crate::management::Settings,
-    gate: std::sync::Arc<Gate>,
+    gate: Gate,
     audit: Audit,
     body_bytes_max: usize,
 }
@@ -261,9 +261,9 @@ impl Managed {
                 domain_suffix: aws.domain_suffixes.first().cloned().unwrap_or_default(),
                 logging_needs_role: false,
             },
-            gate: std::sync::Arc::new(Gate::new(Access::of(management, aws))),
+            gate: Gate::new(Access::of(management, aws)),
             audit: Audit::start(&management.audit_log).map_err(StartError::Audit)?,
-            body_bytes_max: management.body_bytes_max as usize,
+            body_bytes_max: management.body_bytes_max,
         })
     }
 }

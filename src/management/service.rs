@@ -36,7 +36,7 @@ pub struct Beginning {
     /// Account and names.
     pub settings: Settings,
     /// Who may call.
-    pub gate: Arc<Gate>,
+    pub gate: Gate,
     /// Where writes are recorded.
     pub audit: Audit,
     /// Takes what changed to the shards.
@@ -55,7 +55,7 @@ struct Inner {
     questions: mpsc::Sender<Question>,
     settings: Arc<Settings>,
     ids: Mutex<IdSource>,
-    gate: Arc<Gate>,
+    gate: Gate,
     audit: Audit,
 }
 

@@ -32,16 +32,13 @@ async fn ailing(
             domain_suffix: "localhost".into(),
             logging_needs_role: false,
         },
-        gate: Arc::new(Gate::new(access)),
+        gate: Gate::new(access),
         ailment,
         audit: Audit::off(),
-        publisher: Box::new(move |_| {
+        publisher: Box::new(move |_, done| {
             count.fetch_add(1, Ordering::Relaxed);
-            Box::pin(async {
-                let (sender, receiver) = oneshot::channel();
-                let _ = sender.send(());
-                receiver
-            })
+            let _ = done.send(());
+            Box::pin(std::future::ready(()))
         }),
     };
     (Service::begin(beginning).await.unwrap().0, published)

@@ -6,10 +6,19 @@ mod authorizer;
 pub(super) mod deployment;
 mod domain_name;
 mod integration;
+mod integration_check;
+mod integration_response;
 mod later;
+mod mapping;
+mod members;
 mod model;
+mod model_template;
+mod quick_create;
 mod route;
+mod route_response;
 mod routing_rule;
+mod service_action;
+mod show;
 mod stage;
 mod tags;
 mod vpc_link;
@@ -24,9 +33,11 @@ pub(super) static TABLES: &[&[Operation]] = &[
     deployment::OPERATIONS,
     domain_name::OPERATIONS,
     integration::OPERATIONS,
+    integration_response::OPERATIONS,
     later::OPERATIONS,
     model::OPERATIONS,
     route::OPERATIONS,
+    route_response::OPERATIONS,
     routing_rule::OPERATIONS,
     stage::OPERATIONS,
     tags::OPERATIONS,

@@ -5,7 +5,7 @@
     reason = "a literal as an argument reads better without a borrow"
 )]
 
-use super::super::sample::{API, bare, fixture, method, put, refusal, resource};
+use super::super::planted::{API, bare, fixture, method, put, refusal, resource};
 use crate::management::fixture::Fixture;
 use crate::resources::rest::{EndpointConfiguration, Model, Resource, RestApi};
 use crate::resources::rest_stage::Definition;

@@ -5,7 +5,7 @@
     reason = "a literal as an argument reads better without a borrow"
 )]
 
-use super::super::sample::{API, fixture, refusal};
+use super::super::planted::{API, fixture, refusal};
 use crate::management::fixture::Fixture;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! What is not there yet says so, and where to look instead.
 
-use super::super::sample::{API, fixture, refusal};
+use super::super::planted::{API, fixture, refusal};
 use serde_json::json;
 
 #[test]

@@ -10,16 +10,21 @@ mod client_certificate;
 mod deployment;
 mod documentation;
 mod domain_name;
+mod entries;
+mod expression;
 mod gateway_response;
 mod integration;
 mod known;
 mod later;
 mod method;
 mod model;
+mod place;
 mod request_validator;
 mod resource;
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod planted;
 mod stage;
 mod tags;
 mod test_invoke;

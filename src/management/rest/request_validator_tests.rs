@@ -1,6 +1,6 @@
 //! Request validators: recorded refusals, patches, and that one in use stays.
 
-use super::super::sample::{API, fixture, method, put, refusal, resource};
+use super::super::planted::{API, fixture, method, put, refusal, resource};
 use serde_json::{Value, json};
 
 #[test]

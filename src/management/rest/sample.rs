@@ -1,87 +1,79 @@
-//! For tests: an API put straight into the state, so that a test of one operation does not hang on
-//! the operations that make an API.
+//! For tests: a REST API to try operations on.
 
 use super::super::fixture::Fixture;
-use crate::resources::rest::{
-    EndpointConfiguration, Integration, IntegrationResponse, Map, Method, MethodResponse, Resource,
-    RestApi,
-};
-use crate::resources::{Draft, Entity};
+use crate::aws::Fault;
+use serde_json::{Value, json};
 
-/// The API's id.
-pub(super) const API: &str = "a1b2c3d4e5";
-
-/// Nouns in memory with the API: `GET /` and `GET /pets`, both mocks that answer 200.
-pub(super) fn fixture() -> Fixture {
-    let mut fixture = bare();
-    put(&mut fixture, API, "root000000", resource("root000000", "/", method("GET")));
-    put(&mut fixture, API, "pets01", resource("pets01", "/pets", method("GET")));
-    fixture
+/// A REST API with its root, and the members that name them.
+pub(super) struct Sample {
+    pub(super) fixture: Fixture,
+    pub(super) api: String,
+    pub(super) root: String,
 }
 
-/// As [`fixture`], without resources.
-pub(super) fn bare() -> Fixture {
-    let mut fixture = Fixture::new();
-    let api = RestApi {
-        id: API.into(),
-        name: "shop".into(),
-        api_key_source: "HEADER".into(),
-        endpoint_configuration: EndpointConfiguration {
-            types: vec!["REGIONAL".into()],
-            ..EndpointConfiguration::default()
-        },
-        root_resource_id: "root000000".into(),
-        ..RestApi::default()
-    };
-    put(&mut fixture, "", API, api);
-    fixture
-}
+impl Sample {
+    /// An API with nothing but its root.
+    pub(super) fn new() -> Self {
+        let mut fixture = Fixture::new();
+        let api = fixture.v1("CreateRestApi", json!({"name": "pets"})).unwrap();
+        let text = |member: &str| api[member].as_str().unwrap().to_owned();
+        Self { api: text("id"), root: text("rootResourceId"), fixture }
+    }
 
-/// A resource with one method.
-pub(super) fn resource(id: &str, path: &str, method: Method) -> Resource {
-    Resource {
-        id: id.into(),
-        path: path.into(),
-        resource_methods: Map::from([(method.http_method.clone(), method)]),
-        ..Resource::default()
+    /// As [`Sample::new`], with a method `GET` of the root.
+    pub(super) fn with_method(members: Value) -> Self {
+        let mut sample = Self::new();
+        sample.at_root("PutMethod", merged(json!({"authorizationType": "NONE"}), members)).unwrap();
+        sample
+    }
+
+    /// As [`Sample::with_method`], with a mock behind it.
+    pub(super) fn with_mock() -> Self {
+        let mut sample = Self::with_method(json!({}));
+        sample.at_root("PutIntegration", json!({"type": "MOCK"})).unwrap();
+        sample
+    }
+
+    /// Calls an operation on the API.
+    pub(super) fn call(&mut self, name: &str, members: Value) -> Result<Value, Fault> {
+        self.fixture.v1(name, merged(json!({"restApiId": self.api}), members))
+    }
+
+    /// Calls an operation on the method `GET` of the root; `members` may name another.
+    pub(super) fn at_root(&mut self, name: &str, members: Value) -> Result<Value, Fault> {
+        let root = json!({"resourceId": self.root, "httpMethod": "GET"});
+        self.call(name, merged(root, members))
+    }
+
+    /// Adds a resource and returns its id.
+    pub(super) fn resource(&mut self, parent: &str, part: &str) -> String {
+        let input = json!({"parentId": parent, "pathPart": part});
+        let resource = self.call("CreateResource", input).unwrap();
+        resource["id"].as_str().unwrap().to_owned()
     }
 }
 
-/// A method with a mock that answers 200 and `{"pets": "all"}`.
-pub(super) fn method(verb: &str) -> Method {
-    let template = |text: &str| Map::from([("application/json".to_owned(), Some(text.to_owned()))]);
-    let response = IntegrationResponse {
-        status_code: "200".into(),
-        response_templates: Some(template("{\"pets\": \"all\"}")),
-        ..IntegrationResponse::default()
-    };
-    let declared = MethodResponse { status_code: "200".into(), ..MethodResponse::default() };
-    Method {
-        http_method: verb.into(),
-        authorization_type: "NONE".into(),
-        method_responses: Map::from([("200".to_owned(), declared)]),
-        method_integration: Some(Integration {
-            r#type: "MOCK".into(),
-            request_templates: template("{\"statusCode\": 200}"),
-            passthrough_behavior: Some("WHEN_NO_MATCH".into()),
-            timeout_in_millis: 29_000,
-            integration_responses: Map::from([("200".to_owned(), response)]),
-            ..Integration::default()
-        }),
-        ..Method::default()
-    }
+/// `more` laid over `members`.
+pub(super) fn merged(mut members: Value, more: Value) -> Value {
+    let Value::Object(more) = more else { panic!("members are an object") };
+    members.as_object_mut().unwrap().extend(more);
+    members
 }
 
-/// Puts any noun where it belongs.
-pub(super) fn put<T: Entity>(fixture: &mut Fixture, owner: &str, id: &str, noun: T) {
-    let mut draft = Draft::new(&fixture.state, &fixture.region);
-    draft.put(owner, id, noun);
-    let (touched, _) = draft.finish();
-    fixture.state.apply(touched);
+/// `patchOperations` of `(op, path, value)`.
+pub(super) fn patch(operations: &[(&str, &str, Option<&str>)]) -> Value {
+    let operations = operations.iter().map(|(op, path, value)| {
+        let mut operation = json!({"op": op, "path": path});
+        if let Some(value) = value {
+            operation["value"] = json!(value);
+        }
+        operation
+    });
+    json!({"patchOperations": operations.collect::<Vec<_>>()})
 }
 
-/// The error type and message with which an operation refuses.
-pub(super) fn refusal(fixture: &mut Fixture, name: &str, input: serde_json::Value) -> String {
-    let fault = fixture.v1(name, input).expect_err("it is refused");
-    format!("{} {}: {}", fault.status, fault.kind, fault.message)
+/// Status and text of a refusal.
+pub(super) fn refusal(result: Result<Value, Fault>) -> (u16, String) {
+    let fault = result.expect_err("a refusal");
+    (fault.status, fault.message)
 }

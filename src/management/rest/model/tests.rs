@@ -1,6 +1,6 @@
 //! Models: recorded refusals, references made local, and templates.
 
-use super::super::sample::{API, fixture, method, put, refusal, resource};
+use super::super::planted::{API, fixture, method, put, refusal, resource};
 use crate::management::fixture::Fixture;
 use crate::resources::rest::Map;
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@
 
 mod settings;
 
-use super::super::sample::{API, fixture, put, refusal};
+use super::super::planted::{API, fixture, put, refusal};
 use crate::management::fixture::Fixture;
 use crate::resources::account::ClientCertificate;
 use crate::resources::domain::{ApiMapping, DomainName};

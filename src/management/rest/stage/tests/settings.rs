@@ -1,7 +1,7 @@
 //! Method settings: values, keys in all written forms, and where a new entry begins.
 
 use super::{patch, remove, replace, staged};
-use crate::management::rest::sample::put;
+use crate::management::rest::planted::put;
 use crate::resources::account::Account;
 use serde_json::json;
 

@@ -1,0 +1,99 @@
+//! Where in a REST API a call points: API, resource, method, integration, each with Amazon's words for
+//! one that is not there.
+//!
+//! Once a resource is named, an unknown API is reported as an unknown resource, as Amazon does.
+
+use super::super::Call;
+use crate::aws::Fault;
+use crate::resources::rest::{Integration, Method, Resource, RestApi};
+use std::sync::Arc;
+
+/// The API that a call names.
+///
+/// # Errors
+/// 404: there is none.
+pub(super) fn api(call: &Call<'_>) -> Result<Arc<RestApi>, Fault> {
+    let id = call.text("restApiId");
+    call.draft.get("", id).ok_or_else(|| unknown_api(call, id))
+}
+
+/// 404: there is no such API.
+pub(super) fn unknown_api(call: &Call<'_>, id: &str) -> Fault {
+    let account = &call.settings.account_id;
+    Fault::not_found(format!("Invalid API identifier specified {account}:{id}"))
+}
+
+/// The resource that a call names.
+///
+/// # Errors
+/// 404: there is none, or no such API.
+pub(super) fn resource(call: &Call<'_>) -> Result<Arc<Resource>, Fault> {
+    let resource = call.draft.get(call.text("restApiId"), call.text("resourceId"));
+    resource.ok_or_else(unknown_resource)
+}
+
+/// 404: there is no such resource.
+pub(super) fn unknown_resource() -> Fault {
+    Fault::not_found("Invalid Resource identifier specified")
+}
+
+/// The method that a call names, of its resource.
+///
+/// # Errors
+/// 404: the resource has no such method.
+pub(super) fn method<'r>(call: &Call<'_>, resource: &'r Resource) -> Result<&'r Method, Fault> {
+    resource.resource_methods.get(call.text("httpMethod")).ok_or_else(unknown_method)
+}
+
+fn unknown_method() -> Fault {
+    Fault::not_found("Invalid Method identifier specified")
+}
+
+/// A method's integration.
+///
+/// # Errors
+/// 404: it has none.
+pub(super) fn integration(method: &Method) -> Result<&Integration, Fault> {
+    method.method_integration.as_ref().ok_or_else(unknown_integration)
+}
+
+/// 404: the method has no integration.
+pub(super) fn unknown_integration() -> Fault {
+    Fault::not_found("Invalid Integration identifier specified")
+}
+
+/// 404: a method or integration has no response of that status code.
+pub(super) fn unknown_status_code() -> Fault {
+    Fault::not_found("Invalid Response status code specified")
+}
+
+/// Changes the method that a call names; nothing is changed when `change` fails.
+///
+/// # Errors
+/// 404: no such resource or method; or what `change` refuses.
+pub(super) fn change_method<T>(
+    call: &mut Call<'_>,
+    change: impl FnOnce(&Call<'_>, &mut Method) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let mut resource = Resource::clone(&*resource(call)?);
+    let method =
+        resource.resource_methods.get_mut(call.text("httpMethod")).ok_or_else(unknown_method)?;
+    let result = change(call, method)?;
+    let (api, id) = (call.text("restApiId").to_owned(), resource.id.clone());
+    call.draft.put(&api, &id, resource);
+    Ok(result)
+}
+
+/// Changes the integration of the method that a call names, as [`change_method`].
+///
+/// # Errors
+/// 404: no such resource, method or integration; or what `change` refuses.
+pub(super) fn change_integration<T>(
+    call: &mut Call<'_>,
+    change: impl FnOnce(&Call<'_>, &mut Integration) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    change_method(call, |call, method| {
+        let integration = method.method_integration.as_mut().ok_or_else(unknown_integration)?;
+        change(call, integration)
+    })
+}
