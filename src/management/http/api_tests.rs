@@ -1,7 +1,7 @@
 //! APIs: defaults, what is refused, updates, quick create.
 
-use super::super::super::fixture::Fixture;
 use crate::aws::Fault;
+use crate::management::fixture::Fixture;
 use crate::resources::domain::{ApiMapping, DomainName};
 use crate::resources::{Draft, Timestamp};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Integrations by protocol and type: defaults, what is refused, updates in Terraform's way.
 
-use super::super::super::fixture::Fixture;
 use crate::aws::Fault;
+use crate::management::fixture::Fixture;
 use crate::resources::Draft;
 use crate::resources::account::{HttpVpcLink, VpcLink};
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@ fn one(target: &str, value: &str) -> Map {
     Map::from([(target.to_owned(), value.to_owned())])
 }
 
-fn errors(fault: Fault) -> String {
+fn errors(fault: &Fault) -> String {
     assert_eq!((fault.status, fault.kind), (400, "BadRequestException"));
     let start =
         "Invalid mapping expression specified: Validation Result: warnings : [], errors : [";
@@ -53,7 +53,7 @@ fn wrong_request_targets_are_refused() {
         let fault = check_request(&one(target, "a")).unwrap_err();
         let expected =
             format!("Invalid Request Actioned Parameter destination specified: {target}");
-        assert_eq!(errors(fault), expected);
+        assert_eq!(errors(&fault), expected);
     }
 }
 
@@ -73,9 +73,9 @@ fn reserved_headers_are_refused_on_both_sides() {
     ] {
         let target = format!("append:header.{name}");
         let expected = format!("Operations on header {name} are restricted");
-        assert_eq!(errors(check_request(&one(&target, "a")).unwrap_err()), expected);
+        assert_eq!(errors(&check_request(&one(&target, "a")).unwrap_err()), expected);
         let responses = Map::from([("200".to_owned(), one(&target, "a"))]);
-        assert_eq!(errors(check_responses(&responses).unwrap_err()), expected);
+        assert_eq!(errors(&check_responses(&responses).unwrap_err()), expected);
     }
     for name in ["x-forwarded-port", "viaduct", "x-am", "accept"] {
         let target = format!("append:header.{name}");
@@ -99,7 +99,7 @@ fn wrong_sources_are_refused() {
         "a ${nope.b}",
     ] {
         let fault = check_request(&one("overwrite:header.a", value)).unwrap_err();
-        assert_eq!(errors(fault), format!("Invalid mapping expression specified: {value}"));
+        assert_eq!(errors(&fault), format!("Invalid mapping expression specified: {value}"));
     }
 }
 
@@ -155,9 +155,9 @@ fn messages_are_mapped_in_the_older_form() {
     }
     let fault = check_message(&one("append:header.a", "'b'")).unwrap_err();
     let expected = "Invalid mapping expression parameter specified: append:header.a";
-    assert_eq!(errors(fault), expected);
+    assert_eq!(errors(&fault), expected);
     let fault = check_message(&one("integration.request.header.a", "b")).unwrap_err();
-    assert_eq!(errors(fault), "Invalid mapping expression specified: b");
+    assert_eq!(errors(&fault), "Invalid mapping expression specified: b");
 }
 
 proptest! {

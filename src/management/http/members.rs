@@ -146,7 +146,7 @@ mod tests {
         let mut map =
             Map::from([("a".to_owned(), "1".to_owned()), ("c".to_owned(), "3".to_owned())]);
         Members(&input).merge("map", &mut map);
-        assert_eq!(map.into_iter().map(|(key, _)| key).collect::<Vec<_>>(), ["b", "c"]);
+        assert_eq!(map.into_keys().collect::<Vec<_>>(), ["b", "c"]);
     }
 
     #[test]

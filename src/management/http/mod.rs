@@ -43,3 +43,22 @@ pub(super) static TABLES: &[&[Operation]] = &[
     tags::OPERATIONS,
     vpc_link::OPERATIONS,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::operation::Access;
+    use super::TABLES;
+    use crate::aws::shapes;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_operation_is_one_of_the_service_once_and_only_reads_are_read() {
+        let mut names = BTreeSet::new();
+        for operation in TABLES.iter().copied().flatten() {
+            assert!(names.insert(operation.name), "{} is there twice", operation.name);
+            let model = shapes::apigatewayv2().operation(operation.name);
+            let method = model.expect(operation.name).method;
+            assert_eq!(operation.access == Access::Read, method == "GET", "{}", operation.name);
+        }
+    }
+}

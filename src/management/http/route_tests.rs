@@ -1,7 +1,7 @@
 //! Routes, route responses, models and authorizers: what refers to each other.
 
-use super::super::super::fixture::Fixture;
 use crate::aws::Fault;
+use crate::management::fixture::Fixture;
 use serde_json::{Value, json};
 
 /// An API, and calls on it.

@@ -1,9 +1,10 @@
 //! Stages and deployments: settings, freezing, automatic deployment, and Terraform's sequences.
 
-use super::super::super::fixture::Fixture;
 use crate::aws::Fault;
-use crate::resources::Timestamp;
+use crate::management::fixture::Fixture;
+use crate::resources::account::Account;
 use crate::resources::http_stage::{Definition, Deployment};
+use crate::resources::{Draft, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -246,6 +247,18 @@ fn execution_logs_of_web_socket_apis() {
     });
     let input = json!({"stageName": "v1", "defaultRouteSettings": settings});
     assert_eq!(api.ok("CreateStage", input)["defaultRouteSettings"], settings);
+
+    // As on AWS, where that is asked for.
+    api.fixture.settings.logging_needs_role = true;
+    let input = json!({"stageName": "v2", "defaultRouteSettings": settings});
+    let refused = "CloudWatch Logs role ARN must be set in account settings to enable logging";
+    assert_eq!(api.refused("CreateStage", input.clone()), text(400, refused));
+    let role = Some("arn:aws:iam::000000000000:role/logs".to_owned());
+    let mut draft = Draft::new(&api.fixture.state, "us-east-1");
+    draft.put("", "account", Account { cloudwatch_role_arn: role, ..Account::default() });
+    let (touched, _) = draft.finish();
+    api.fixture.state.apply(touched);
+    api.ok("CreateStage", input);
 }
 
 #[test]

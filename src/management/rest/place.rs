@@ -97,3 +97,55 @@ pub(super) fn change_integration<T>(
         change(call, integration)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::operation::Operation;
+    use super::super::sample::{Sample, merged};
+    use super::super::{api, integration, method, resource};
+    use serde_json::json;
+
+    /// Shapes are checked before an operation runs; what they let through must not end a host.
+    #[test]
+    fn calls_without_members_or_with_odd_ones_never_panic() {
+        let tables: [&[Operation]; 4] =
+            [api::OPERATIONS, resource::OPERATIONS, method::OPERATIONS, integration::OPERATIONS];
+        let names: Vec<&str> = tables.concat().iter().map(|operation| operation.name).collect();
+        assert_eq!(names.len(), 26);
+        let members = [
+            "restApiId",
+            "resourceId",
+            "httpMethod",
+            "statusCode",
+            "name",
+            "embed",
+            "limit",
+            "tags",
+            "position",
+            "patchOperations",
+            "endpointConfiguration",
+            "requestParameters",
+            "uri",
+            "cloneFrom",
+            "pathPart",
+            "parentId",
+            "responseTemplates",
+            "cacheKeyParameters",
+        ];
+        let values = [json!(null), json!(-1), json!(""), json!("é/{"), json!([1]), json!({"a": 1})];
+        for name in names {
+            let mut sample = Sample::with_mock();
+            let whole = json!({"type": "MOCK", "authorizationType": "NONE", "statusCode": "200"});
+            // Before anything may be deleted.
+            if name != "GetRestApis" {
+                sample.fixture.v1(name, json!({})).unwrap_err();
+            }
+            for (member, value) in
+                members.iter().flat_map(|member| values.iter().map(move |value| (member, value)))
+            {
+                let odd = merged(whole.clone(), json!({*member: value}));
+                let _ = sample.at_root(name, odd);
+            }
+        }
+    }
+}
