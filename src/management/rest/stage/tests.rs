@@ -116,7 +116,7 @@ fn creation_is_refused_in_amazons_words() {
         (json!({}), "409 Stage already exists"),
         (
             json!({"stageName": "x", "tags": {"aws:a": "b"}}),
-            "400 Invalid tag key: aws:a. Keys that start with 'aws:' are reserved.",
+            "400 Invalid tag key. Tag keys cannot start with 'aws:' (case insensitive)",
         ),
         (json!({"stageName": "x", "deploymentId": ""}), "400 DeploymentId cannot be empty"),
         (json!({"stageName": "x", "deploymentId": "nope"}), "400 Deployment id does not exist"),
