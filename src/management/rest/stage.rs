@@ -6,8 +6,8 @@ pub(super) mod variables;
 
 use super::super::answer::Answer;
 use super::super::operation::{Operation, read, write};
-use super::super::{Call, answer};
-use super::known;
+use super::super::{Call, answer, tagging};
+use super::place;
 use crate::aws::Fault;
 use crate::resources::Timestamp;
 use crate::resources::domain::{ApiMapping, DomainName};
@@ -59,7 +59,7 @@ struct SentCanary {
 }
 
 fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let sent: Sent = call.input()?;
     check_name(&sent.stage_name)?;
     if call.draft.has::<Stage>(&api.id, &sent.stage_name) {
@@ -70,6 +70,7 @@ fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
     }
     check_deployment(call, &api.id, &sent.deployment_id)?;
     variables::check(&sent.variables)?;
+    tagging::check(&sent.tags)?;
     let mut stage = fresh(&sent.stage_name, &sent.deployment_id, call.now);
     if let Some(canary) = sent.canary_settings {
         check_percent(canary.percent_traffic)?;
@@ -181,11 +182,11 @@ pub(super) fn set_cache(stage: &mut Stage, enabled: bool) {
 }
 
 fn get(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    Answer::of(&*known::stage(call)?)
+    Answer::of(&*place::stage(call)?)
 }
 
 fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let wanted = call.text_of("deploymentId").filter(|id| !id.is_empty());
     let stages = call.draft.list::<Stage>(&api.id);
     let shown = stages
@@ -198,7 +199,7 @@ fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let mut stage = Stage::clone(&*known::stage(call)?);
+    let mut stage = Stage::clone(&*place::stage(call)?);
     let api_id = call.text("restApiId").to_owned();
     for operation in super::super::patch::operations(call)? {
         patch::apply(call, &api_id, &mut stage, &operation)?;
@@ -211,7 +212,7 @@ fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let stage = known::stage(call)?;
+    let stage = place::stage(call)?;
     let (api_id, name) = (call.text("restApiId").to_owned(), &stage.stage_name);
     let domains = domains_of(call, &api_id, name);
     if !domains.is_empty() {
@@ -253,7 +254,7 @@ fn domains_of(call: &Call<'_>, api_id: &str, stage: &str) -> Vec<String> {
 
 /// Both flushes: nothing that is stored changes. What shards keep is theirs to forget.
 fn flush(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    known::stage(call)?;
+    place::stage(call)?;
     Ok(Answer::Empty)
 }
 
