@@ -7,12 +7,12 @@
 use super::calls::Calls;
 use super::listeners::TURN_AWAY;
 use super::mailbox::{FromShard, ListenerId, ListenerKind, Post, ShardId, ToShard};
-use super::publish::{self, Publication};
+use super::publish::{Publication, Publishing};
 use super::reload::{Attempt, Attempted, Cause, Compiled, attempt};
 use super::rollout::{RESOLVE_PATIENCE, Rollout, SERVE_PATIENCE, Step};
 use super::signals::{Signal, Signals};
 use super::status::{LastReload, Phase, SharedStatus};
-use super::targets::Targets;
+use super::targets::{News, Targets};
 use super::watch::Watch;
 use super::{
     Control, ListenError, Listeners, Options, Reloading, management, service_manager, since_epoch,
@@ -21,7 +21,7 @@ use super::{
 use crate::management::access::Gate;
 use crate::management::audit::Audit;
 use crate::management::{Beginning, Service};
-use crate::snapshot::{AccessLog, ManagedDelta, Snapshot};
+use crate::snapshot::{AccessLog, Snapshot};
 use crate::store::StoreError;
 use crate::telemetry::access_log::{Destination, Writer};
 use crate::telemetry::fields::RateLimiter;
@@ -31,7 +31,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle};
 
 /// Between two looks at the rates that the metrics work out.
@@ -94,8 +94,8 @@ enum Event {
     Report(Option<FromShard>),
     Signal(Signal),
     FilesChanged,
-    Publication(Publication),
-    TargetsChanged(super::endpoints::Endpoints),
+    TargetsChanged(News),
+    Published(Vec<Publication>),
     Attempted(Result<Attempted, JoinError>),
     Time,
 }
@@ -125,8 +125,6 @@ struct Running {
     _remote_sender: mpsc::Sender<Signal>,
     listeners: Listeners,
     management: Management,
-    /// Changes of the management API on their way to the shards.
-    publications: mpsc::Receiver<Publication>,
     audit: Audit,
     gate: Gate,
     calls: Calls,
@@ -141,6 +139,8 @@ struct Running {
     /// A reload wanted while another one was under way.
     wanted: Option<Cause>,
     rollout: Option<Rollout>,
+    /// Managed APIs on their way to the shards.
+    publishing: Publishing,
     /// What every shard serves.
     served: Option<Arc<Snapshot>>,
     /// Listeners that turn away, and when the shards may close them.
@@ -166,8 +166,8 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         posts,
         reports,
         remote: (remote_sender, remote),
-        publications: _publications,
-        first: _first,
+        publications: (publisher, publications),
+        first,
         listeners,
         prepared,
         management,
@@ -179,18 +179,18 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
     let now = Instant::now();
     let address = management.local_addr().map_err(RunError::Runtime)?;
     let listener = tokio::net::TcpListener::from_std(management).map_err(RunError::Runtime)?;
-    let (publisher, publications) = publish::publications();
+    let managed_publisher = publisher.clone();
     let audit = managed.audit.clone();
     let gate = managed.gate.clone();
     let ailment = Arc::clone(&status.lock().store);
-    let (service, initial) = Service::begin(Beginning {
+    let (service, stored) = Service::begin(Beginning {
         url: managed.store.url,
         last_good: managed.store.last_good,
         settings: managed.settings,
         gate: managed.gate,
         audit: managed.audit,
         publisher: Box::new(move |delta, done| {
-            let publisher = publisher.clone();
+            let publisher = managed_publisher.clone();
             Box::pin(async move {
                 // Fails only when the loop has ended: with the process, and with it who waits.
                 let _ = publisher.send(Publication { delta, done }).await;
@@ -213,7 +213,6 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         _remote_sender: remote_sender,
         listeners,
         management: Management { address, task: tokio::spawn(management::serve(listener, routes)) },
-        publications,
         audit,
         gate,
         calls,
@@ -225,6 +224,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         attempting: None,
         wanted: None,
         rollout: None,
+        publishing: Publishing::new(publisher, publications),
         served: None,
         closing: Vec::new(),
         ending: Ending::No,
@@ -235,7 +235,11 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         full_warnings: RateLimiter::new(WARN_PERIOD),
     };
     running.roll_out(compiled, prepared, now);
-    running.publish(initial);
+    let (done, _) = oneshot::channel();
+    let mut delta = first;
+    delta.extend(stored);
+    let first = vec![Publication { delta, done }];
+    running.publishing.begin(first, &mut running.targets, now);
     let ended = running.until_the_end().await;
     if ended.is_err() {
         // Shards that do run must not outlive the thread that could stop them.
@@ -280,8 +284,8 @@ impl Running {
             () = tokio::time::sleep_until(due.into()) => Event::Time,
             attempted = attempted => Event::Attempted(attempted),
             report = self.reports.recv() => Event::Report(report),
-            endpoints = self.targets.changed() => Event::TargetsChanged(endpoints),
-            Some(publication) = self.publications.recv() => Event::Publication(publication),
+            news = self.targets.changed() => Event::TargetsChanged(news),
+            publications = self.publishing.next() => Event::Published(publications),
             () = self.watch.changed() => Event::FilesChanged,
         }
     }
@@ -299,14 +303,17 @@ impl Running {
             }
             Event::Signal(Signal::Stop) => self.on_stop(now),
             Event::FilesChanged => self.want_reload(Cause::FileChange),
-            Event::TargetsChanged(endpoints) => {
-                self.post_all(|_| ToShard::Endpoints(Box::new(endpoints.clone())));
-                self.tell_target_health();
+            Event::TargetsChanged(news) => {
+                if let Some(endpoints) = news.declared {
+                    self.post_all(|_| ToShard::Endpoints(Box::new(endpoints.clone())));
+                    self.tell_target_health();
+                }
+                if !news.managed.is_empty() {
+                    self.post_all(|_| ToShard::Addresses(news.managed.clone()));
+                }
             }
-            Event::Publication(Publication { delta, done }) => {
-                self.publish(delta);
-                // Nobody waits any more when the client has gone.
-                let _ = done.send(());
+            Event::Published(publications) => {
+                self.publishing.begin(publications, &mut self.targets, now);
             }
             Event::Attempted(attempted) => self.on_attempted(attempted, now),
             Event::Time => return Ok(self.on_time(now)),
@@ -333,7 +340,13 @@ impl Running {
             }
             FromShard::Log(batch) => self.writer.write(batch),
             // Dropped here and not on a shard: that is what they are sent for.
-            FromShard::Retired(_) | FromShard::RetiredEndpoints(_) => {}
+            FromShard::Retired(_)
+            | FromShard::RetiredEndpoints(_)
+            | FromShard::RetiredManaged(..) => {}
+            FromShard::Applied { shard, sequence } => {
+                self.status.lock().sign_of_life(shard, now);
+                self.publishing.applied(shard, sequence);
+            }
             FromShard::Drained { shard, requests_cut } => {
                 self.requests_cut += requests_cut;
                 if let Ending::Draining { left, .. } = &mut self.ending {
@@ -387,11 +400,6 @@ impl Running {
                 tracing::error!(shard, %error, swallowed, "message to shard is lost");
             }
         }
-    }
-
-    /// Hands changes of the management API to the shards.
-    fn publish(&mut self, delta: ManagedDelta) {
-        let _ = delta;
     }
 
     // ---- reload ----
@@ -491,6 +499,10 @@ impl Running {
 
     /// Takes every step that can be taken now.
     fn proceed(&mut self, now: Instant) -> Result<(), RunError> {
+        if self.publishing.is_busy() {
+            let dead = self.status.lock().dead();
+            self.publishing.proceed(&self.posts, &self.targets, &dead, now);
+        }
         if let Some(mut rollout) = self.rollout.take() {
             if let Step::Resolving { until, copies } = &mut rollout.step {
                 let unanswered: Vec<_> = self.targets.not_answered_yet().collect();
@@ -543,7 +555,9 @@ impl Running {
             let status = self.status.lock();
             (status.behind(rollout.snapshot.version), status.phase)
         };
-        if behind.is_empty() {
+        // The first listener opens when the managed APIs are served too.
+        let is_first_served = phase != Phase::Starting || !self.publishing.is_busy();
+        if behind.is_empty() && is_first_served {
             self.finish(rollout, now)?;
             return Ok(None);
         }
@@ -718,7 +732,8 @@ impl Running {
         let closing = self.closing.iter().map(|(at, _)| *at).min();
         let rollout = self.rollout.as_ref().and_then(Rollout::deadline);
         let watchdog = self.watchdog.map(|(_, next)| next);
-        [ending, closing, rollout, watchdog]
+        let publishing = self.publishing.deadline();
+        [ending, closing, rollout, watchdog, publishing]
             .into_iter()
             .flatten()
             .fold(self.next_tick, Instant::min)

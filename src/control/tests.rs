@@ -56,6 +56,14 @@ fn fake_shard(seat: Seat, behaviour: Behaviour, log: &Mutex<Vec<String>>) {
                         }
                     }
                 }
+                ToShard::Delta(delta) => {
+                    note(format!("applies {}", delta.sequence));
+                    if behaviour == Behaviour::Obedient {
+                        let sequence = delta.sequence;
+                        reporter.send(FromShard::Applied { shard, sequence }).unwrap();
+                    }
+                }
+                ToShard::Addresses(news) => note(format!("hears of {}", news.len())),
                 ToShard::TakeListeners(taken) => {
                     note(format!("takes {}", taken.len()));
                     listeners.extend(taken);

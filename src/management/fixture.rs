@@ -12,7 +12,7 @@ pub(crate) struct Fixture {
     pub(crate) now: Timestamp,
     pub(crate) region: String,
     ids: IdSource,
-    settings: Settings,
+    pub(crate) settings: Settings,
 }
 
 impl Fixture {

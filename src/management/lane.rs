@@ -403,7 +403,9 @@ impl Ran {
 fn refuse(jobs: Vec<Job>, error: &StoreError) {
     for job in jobs {
         let text = match error {
-            StoreError::InDoubt { .. } => format!("It is not known whether the change is stored: {error}"),
+            StoreError::InDoubt { .. } => {
+                format!("It is not known whether the change is stored: {error}")
+            }
             _ => format!("The change was not stored: {error}"),
         };
         let fault = Fault::unavailable(text, 1);

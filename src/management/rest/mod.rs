@@ -14,6 +14,7 @@ mod entries;
 mod expression;
 mod gateway_response;
 mod integration;
+mod known;
 mod later;
 mod method;
 mod model;
@@ -22,6 +23,8 @@ mod request_validator;
 mod resource;
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod planted;
 mod stage;
 mod tags;
 mod test_invoke;
