@@ -1,27 +1,12 @@
-//! Where in a REST API a call points: API, resource, method, integration, each with Amazon's words for
-//! one that is not there.
+//! Where in a REST API a call points: resource, method, integration, each with Amazon's words for one
+//! that is not there.
 //!
 //! Once a resource is named, an unknown API is reported as an unknown resource, as Amazon does.
 
 use super::super::Call;
 use crate::aws::Fault;
-use crate::resources::rest::{Integration, Method, Resource, RestApi};
+use crate::resources::rest::{Integration, Method, Resource};
 use std::sync::Arc;
-
-/// The API that a call names.
-///
-/// # Errors
-/// 404: there is none.
-pub(super) fn api(call: &Call<'_>) -> Result<Arc<RestApi>, Fault> {
-    let id = call.text("restApiId");
-    call.draft.get("", id).ok_or_else(|| unknown_api(call, id))
-}
-
-/// 404: there is no such API.
-pub(super) fn unknown_api(call: &Call<'_>, id: &str) -> Fault {
-    let account = &call.settings.account_id;
-    Fault::not_found(format!("Invalid API identifier specified {account}:{id}"))
-}
 
 /// The resource that a call names.
 ///

@@ -10,7 +10,7 @@ mod tests;
 use super::super::operation::{Operation, read, write};
 use super::super::page::{self, Page};
 use super::super::{Answer, Call, answer, tagging};
-use super::place;
+use super::known;
 use crate::aws::Fault;
 use crate::resources::domain::{ApiMapping, DomainName};
 use crate::resources::http::Api;
@@ -65,7 +65,7 @@ fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
         None => None,
         Some(id) => {
             let source = call.draft.get::<RestApi>("", id);
-            Some(source.ok_or_else(|| place::unknown_api(call, id))?)
+            Some(source.ok_or_else(|| known::unknown_api(call, id))?)
         }
     };
 
@@ -114,7 +114,7 @@ fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn get(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    shown_with_tags(&*place::api(call)?)
+    shown_with_tags(&*known::api(call)?)
 }
 
 fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
@@ -123,7 +123,7 @@ fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let mut api = RestApi::clone(&*place::api(call)?);
+    let mut api = RestApi::clone(&*known::api(call)?);
     patch::apply(call, &mut api)?;
     let answer = shown_with_tags(&api)?;
     let id = api.id.clone();
@@ -132,7 +132,7 @@ fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = place::api(call)?;
+    let api = known::api(call)?;
     let domains = mapped_domains(call, &api.id);
     if !domains.is_empty() {
         return Err(Fault::bad_request(format!(

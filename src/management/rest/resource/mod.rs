@@ -8,7 +8,7 @@ use super::super::operation::{Operation, read, write};
 use super::super::page::{self, Page};
 use super::super::patch::{Family, Op, PatchOperation, operations};
 use super::super::{Answer, Call, answer};
-use super::place;
+use super::{known, place};
 use crate::aws::Fault;
 use crate::resources::rest::Resource;
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ fn get(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = place::api(call)?;
+    let api = known::api(call)?;
     let embed = Embed::of(call);
     let mut resources = call.draft.list::<Resource>(&api.id);
     resources.sort_by(|a, b| a.path.cmp(&b.path));
