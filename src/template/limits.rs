@@ -7,7 +7,7 @@ pub struct Limits {
     /// Work: one step per directive, reference, call and value, and one per 64 bytes that a function
     /// reads or makes. Default 1,000,000, some 50 ms of one core.
     pub steps: u32,
-    /// Nesting: macros, blocks, interpolated texts, `#evaluate` and nested values. Default 100; a
+    /// Nesting: macros, blocks, interpolated texts, `#evaluate` and nested values. Default 200; a
     /// Velocity macro may call itself 20 times, and people's JSON is some 10 deep.
     pub depth: u32,
     /// Bytes written. Default 10 MiB, the largest request and response that API Gateway takes.
@@ -20,11 +20,15 @@ pub struct Limits {
     pub loop_iterations: u32,
 }
 
+impl Limits {
+    pub(super) const DEPTH_DEFAULT: u32 = 200;
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             steps: 1_000_000,
-            depth: 100,
+            depth: Self::DEPTH_DEFAULT,
             output_bytes: 10 << 20,
             memory_bytes: 128 << 20,
             loop_iterations: 1_000,
