@@ -148,8 +148,10 @@ impl<'a> Reader<'a, '_> {
         self.quoted_with_escapes(quote, begin)
     }
 
+    /// In these json-smart also leaves out control characters, which it keeps in texts without escapes.
     fn quoted_with_escapes(&mut self, quote: u8, begin: usize) -> Outcome<&'a str> {
-        let mut text = String::from(&self.text[begin..self.at]);
+        let is_kept = |it: &char| !matches!(it, '\0'..='\u{1f}' | '\u{7f}');
+        let mut text: String = self.text[begin..self.at].chars().filter(is_kept).collect();
         loop {
             let rest = &self.text[self.at..];
             let plain = rest.bytes().position(|it| it == quote || it == b'\\');
@@ -157,7 +159,7 @@ impl<'a> Reader<'a, '_> {
                 self.at = self.text.len();
                 return self.ended();
             };
-            text.push_str(&rest[..plain]);
+            text.extend(rest[..plain].chars().filter(is_kept));
             self.at += plain;
             if self.peek() == Some(quote) {
                 self.at += 1;

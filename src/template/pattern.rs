@@ -168,7 +168,9 @@ impl Pattern {
         }
         pieces.push(text.get(copied..).unwrap_or_default());
         if limit == 0 {
-            while pieces.len() > 1 && pieces.last().is_some_and(|it| it.is_empty()) {
+            // A text without a match is a piece even when it is empty; one of separators alone has none.
+            let is_split = pieces.len() > 1;
+            while is_split && pieces.last().is_some_and(|it| it.is_empty()) {
                 pieces.pop();
             }
         }
@@ -261,7 +263,8 @@ fn translate(java: &str) -> String {
                     'R' => out.push_str("(?:\\r\\n|[\\n\\x0B\\f\\r])"),
                     'Z' => out.push_str("(?:\\n?\\z)"),
                     'p' if rest.starts_with('{') => {
-                        let (name, behind) = rest[1..].split_once('}').unwrap_or((&rest[1..], ""));
+                        let (name, behind) =
+                            rest[1..].split_once('}').unwrap_or_else(|| (&rest[1..], ""));
                         let ascii = match name {
                             "Alpha" => "a-zA-Z",
                             "Digit" => "0-9",

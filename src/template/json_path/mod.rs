@@ -75,6 +75,11 @@ impl JsonPath {
         self.function.is_some() || self.is_definite_path()
     }
 
+    /// Whether it selects the whole document.
+    pub(super) fn is_root(&self) -> bool {
+        self.steps.is_empty() && self.function.is_none()
+    }
+
     fn is_definite_path(&self) -> bool {
         let last = self.steps.len().saturating_sub(1);
         self.steps.iter().enumerate().all(|(index, step)| match step {

@@ -184,7 +184,7 @@ impl<'s> Reader<'s> {
                 self.take(b')')?;
                 Step::Where(filter)
             }
-            Some(b'(') => self.from_the_end()?,
+            Some(b'(') => self.last_but()?,
             _ => self.indexes()?,
         };
         self.take(b']')?;
@@ -192,7 +192,7 @@ impl<'s> Reader<'s> {
     }
 
     /// `[(@.length-1)]`.
-    fn from_the_end(&mut self) -> Parsed<Step> {
+    fn last_but(&mut self) -> Parsed<Step> {
         self.at += 1;
         let rest = self.rest();
         let Some(behind) =

@@ -151,7 +151,8 @@ impl<'a> Walk<'a, '_> {
                 }
             }
             (Step::Where(filter), Value::Map(_)) => {
-                if filter.holds(value, self.root, self.budget)? {
+                let holds = filter.holds(value, self.root, self.budget)?;
+                if holds {
                     self.steps(rest, value, depth + 1)?;
                 }
             }

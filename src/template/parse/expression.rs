@@ -1,6 +1,6 @@
 //! Expressions: `or`, then `and`, equality, order, sums, products, `not`, and the literals.
 
-use super::{End, Parsed, Parser};
+use super::{Ending, Parsed, Parser};
 use crate::template::program::{Block, Expression, Operator};
 
 /// Loosest first. Of two operators that begin alike the longer stands first.
@@ -208,7 +208,7 @@ impl Parser<'_> {
         let parsed = inner.block();
         let problem =
             match &parsed {
-                Ok((_, End::Text)) => None,
+                Ok((_, Ending::Text)) => None,
                 Ok(_) => Some(inner.problem_at(
                     inner.last_hash(),
                     "a directive is ended that the text did not begin",
@@ -220,7 +220,7 @@ impl Parser<'_> {
         if let Some(problem) = problem {
             return Err(problem);
         }
-        let (block, _): (Block, End) = parsed?;
+        let (block, _): (Block, Ending) = parsed?;
         Ok(match block.as_slice() {
             [] => Expression::Text("".into()),
             [super::Node::Text(only)] => Expression::Text(only.clone()),

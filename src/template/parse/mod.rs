@@ -43,7 +43,7 @@ type Parsed<T> = Result<T, Problem>;
 
 /// What ended a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum Ending {
     Text,
     End,
     Else,
@@ -119,20 +119,20 @@ impl<'s> Parser<'s> {
         let begin = self.at;
         let (block, end) = self.block()?;
         match end {
-            End::Text => Ok(block),
+            Ending::Text => Ok(block),
             // The directive was read; it stands before here.
-            End::End => {
+            Ending::End => {
                 Err(self
                     .problem_at(begin.max(self.last_hash()), "`#end` without a directive to end"))
             }
-            End::Else | End::ElseIf => {
+            Ending::Else | Ending::ElseIf => {
                 Err(self.problem_at(begin.max(self.last_hash()), "`#else` without an `#if`"))
             }
         }
     }
 
     /// Nodes up to a directive that ends a block, which is read too.
-    fn block(&mut self) -> Parsed<(Block, End)> {
+    fn block(&mut self) -> Parsed<(Block, Ending)> {
         self.enter()?;
         let mut block = Block::new();
         let mut pending = String::new();
@@ -145,16 +145,17 @@ impl<'s> Parser<'s> {
             pending.push_str(&rest[..plain]);
             self.at += plain;
             if self.rest().is_empty() {
-                break End::Text;
+                break Ending::Text;
             }
             let begin = self.at;
             let backslashes = self.run_of(b'\\');
             let found = match self.peek() {
                 Some(b'$') => self.reference_or_text(backslashes, &mut pending)?,
                 Some(b'#') => self.hash(backslashes, &mut pending)?,
+                // Backslashes alone are a token of their own, with no text behind which blanks would stay.
                 _ => {
                     pending.push_str(&self.text[begin..self.at]);
-                    Found::Text
+                    Found::Nothing
                 }
             };
             match found {
@@ -177,9 +178,9 @@ impl<'s> Parser<'s> {
     fn body(&mut self, directive: &str, at: usize) -> Parsed<Block> {
         let (block, end) = self.block()?;
         match end {
-            End::End => Ok(block),
-            End::Text => Err(self.problem_at(at, &format!("`{directive}` has no `#end`"))),
-            End::Else | End::ElseIf => {
+            Ending::End => Ok(block),
+            Ending::Text => Err(self.problem_at(at, &format!("`{directive}` has no `#end`"))),
+            Ending::Else | Ending::ElseIf => {
                 Err(self.problem_at(self.last_hash(), &format!("`#else` in a `{directive}`")))
             }
         }
@@ -190,8 +191,12 @@ impl<'s> Parser<'s> {
             return Ok(Found::Node(Node::Reference(reference)));
         }
         pending.extend(std::iter::repeat_n('\\', backslashes));
-        pending.push('$');
         self.at += 1;
+        // Velocity's lexer loses a `$` directly before one of its directives.
+        if self.peek() == Some(b'#') && is_directive(directive_name(self.rest()).0) {
+            return Ok(Found::Text);
+        }
+        pending.push('$');
         // Velocity's lexer loses the `!` of a `$!` that begins no reference.
         if self.peek() == Some(b'!') && !matches!(self.peek_at(1), Some(b'$') | None) {
             self.at += 1;
@@ -215,13 +220,15 @@ impl<'s> Parser<'s> {
             let text = &rest[..length.max(1)];
             pending.push_str(text);
             self.at += text.len();
-            return Ok(Found::Text);
+            // An escape is a token of its own, also where there is nothing to escape.
+            return Ok(if backslashes > 0 { Found::Nothing } else { Found::Text });
         }
         pending.extend(std::iter::repeat_n('\\', backslashes / 2));
         self.at += length;
         if backslashes % 2 == 1 {
             pending.push_str(&rest[..length]);
-            return Ok(Found::Text);
+            // A token of its own: blanks behind it are not behind text.
+            return Ok(Found::Nothing);
         }
         self.directive(name, begin, pending)
     }
@@ -245,7 +252,6 @@ impl<'s> Parser<'s> {
         self.at += start + length + end.len();
         if is_raw {
             pending.push_str(&rest[start..start + length]);
-            return Ok(Found::Text);
         }
         Ok(Found::Nothing)
     }
@@ -297,13 +303,13 @@ impl<'s> Parser<'s> {
             }
             "end" => {
                 self.skip_line_end();
-                return Ok(Found::End(End::End));
+                return Ok(Found::End(Ending::End));
             }
             "else" => {
                 self.skip_line_end();
-                return Ok(Found::End(End::Else));
+                return Ok(Found::End(Ending::Else));
             }
-            "elseif" => return Ok(Found::End(End::ElseIf)),
+            "elseif" => return Ok(Found::End(Ending::ElseIf)),
             _ => return self.invoke(name, begin, pending),
         };
         Ok(Found::Node(node))
@@ -336,16 +342,16 @@ impl<'s> Parser<'s> {
             let is_else = condition.is_none();
             arms.push((condition.take(), block));
             match end {
-                End::End => return Ok(Node::If(arms)),
-                End::Text => return Err(self.problem_at(begin, "`#if` has no `#end`")),
-                End::Else | End::ElseIf if is_else => {
+                Ending::End => return Ok(Node::If(arms)),
+                Ending::Text => return Err(self.problem_at(begin, "`#if` has no `#end`")),
+                Ending::Else | Ending::ElseIf if is_else => {
                     return Err(self.problem_at(
                         self.last_hash(),
                         "`#else` was there before: expected `#end`",
                     ));
                 }
-                End::Else => {}
-                End::ElseIf => {
+                Ending::Else => {}
+                Ending::ElseIf => {
                     self.open("#elseif")?;
                     condition = Some(self.expression()?);
                     self.close()?;
@@ -584,7 +590,7 @@ enum Found {
     /// Read, and leaves nothing: a comment, a macro's definition.
     Nothing,
     Node(Node),
-    End(End),
+    End(Ending),
 }
 
 fn flush(pending: &mut String, block: &mut Block) {

@@ -63,13 +63,20 @@ impl<'a> Run<'a, '_> {
 
     fn input_path(&mut self, path: Value<'a>, compiled: &Compiled) -> Outcome<Value<'a>> {
         let document = self.document()?;
+        let select = |path: &JsonPath| {
+            // Of a text or number there is only the whole.
+            if !path.is_root() && !matches!(document, Value::Map(_) | Value::List(_)) {
+                return Ok(Value::Null);
+            }
+            path.select(document, self.budget).map(|found| found.unwrap_or(Value::Null))
+        };
         if let Compiled::Path(path) = compiled {
-            return Ok(path.select(document, self.budget)?.unwrap_or(Value::Null));
+            return select(path);
         }
-        let path = self.text_of(path)?;
+        let Value::Text(path) = path else { return Ok(Value::Null) };
         self.budget.steps(path.len())?;
         match JsonPath::parse(path) {
-            Ok(compiled) => Ok(compiled.select(document, self.budget)?.unwrap_or(Value::Null)),
+            Ok(compiled) => select(&compiled),
             Err(problem) => Err(Box::new(RenderProblem::Path {
                 path: path.to_owned(),
                 reason: problem.to_string(),

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use bumpalo::collections::Vec as ArenaVec;
 
-use super::budget::{Budget, Outcome, limit};
+use super::budget::{Budget, Outcome, failed, limit};
 use super::inputs::Inputs;
 use super::overrides::Overrides;
 use super::parse;
@@ -208,7 +208,6 @@ impl<'a> Run<'a, '_> {
             parent,
         });
         self.innermost = Some(state);
-        // What the body adds is not seen: Java would throw.
         let length = list.len();
         let iterations =
             length.saturating_sub(first).min(self.budget.limits.loop_iterations as usize);
@@ -225,6 +224,10 @@ impl<'a> Run<'a, '_> {
             flow = self.block(body, scope)?;
             if flow != Flow::Next {
                 break;
+            }
+            // Java's iterator finds out when it is asked for the next.
+            if list.len() != length && index + 1 != list.len() {
+                return failed("#foreach", "ConcurrentModificationException");
             }
         }
         if let Value::Iterator(cursor) = collection {

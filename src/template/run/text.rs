@@ -77,7 +77,9 @@ impl<'a> Run<'a, '_> {
             (Method::CompareToIgnoreCase, [Value::Text(other)]) => {
                 Value::Integer(compare(&text.to_lowercase(), &other.to_lowercase()))
             }
-            (Method::CompareTo, [_]) => return failed("compareTo", "ClassCastException"),
+            (Method::CompareTo, [other]) if !matches!(other, Value::Null) => {
+                return failed("compareTo", "ClassCastException");
+            }
             (Method::ToLowerCase, []) => Value::Text(self.budget.text(&text.to_lowercase())?),
             (Method::ToUpperCase, []) => Value::Text(self.budget.text(&text.to_uppercase())?),
             (Method::Trim, []) => Value::Text(text.trim_matches(|it| it <= ' ')),
@@ -164,6 +166,21 @@ impl<'a> Run<'a, '_> {
                 Value::Text(self.take_written(begin)?)
             }
             (Method::Format, [Value::Text(format), parts @ ..]) => self.format(format, parts)?,
+            (
+                Method::Concat
+                | Method::Contains
+                | Method::StartsWith
+                | Method::EndsWith
+                | Method::CompareTo
+                | Method::Split
+                | Method::Matches
+                | Method::Replace
+                | Method::ReplaceAll
+                | Method::ReplaceFirst,
+                nulls,
+            ) if nulls.iter().any(|it| matches!(it, Value::Null)) => {
+                return failed("String", "NullPointerException");
+            }
             (Method::ValueOf, [value]) => Value::Text(self.text_of(*value)?),
             (Method::ToString, []) => Value::Text(text),
             _ => return self.object_call(Value::Text(text), method, arguments),
@@ -189,7 +206,7 @@ impl<'a> Run<'a, '_> {
         method: &str,
     ) -> Outcome<Value<'a>> {
         let length = units(text);
-        let to = to.unwrap_or(i64::try_from(length).unwrap_or(i64::MAX));
+        let to = to.unwrap_or_else(|| i64::try_from(length).unwrap_or(i64::MAX));
         let (from, to) = self.span(from, to, length, method)?;
         Ok(Value::Text(self.slice(text, from, to)?))
     }
