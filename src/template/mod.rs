@@ -28,6 +28,8 @@ mod problem;
 mod program;
 mod run;
 mod value;
+#[cfg(test)]
+mod tests;
 
 use budget::Budget;
 use program::Program;

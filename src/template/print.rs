@@ -41,6 +41,7 @@ struct Printer<'a, 'b> {
 
 impl<'a> Printer<'a, '_> {
     fn java(&mut self, value: Value<'a>, depth: u32) -> Outcome<()> {
+        self.count(depth)?;
         match value {
             Value::List(list) if list.kind == ListKind::Json => {
                 return self.json(value, Style::Web, depth);
@@ -67,7 +68,7 @@ impl<'a> Printer<'a, '_> {
             | Value::Block(_) => self.out.push_str("{}"),
             scalar => self.scalar(scalar),
         }
-        self.count(depth)
+        self.budget.output(self.out.len())
     }
 
     fn java_list(&mut self, list: &'a List<'a>, depth: u32) -> Outcome<()> {
@@ -124,6 +125,7 @@ impl<'a> Printer<'a, '_> {
     }
 
     fn json(&mut self, value: Value<'a>, style: Style, depth: u32) -> Outcome<()> {
+        self.count(depth)?;
         match value {
             Value::Null => self.out.push_str("null"),
             Value::Text(text) => {
@@ -169,7 +171,7 @@ impl<'a> Printer<'a, '_> {
             }
             other => self.json_of_text(other, style, depth)?,
         }
-        self.count(depth)
+        self.budget.output(self.out.len())
     }
 
     /// What has no form in JSON is written as its text.
@@ -199,12 +201,13 @@ impl<'a> Printer<'a, '_> {
         }
     }
 
+    /// Before anything inside is printed: a collection may hold itself.
     fn count(&self, depth: u32) -> Outcome<()> {
         self.budget.steps(1)?;
         // JSON from outside is bounded by its reader and may be deeper than a template.
         if depth > self.budget.limits.depth.max(450) {
             self.budget.depth(u32::MAX)?;
         }
-        self.budget.output(self.out.len())
+        Ok(())
     }
 }

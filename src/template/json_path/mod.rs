@@ -8,6 +8,8 @@
 mod filter;
 mod parse;
 mod select;
+#[cfg(test)]
+mod tests;
 
 use super::budget::{Budget, Outcome, Scratch};
 use super::json;

@@ -27,6 +27,9 @@ const LEVELS: [&[(&str, Operator)]; 6] = [
     &[("*", Operator::Multiply), ("/", Operator::Divide), ("%", Operator::Remainder)],
 ];
 
+/// Of one level in a row: they lean to the left, and the renderer goes down to the first.
+const OPERATORS_MAX: usize = 100;
+
 impl Parser<'_> {
     /// An expression with white space around it.
     pub(super) fn expression(&mut self) -> Parsed<Expression> {
@@ -50,8 +53,9 @@ impl Parser<'_> {
             };
             // A long chain leans to the left and is walked by recursion: it counts as depth.
             length += 1;
-            if length > 500 {
-                return Err(self.problem("an expression has at most 500 operators in a row"));
+            if length > OPERATORS_MAX {
+                let message = format!("at most {OPERATORS_MAX} operators in a row");
+                return Err(self.problem(&message));
             }
             self.skip_white();
             let right = self.level(level + 1)?;

@@ -214,6 +214,7 @@ impl<'a> Run<'a, '_> {
         let mut flow = Flow::Next;
         for (count, index) in (first..first + iterations).enumerate() {
             let Some(value) = list.get(index) else { break };
+            self.budget.steps(2)?;
             let value_count = i64::try_from(count).unwrap_or(i64::MAX);
             state.index.set(value_count);
             state.has_next.set(index + 1 < length);
