@@ -14,6 +14,8 @@ pub mod access;
 pub mod answer;
 pub mod audit;
 pub mod call;
+#[cfg(test)]
+mod complete_tests;
 mod difference;
 #[cfg(test)]
 mod fixture;

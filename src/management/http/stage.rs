@@ -108,7 +108,7 @@ fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let mut stage = Stage::clone(&before);
     stage.last_updated_date = call.now;
     lay(call, &api, &mut stage)?;
-    if stage.auto_deploy && !before.auto_deploy {
+    if stage.auto_deploy {
         deployment::deploy(call, &api, &mut stage);
     }
     let answer = put(call, &api, stage)?;
