@@ -15,6 +15,7 @@ pub mod answer;
 pub mod audit;
 pub mod call;
 mod difference;
+mod domain;
 #[cfg(test)]
 mod fixture;
 pub mod http;
@@ -23,6 +24,7 @@ pub mod limit;
 pub mod operation;
 pub mod page;
 pub mod patch;
+mod policy;
 pub mod refusal;
 pub mod rest;
 pub mod sts;
