@@ -21,7 +21,7 @@ mod stage;
 mod tags;
 mod test_invoke;
 mod usage_plan;
-mod vpc_link;
+pub(super) mod vpc_link;
 
 use super::operation::Operation;
 
