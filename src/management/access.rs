@@ -72,14 +72,29 @@ pub struct Caller {
     pub service: Option<String>,
 }
 
-/// Lets calls in. Shared by the connections of the listener.
+/// Lets calls in. Clones are the same gate: the listener asks it about a head, the service about the
+/// whole call.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct Gate {
+struct Inner {
     access: Mutex<Arc<Access>>,
     peers: Mutex<Buckets<IpAddr>>,
     principals: Mutex<Buckets<String>>,
     replays: Mutex<Replays>,
+    warnings: Mutex<Warnings>,
 }
+
+/// Refusals that wait to be told of: somebody who tries keys should be seen, and not fill the log.
+#[derive(Debug, Default)]
+struct Warnings {
+    last: Option<SystemTime>,
+    swallowed: u64,
+}
+
+/// Refusals are told of this often at most.
+const WARN_PERIOD: Duration = Duration::from_secs(10);
 
 impl Access {
     /// From the configuration.
@@ -100,40 +115,79 @@ impl Access {
 impl Gate {
     /// Begins to let calls in.
     pub fn new(access: Access) -> Self {
-        Self {
+        if access.credentials.is_empty() {
+            tracing::warn!(
+                "no management credentials are configured: every process on this host may change every API"
+            );
+        }
+        Self(Arc::new(Inner {
             access: Mutex::new(Arc::new(access)),
             peers: Mutex::default(),
             principals: Mutex::default(),
             replays: Mutex::default(),
-        }
+            warnings: Mutex::default(),
+        }))
     }
 
     /// Decides by this from now on, after a reload. What was counted and seen stays.
     pub fn set(&self, access: Access) {
-        *lock(&self.access) = Arc::new(access);
+        *lock(&self.0.access) = Arc::new(access);
     }
 
     /// Whether no credentials are configured.
     pub fn is_open(&self) -> bool {
-        lock(&self.access).credentials.is_empty()
+        lock(&self.0.access).credentials.is_empty()
     }
 
-    /// Who calls, if the call may be made.
+    /// Whether it is worth to read the content of a call whose head this is: all that can be told
+    /// without it. Charges nothing and remembers nothing; [`Gate::admit`] decides.
+    ///
+    /// # Errors
+    /// As [`Gate::admit`].
+    pub fn knock(&self, head: &Incoming, now: SystemTime) -> Result<(), Fault> {
+        let access = Arc::clone(&lock(&self.0.access));
+        let fields = fields(head);
+        let request = request(head, &fields);
+        let let_in = match access.credentials.is_empty() {
+            true => open(&access, head, &request).map(drop),
+            false => claim(&access, &request, now).map(drop),
+        };
+        if let Err(fault) = &let_in {
+            self.tell(head, fault, now);
+        }
+        let_in
+    }
+
+    /// Who calls, if the call may be made. Once per call: it charges the caller and, for a write, notes
+    /// its signature.
     ///
     /// # Errors
     /// In AWS's words.
     pub fn admit(&self, incoming: &Incoming, now: SystemTime) -> Result<Caller, Fault> {
-        let access = Arc::clone(&lock(&self.access));
+        let access = Arc::clone(&lock(&self.0.access));
         let admitted = self.decide(&access, incoming, now);
         if let Err(fault) = &admitted {
-            tracing::debug!(
-                client = %incoming.peer,
-                status = fault.status,
-                error = fault.kind,
-                "management call refused"
-            );
+            self.tell(incoming, fault, now);
         }
         admitted
+    }
+
+    /// Logs a refusal: each for whoever looks for one, and now and then for whoever does not.
+    fn tell(&self, incoming: &Incoming, fault: &Fault, now: SystemTime) {
+        let (client, error) = (incoming.peer, fault.kind);
+        tracing::debug!(%client, status = fault.status, error, "management call refused");
+        let mut warnings = lock(&self.0.warnings);
+        let is_time = warnings
+            .last
+            // A clock that was set back must not silence it.
+            .is_none_or(|last| now.duration_since(last).map_or(true, |it| it >= WARN_PERIOD));
+        if !is_time {
+            warnings.swallowed += 1;
+            return;
+        }
+        let swallowed = std::mem::take(&mut warnings.swallowed);
+        warnings.last = Some(now);
+        tracing::warn!(%client, status = fault.status, error, swallowed, "management calls are refused");
     }
 
     fn decide(
@@ -143,19 +197,9 @@ impl Gate {
         now: SystemTime,
     ) -> Result<Caller, Fault> {
         let peer = network_of(incoming.peer.ip());
-        lock(&self.peers).take(&peer, access.pace, now).map_err(throttled)?;
-        let fields: Vec<(&str, &[u8])> = incoming
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_bytes()))
-            .collect();
-        let request = Request {
-            method: &incoming.method,
-            path: &incoming.path,
-            query: &incoming.query,
-            fields: &fields,
-            body: &incoming.body,
-        };
+        lock(&self.0.peers).take(&peer, access.pace, now).map_err(throttled)?;
+        let fields = fields(incoming);
+        let request = request(incoming, &fields);
         match access.credentials.is_empty() {
             true => open(access, incoming, &request),
             false => self.signed(access, incoming, &request, now),
@@ -169,27 +213,7 @@ impl Gate {
         request: &Request<'_>,
         now: SystemTime,
     ) -> Result<Caller, Fault> {
-        let missing = || {
-            Fault::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
-        };
-        let claim = Claim::read(request)?.ok_or_else(missing)?;
-        let scope = &claim.scope;
-        let credential =
-            access.credentials.iter().find(|it| it.access_key_id == scope.access_key_id);
-        // Temporary credentials are never issued here, so their token is nobody's.
-        let Some(credential) = credential.filter(|_| claim.session_token.is_none()) else {
-            return Err(Fault::new(
-                403,
-                "UnrecognizedClientException",
-                "The security token included in the request is invalid.",
-            ));
-        };
-        if !is_region(&scope.region) {
-            let text =
-                format!("Credential should be scoped to a valid region, not '{}'. ", scope.region);
-            return Err(Fault::new(403, "InvalidSignatureException", text));
-        }
-        claim.check_time(now)?;
+        let (claim, credential) = claim(access, request, now)?;
         claim.check_signature(request, &credential.secret_access_key, Payload::Signed)?;
         let caller = Caller {
             principal: Principal {
@@ -197,10 +221,12 @@ impl Gate {
                 role: credential.role,
                 proof: Proof::Signature,
             },
-            region: scope.region.clone(),
-            service: Some(scope.service.clone()),
+            region: claim.scope.region.clone(),
+            service: Some(claim.scope.service.clone()),
         };
-        lock(&self.principals).take(&caller.principal.name, access.pace, now).map_err(throttled)?;
+        lock(&self.0.principals)
+            .take(&caller.principal.name, access.pace, now)
+            .map_err(throttled)?;
         if !incoming.is_write() || is_identity_question(incoming, &caller) {
             return Ok(caller);
         }
@@ -213,7 +239,7 @@ impl Gate {
             return Err(Fault::new(403, "InvalidSignatureException", text));
         }
         let is_once = matches!(incoming.method.as_str(), "POST" | "PATCH");
-        match lock(&self.replays).note(&claim, is_once, now) {
+        match lock(&self.0.replays).note(&claim, is_once, now) {
             Seen::Fine => Ok(caller),
             Seen::Before => {
                 tracing::warn!(
@@ -226,6 +252,32 @@ impl Gate {
             }
         }
     }
+}
+
+/// The claim of a known key, fresh and for a region that can be one; its signature is not checked yet.
+fn claim<'a>(
+    access: &'a Access,
+    request: &Request<'_>,
+    now: SystemTime,
+) -> Result<(Claim, &'a Credential), Fault> {
+    let missing =
+        || Fault::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token");
+    let claim = Claim::read(request)?.ok_or_else(missing)?;
+    let scope = &claim.scope;
+    let credential = access.credentials.iter().find(|it| it.access_key_id == scope.access_key_id);
+    // Temporary credentials are never issued here, so their token is nobody's.
+    let Some(credential) = credential.filter(|_| claim.session_token.is_none()) else {
+        return Err(Fault::new(
+            403,
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        ));
+    };
+    if !is_region(&scope.region) {
+        return Err(wrong_region(&scope.region));
+    }
+    claim.check_time(now)?;
+    Ok((claim, credential))
 }
 
 /// Without credentials: everybody on this host, and no web page.
@@ -263,8 +315,7 @@ fn open(access: &Access, incoming: &Incoming, request: &Request<'_>) -> Result<C
     };
     let region = scope.as_ref().map_or(access.region.as_str(), |scope| scope.region.as_str());
     if !is_region(region) {
-        let text = format!("Credential should be scoped to a valid region, not '{region}'. ");
-        return Err(Fault::new(403, "InvalidSignatureException", text));
+        return Err(wrong_region(region));
     }
     let region = region.to_owned();
     let (name, service) =
@@ -309,6 +360,28 @@ fn denied(access: &Access, incoming: &Incoming, caller: &Caller) -> Fault {
     Fault::access_denied(format!(
         "User: {user} is not authorized to perform: {action} on resource: {resource} with an explicit deny in an identity-based policy"
     ))
+}
+
+fn wrong_region(region: &str) -> Fault {
+    let text = format!("Credential should be scoped to a valid region, not '{region}'. ");
+    Fault::new(403, "InvalidSignatureException", text)
+}
+
+pub(super) fn fields(incoming: &Incoming) -> Vec<(&str, &[u8])> {
+    incoming.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
+}
+
+pub(super) fn request<'a>(
+    incoming: &'a Incoming,
+    fields: &'a [(&'a str, &'a [u8])],
+) -> Request<'a> {
+    Request {
+        method: &incoming.method,
+        path: &incoming.path,
+        query: &incoming.query,
+        fields,
+        body: &incoming.body,
+    }
 }
 
 fn throttled(wait: Duration) -> Fault {

@@ -7,7 +7,7 @@ const SHOWN_CHARACTERS_MAX: usize = 80;
 
 /// One member that differs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Difference {
+pub(super) struct Difference {
     /// Names from the outside in, joined with dots: `canarySettings.percentTraffic`.
     pub member: String,
     /// What it was; `None` is absent.
@@ -18,7 +18,7 @@ pub struct Difference {
 
 /// The members that differ, in the order of their names. Two nouns that are there or not as a whole
 /// differ in one member with an empty name.
-pub fn differences(before: Option<&Value>, after: Option<&Value>) -> Vec<Difference> {
+pub(super) fn differences(before: Option<&Value>, after: Option<&Value>) -> Vec<Difference> {
     let mut found = Vec::new();
     compare(String::new(), before, after, &mut found);
     found

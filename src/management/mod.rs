@@ -14,24 +14,33 @@ pub mod access;
 pub mod answer;
 pub mod audit;
 pub mod call;
+#[cfg(test)]
+mod complete_tests;
 mod difference;
 mod domain;
 #[cfg(test)]
 mod fixture;
 pub mod http;
 pub mod incoming;
+mod lane;
 pub mod limit;
 pub mod operation;
+mod own;
 pub mod page;
 pub mod patch;
 mod policy;
+pub mod publish;
 pub mod refusal;
 pub mod rest;
+pub mod service;
 pub mod sts;
 mod tagging;
+mod undo;
 
 pub use answer::Answer;
 pub use call::{Call, Settings};
+pub use lane::Ailment;
+pub use service::{Beginning, Service};
 
 use crate::aws::Fault;
 use operation::{Access, Operation};

@@ -3,7 +3,7 @@
 use super::incoming::Incoming;
 use super::sts;
 use crate::aws::Fault;
-use crate::aws::sigv4::{Request, Scope};
+use crate::aws::sigv4::Scope;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
@@ -26,18 +26,8 @@ impl Protocol {
     /// The one that a request's client will understand, found without checking anything; for answers
     /// to requests that are refused at the door.
     pub fn of(incoming: &Incoming) -> Self {
-        let fields: Vec<(&str, &[u8])> = incoming
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_bytes()))
-            .collect();
-        let scope = Scope::glimpse(&Request {
-            method: &incoming.method,
-            path: &incoming.path,
-            query: &incoming.query,
-            fields: &fields,
-            body: &incoming.body,
-        });
+        let fields = super::access::fields(incoming);
+        let scope = Scope::glimpse(&super::access::request(incoming, &fields));
         let service = scope.as_ref().map(|scope| scope.service.as_str());
         match sts::is_query_call(incoming, service) {
             true => Self::Query,

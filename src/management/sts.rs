@@ -6,8 +6,8 @@
 //! types under other names than in the REST protocols.
 
 use super::access::Caller;
-use super::refusal::{self, Protocol};
 use super::incoming::Incoming;
+use super::refusal::{self, Protocol};
 use crate::aws::Fault;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
@@ -91,7 +91,7 @@ fn parameter(incoming: &Incoming, name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// Text as XML's content.
+/// Text as XML's content; quotes need no escape there.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -99,8 +99,6 @@ pub(super) fn escaped(text: &str) -> String {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&apos;"),
             // XML 1.0 has no way to write these.
             control if control.is_control() && !"\t\n\r".contains(control) => out.push('\u{fffd}'),
             other => out.push(other),

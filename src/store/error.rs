@@ -20,9 +20,20 @@ pub enum StoreError {
         /// What happened.
         cause: String,
     },
+    /// The connection was lost while a write was being confirmed, and could not be had again to ask.
+    /// The write may be stored or not: ask for [`super::Store::changes_since`] before the next one.
+    #[error(
+        "the store {place} went away while a write was confirmed, it may be stored or not: {cause}"
+    )]
+    InDoubt {
+        /// Which store.
+        place: String,
+        /// What happened.
+        cause: String,
+    },
     /// Another process holds an SQLite file's lock for longer than we wait. Nothing was stored.
     #[error(
-        "the store {place} is locked by another process for more than {seconds} s: find it with `fuser {place}` and end it"
+        "the store {place} has been locked by another process for more than {seconds} s: `fuser {place}` names it"
     )]
     Locked {
         /// The file.
@@ -50,8 +61,26 @@ pub enum StoreError {
         /// What is wrong, without the address: it may hold a password.
         cause: String,
     },
+    /// A row that not every engine could keep. Nothing was stored.
+    #[error("this cannot be stored: {cause}")]
+    BadRow {
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A backup would be restored over something.
+    #[error(
+        "the store {place} is at revision {revision} and holds {rows} rows: restore into an empty one, or replace them all with --force"
+    )]
+    NotEmpty {
+        /// Which store.
+        place: String,
+        /// Its revision.
+        revision: Revision,
+        /// How many rows would be lost.
+        rows: u64,
+    },
     /// What was read back is not what a ringgate writes.
-    #[error("the store {place} is damaged: {cause}; `ringgate store check` shows more")]
+    #[error("the store {place} is damaged: {cause}")]
     Damaged {
         /// Which store.
         place: String,

@@ -23,6 +23,11 @@ impl AmzDate {
         Self { seconds: since.as_secs().min(SECONDS_MAX) }
     }
 
+    /// Its beginning.
+    pub fn time(self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(self.seconds)
+    }
+
     /// Reads `YYYYMMDDTHHMMSSZ`; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();

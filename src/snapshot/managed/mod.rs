@@ -3,20 +3,37 @@
 //! Such APIs come one by one and by the thousand, so they are no part of the [`super::Snapshot`],
 //! which is replaced as a whole. Each stage is compiled alone ([`compile_rest_stage`],
 //! [`compile_http_stage`]), each domain name with what it leads to too ([`compile_domain`]); a
-//! [`ManagedDelta`] names what is new and what is gone, and a shard lays it over its own table
-//! between two requests. So a deployment costs what it deploys, however many APIs there are.
+//! [`ManagedDelta`] names what is new and what is gone, and a shard lays it over its own [`Managed`]
+//! table between two requests. So a deployment costs what it deploys, however many APIs there are.
 //!
 //! Compiling cannot fail: what cannot be served becomes a route that refuses, as Amazon answers a
 //! misconfigured one, with a [`CompiledStage::warnings`] that says why. What cannot be checked yet
 //! (authorizers, API keys, policies) refuses too and never lets anything through.
 
+mod backend;
 mod domain;
+mod guard;
 mod http;
+mod mapping;
+mod mock;
+mod policy;
 mod rest;
+mod rest_http;
+mod stage_variables;
+mod status_code;
+mod table;
 
-pub use domain::{ManagedDomain, compile_domain};
+pub use domain::{
+    Condition, HeaderGlob, ManagedDomain, Mapping, RoutingMode, Rule, compile_domain,
+};
 pub use http::compile_http_stage;
+pub use mapping::{
+    ContextName, MappedResponse, Passes, RequestMapping, ResponseMapping, ResponseSource, Source,
+    UriPiece, Values,
+};
+pub use mock::{MappedMock, MockRefusal};
 pub use rest::compile_rest_stage;
+pub use table::{ApiStages, Managed};
 
 use super::{Api, Protocol, Upstream};
 
@@ -154,6 +171,12 @@ pub struct UpstreamUse {
     /// The serving shard's own number for its connections to it, put in when the shard takes the
     /// stage; so that a request finds them without a lookup by name.
     pub pool: u64,
+}
+
+impl UpstreamUse {
+    fn of(upstreams: &backend::Upstreams) -> Box<[Self]> {
+        upstreams.0.iter().map(|it| Self { key: it.key.clone(), pool: 0 }).collect()
+    }
 }
 
 impl ManagedStage {
