@@ -84,6 +84,20 @@ pub(in crate::management) fn check_key(key: &str) -> Result<(), Fault> {
     }
 }
 
+/// The domain names of the region that have such a mapping, in order: what keeps an API or a stage from
+/// being deleted.
+pub(in crate::management) fn domains_of(
+    call: &Call<'_>,
+    is_it: impl Fn(&ApiMapping) -> bool,
+) -> Vec<String> {
+    let domains = call.draft.list::<DomainName>("");
+    let has_one = |domain: &DomainName| {
+        call.draft.list::<ApiMapping>(&super::id(domain)).iter().any(|mapping| is_it(mapping))
+    };
+    let leading = domains.iter().filter(|domain| has_one(domain));
+    leading.map(|domain| domain.domain_name.clone()).collect()
+}
+
 /// Stores a mapping, and removes it from where it was if its key has changed.
 pub(in crate::management) fn put(
     call: &mut Call<'_>,

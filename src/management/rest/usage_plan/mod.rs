@@ -169,6 +169,17 @@ fn check(plan: &UsagePlan) -> Result<(), Fault> {
     }
 }
 
+/// Takes a deleted API's stages out of all plans.
+pub(in crate::management) fn forget_api(call: &mut Call<'_>, api: &str) {
+    for plan in call.draft.list::<UsagePlan>("") {
+        if plan.api_stages.iter().any(|stage| stage.api_id == api) {
+            let mut changed = UsagePlan::clone(&plan);
+            changed.api_stages.retain(|stage| stage.api_id != api);
+            call.draft.put("", &plan.id, changed);
+        }
+    }
+}
+
 /// The plan that a call names.
 ///
 /// # Errors
