@@ -15,10 +15,10 @@ use ringgate::ring::driver::KernelRing;
 use ringgate::ring::probe::RingSettings;
 use ringgate::shard::env::KernelEnv;
 use ringgate::shard::{Shard, ShardSettings};
+use ringgate::snapshot::compile;
 use ringgate::snapshot::managed::{
     CompiledStage, Managed, ManagedStage, StageChange, StagePlace, compile_rest_stage,
 };
-use ringgate::snapshot::compile;
 use serde_json::json;
 
 const RESOURCES: usize = 20;
