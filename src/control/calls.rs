@@ -54,7 +54,7 @@ pub(super) struct Peer(pub(super) SocketAddr);
 /// The way from requests to calls.
 #[derive(Clone)]
 pub struct Calls {
-    gate: Arc<Gate>,
+    gate: Gate,
     answering: Arc<dyn Fn(Incoming) -> Answer + Send + Sync>,
     body_bytes_max: Arc<AtomicUsize>,
     held: Arc<Semaphore>,
@@ -71,7 +71,7 @@ impl fmt::Debug for Calls {
 
 impl Calls {
     /// Calls go to `answering`, which asks the same gate once more, with the content.
-    pub fn new<F, A>(gate: Arc<Gate>, body_bytes_max: usize, answering: F) -> Self
+    pub fn new<F, A>(gate: Gate, body_bytes_max: usize, answering: F) -> Self
     where
         F: Fn(Incoming) -> A + Send + Sync + 'static,
         A: Future<Output = Response<Body>> + Send + 'static,
@@ -238,14 +238,14 @@ mod tests {
 
     const BODY_BYTES_MAX: usize = 100_000;
 
-    fn open_gate() -> Arc<Gate> {
-        Arc::new(Gate::new(Access {
+    fn open_gate() -> Gate {
+        Gate::new(Access {
             credentials: Vec::new(),
             hosts: Vec::new(),
             region: "us-east-1".to_owned(),
             account_id: "000000000000".to_owned(),
             pace: Pace { rate: 100, burst: 100 },
-        }))
+        })
     }
 
     async fn start<F, A>(answering: F) -> SocketAddr

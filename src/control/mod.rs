@@ -35,6 +35,8 @@ mod test_snapshot;
 mod tests;
 pub mod watch;
 
+use crate::management::access::{Access, Gate};
+use crate::management::audit::Audit;
 use crate::model::Model;
 use crate::snapshot::ManagedDelta;
 use crate::telemetry::Metrics;
@@ -95,6 +97,9 @@ pub enum StartError {
     /// No eventfd for a mailbox.
     #[error("cannot make the mailbox of a shard: {0}")]
     Mailbox(io::Error),
+    /// The audit log.
+    #[error("cannot open the audit log: {0}")]
+    Audit(io::Error),
     /// The limit of open files.
     #[error("cannot raise the limit of open files: {0}")]
     OpenFiles(io::Error),
@@ -138,8 +143,19 @@ pub struct Control {
     prepared: Prepared,
     management: TcpListener,
     status: SharedStatus,
+    managed: Managed,
     reload: Reloading,
     compiled: Compiled,
+}
+
+/// What the management API begins with.
+#[derive(Debug)]
+struct Managed {
+    store: crate::model::Store,
+    settings: crate::management::Settings,
+    gate: Gate,
+    audit: Audit,
+    body_bytes_max: usize,
 }
 
 /// What reloads need to know from one to the next.
@@ -195,6 +211,7 @@ impl Control {
             prepared,
             management,
             status: SharedStatus::new(Status::new(metrics, shards, now)),
+            managed: Managed::of(model)?,
             reload: Reloading {
                 file: model.file.clone(),
                 seen: seen_at_start(model),
@@ -231,6 +248,23 @@ impl Control {
             .build()
             .map_err(RunError::Runtime)?
             .block_on(running::run(self))
+    }
+}
+
+impl Managed {
+    fn of(model: &Model) -> Result<Self, StartError> {
+        let (management, aws) = (&model.management, &model.aws);
+        Ok(Self {
+            store: model.store.clone(),
+            settings: crate::management::Settings {
+                account_id: aws.account_id.clone(),
+                domain_suffix: aws.domain_suffixes.first().cloned().unwrap_or_default(),
+                logging_needs_role: false,
+            },
+            gate: Gate::new(Access::of(management, aws)),
+            audit: Audit::start(&management.audit_log).map_err(StartError::Audit)?,
+            body_bytes_max: management.body_bytes_max,
+        })
     }
 }
 

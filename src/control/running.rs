@@ -4,6 +4,7 @@
 //! takes time (reading files, asking back ends) runs in tasks that send what they found. So the order
 //! of things is the order of the arms below, and nothing is ever half done when a signal arrives.
 
+use super::calls::Calls;
 use super::listeners::TURN_AWAY;
 use super::mailbox::{FromShard, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use super::publish::{Publication, Publishing};
@@ -17,7 +18,11 @@ use super::{
     Control, ListenError, Listeners, Options, Reloading, management, service_manager, since_epoch,
     wanted_listeners,
 };
+use crate::management::access::Gate;
+use crate::management::audit::Audit;
+use crate::management::{Beginning, Service};
 use crate::snapshot::{AccessLog, Snapshot};
+use crate::store::StoreError;
 use crate::telemetry::access_log::{Destination, Writer};
 use crate::telemetry::fields::RateLimiter;
 use crate::telemetry::metrics::{ApiName, Names, Reload, RouteName, TargetHealth};
@@ -76,6 +81,9 @@ pub enum RunError {
     /// Another process began to listen on an address between binding and listening.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The store must not be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// None is left.
     #[error("every shard has died; the last one: {0}")]
     AllShardsDied(String),
@@ -117,6 +125,9 @@ struct Running {
     _remote_sender: mpsc::Sender<Signal>,
     listeners: Listeners,
     management: Management,
+    audit: Audit,
+    gate: Gate,
+    calls: Calls,
     status: SharedStatus,
     signals: Signals,
     watch: Watch,
@@ -161,13 +172,38 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         prepared,
         management,
         status,
+        managed,
         reload,
         compiled,
     } = control;
     let now = Instant::now();
     let address = management.local_addr().map_err(RunError::Runtime)?;
     let listener = tokio::net::TcpListener::from_std(management).map_err(RunError::Runtime)?;
-    let routes = management::router(status.clone());
+    let managed_publisher = publisher.clone();
+    let audit = managed.audit.clone();
+    let gate = managed.gate.clone();
+    let ailment = Arc::clone(&status.lock().store);
+    let (service, stored) = Service::begin(Beginning {
+        url: managed.store.url,
+        last_good: managed.store.last_good,
+        settings: managed.settings,
+        gate: managed.gate,
+        audit: managed.audit,
+        publisher: Box::new(move |delta, done| {
+            let publisher = managed_publisher.clone();
+            Box::pin(async move {
+                // Fails only when the loop has ended: with the process, and with it who waits.
+                let _ = publisher.send(Publication { delta, done }).await;
+            })
+        }),
+        ailment,
+    })
+    .await?;
+    let calls = Calls::new(gate.clone(), managed.body_bytes_max, move |incoming| {
+        let service = service.clone();
+        async move { service.answer(incoming).await }
+    });
+    let routes = calls.clone().behind(management::router(status.clone()));
     let mut running = Running {
         targets: Targets::new((options.resolver)(), options.tls_configure),
         options,
@@ -177,6 +213,9 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         _remote_sender: remote_sender,
         listeners,
         management: Management { address, task: tokio::spawn(management::serve(listener, routes)) },
+        audit,
+        gate,
+        calls,
         status,
         signals: Signals::new().map_err(RunError::Runtime)?,
         watch: Watch::new(),
@@ -197,7 +236,9 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
     };
     running.roll_out(compiled, prepared, now);
     let (done, _) = oneshot::channel();
-    let first = vec![Publication { delta: first, done }];
+    let mut delta = first;
+    delta.extend(stored);
+    let first = vec![Publication { delta, done }];
     running.publishing.begin(first, &mut running.targets, now);
     let ended = running.until_the_end().await;
     if ended.is_err() {
@@ -205,6 +246,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         running.post_all(|_| ToShard::Stop);
     }
     running.management.task.abort();
+    running.audit.close(LOG_PATIENCE);
     let writer = running.writer;
     // Blocks: nothing else is left to be done on this thread.
     let given_up = writer.close(LOG_PATIENCE);
@@ -255,6 +297,7 @@ impl Running {
             Event::Report(None) => return self.on_all_ended(),
             Event::Signal(Signal::Reload) => {
                 self.writer.reopen();
+                self.audit.reopen();
                 self.targets.restart_names((self.options.resolver)());
                 self.want_reload(Cause::Signal);
             }
@@ -401,6 +444,8 @@ impl Running {
                 match self.listeners.prepare(&wanted) {
                     Ok(prepared) => {
                         self.reload.last_version = compiled.snapshot.version;
+                        self.gate.set(compiled.access.clone());
+                        self.calls.set_body_bytes_max(compiled.management_body_bytes_max);
                         self.roll_out(*compiled, prepared, now);
                     }
                     Err(errors) => {

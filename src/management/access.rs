@@ -72,14 +72,29 @@ pub struct Caller {
     pub service: Option<String>,
 }
 
-/// Lets calls in. Shared by the connections of the listener.
+/// Lets calls in. Clones are the same gate: the listener asks it about a head, the service about the
+/// whole call.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct Gate {
+struct Inner {
     access: Mutex<Arc<Access>>,
     peers: Mutex<Buckets<IpAddr>>,
     principals: Mutex<Buckets<String>>,
     replays: Mutex<Replays>,
+    warnings: Mutex<Warnings>,
 }
+
+/// Refusals that wait to be told of: somebody who tries keys should be seen, and not fill the log.
+#[derive(Debug, Default)]
+struct Warnings {
+    last: Option<SystemTime>,
+    swallowed: u64,
+}
+
+/// Refusals are told of this often at most.
+const WARN_PERIOD: Duration = Duration::from_secs(10);
 
 impl Access {
     /// From the configuration.
@@ -100,22 +115,28 @@ impl Access {
 impl Gate {
     /// Begins to let calls in.
     pub fn new(access: Access) -> Self {
-        Self {
+        if access.credentials.is_empty() {
+            tracing::warn!(
+                "no management credentials are configured: every process on this host may change every API"
+            );
+        }
+        Self(Arc::new(Inner {
             access: Mutex::new(Arc::new(access)),
             peers: Mutex::default(),
             principals: Mutex::default(),
             replays: Mutex::default(),
-        }
+            warnings: Mutex::default(),
+        }))
     }
 
     /// Decides by this from now on, after a reload. What was counted and seen stays.
     pub fn set(&self, access: Access) {
-        *lock(&self.access) = Arc::new(access);
+        *lock(&self.0.access) = Arc::new(access);
     }
 
     /// Whether no credentials are configured.
     pub fn is_open(&self) -> bool {
-        lock(&self.access).credentials.is_empty()
+        lock(&self.0.access).credentials.is_empty()
     }
 
     /// Whether it is worth to read the content of a call whose head this is: all that can be told
@@ -124,13 +145,17 @@ impl Gate {
     /// # Errors
     /// As [`Gate::admit`].
     pub fn knock(&self, head: &Incoming, now: SystemTime) -> Result<(), Fault> {
-        let access = Arc::clone(&lock(&self.access));
+        let access = Arc::clone(&lock(&self.0.access));
         let fields = fields(head);
         let request = request(head, &fields);
-        match access.credentials.is_empty() {
+        let let_in = match access.credentials.is_empty() {
             true => open(&access, head, &request).map(drop),
             false => claim(&access, &request, now).map(drop),
+        };
+        if let Err(fault) = &let_in {
+            self.tell(head, fault, now);
         }
+        let_in
     }
 
     /// Who calls, if the call may be made. Once per call: it charges the caller and, for a write, notes
@@ -139,17 +164,30 @@ impl Gate {
     /// # Errors
     /// In AWS's words.
     pub fn admit(&self, incoming: &Incoming, now: SystemTime) -> Result<Caller, Fault> {
-        let access = Arc::clone(&lock(&self.access));
+        let access = Arc::clone(&lock(&self.0.access));
         let admitted = self.decide(&access, incoming, now);
         if let Err(fault) = &admitted {
-            tracing::debug!(
-                client = %incoming.peer,
-                status = fault.status,
-                error = fault.kind,
-                "management call refused"
-            );
+            self.tell(incoming, fault, now);
         }
         admitted
+    }
+
+    /// Logs a refusal: each for whoever looks for one, and now and then for whoever does not.
+    fn tell(&self, incoming: &Incoming, fault: &Fault, now: SystemTime) {
+        let (client, error) = (incoming.peer, fault.kind);
+        tracing::debug!(%client, status = fault.status, error, "management call refused");
+        let mut warnings = lock(&self.0.warnings);
+        let is_time = warnings
+            .last
+            // A clock that was set back must not silence it.
+            .is_none_or(|last| now.duration_since(last).map_or(true, |it| it >= WARN_PERIOD));
+        if !is_time {
+            warnings.swallowed += 1;
+            return;
+        }
+        let swallowed = std::mem::take(&mut warnings.swallowed);
+        warnings.last = Some(now);
+        tracing::warn!(%client, status = fault.status, error, swallowed, "management calls are refused");
     }
 
     fn decide(
@@ -159,7 +197,7 @@ impl Gate {
         now: SystemTime,
     ) -> Result<Caller, Fault> {
         let peer = network_of(incoming.peer.ip());
-        lock(&self.peers).take(&peer, access.pace, now).map_err(throttled)?;
+        lock(&self.0.peers).take(&peer, access.pace, now).map_err(throttled)?;
         let fields = fields(incoming);
         let request = request(incoming, &fields);
         match access.credentials.is_empty() {
@@ -186,7 +224,9 @@ impl Gate {
             region: claim.scope.region.clone(),
             service: Some(claim.scope.service.clone()),
         };
-        lock(&self.principals).take(&caller.principal.name, access.pace, now).map_err(throttled)?;
+        lock(&self.0.principals)
+            .take(&caller.principal.name, access.pace, now)
+            .map_err(throttled)?;
         if !incoming.is_write() || is_identity_question(incoming, &caller) {
             return Ok(caller);
         }
@@ -199,7 +239,7 @@ impl Gate {
             return Err(Fault::new(403, "InvalidSignatureException", text));
         }
         let is_once = matches!(incoming.method.as_str(), "POST" | "PATCH");
-        match lock(&self.replays).note(&claim, is_once, now) {
+        match lock(&self.0.replays).note(&claim, is_once, now) {
             Seen::Fine => Ok(caller),
             Seen::Before => {
                 tracing::warn!(

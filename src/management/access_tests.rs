@@ -1,6 +1,7 @@
 //! Access: who gets in, who does not, and in which words they are told.
 
 use super::*;
+use crate::aws::shapes;
 use crate::aws::sigv4::{AmzDate, Signer};
 use axum::http::HeaderMap;
 use bytes::Bytes;
@@ -404,4 +405,19 @@ fn a_reload_changes_who_gets_in() {
     assert!(!gate.is_open());
     gate.admit(&bare("GET", "/restapis", &[]), now()).unwrap_err();
     gate.admit(&signed(ADMIN, bare("GET", "/restapis", &[])), now()).unwrap();
+}
+
+/// The role is judged by the method, so an operation that changes something must not be a read there.
+#[test]
+fn no_operation_that_writes_is_a_get() {
+    use crate::management::{http, operation, rest};
+    let services = [(shapes::apigateway(), rest::TABLES), (shapes::apigatewayv2(), http::TABLES)];
+    for (service, tables) in services {
+        for shape in service.operations() {
+            let found = operation::find(tables, shape.name);
+            let is_write = found.is_some_and(|it| it.access == operation::Access::Write);
+            let is_read = matches!(shape.method, "GET" | "HEAD");
+            assert!(!(is_write && is_read), "{} is a {}", shape.name, shape.method);
+        }
+    }
 }

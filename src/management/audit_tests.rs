@@ -1,7 +1,7 @@
 //! Audit: lines, their order, and what happens when they cannot be written.
 
-use super::super::access::Principal;
 use super::*;
+use crate::management::access::Principal;
 use std::fs;
 
 /// Beyond what a healthy thread needs, so that a failure is one.

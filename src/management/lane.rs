@@ -15,7 +15,7 @@ use super::publish::{Affected, Publisher};
 use super::{Answer, Call, Settings, difference};
 use crate::aws::Fault;
 use crate::aws::id::IdSource;
-use crate::resources::{Draft, Key, Object, State, Timestamp, Touched, decode, known_kind};
+use crate::resources::{Before, Draft, Key, Object, State, Timestamp, Touched, decode, known_kind};
 use crate::store::last_good::keep;
 use crate::store::{Change, Entry, Revision, Row, RowKey, Store, StoreError};
 use std::path::PathBuf;
@@ -80,7 +80,7 @@ pub(super) enum Question {
 }
 
 /// What is wrong with the store, while something is.
-pub(super) type Ailment = Arc<Mutex<Option<String>>>;
+pub type Ailment = Arc<Mutex<Option<String>>>;
 
 /// The lane's own.
 pub(super) struct Lane {
@@ -258,10 +258,12 @@ impl Lane {
             // Who keeps it ends only with the lane.
             let _ = kept.send(self.revision);
         }
-        match delta.is_empty() {
-            true => None,
-            false => Some((self.publisher)(delta).await),
+        if delta.is_empty() {
+            return None;
         }
+        let (done, served) = oneshot::channel();
+        (self.publisher)(delta, done).await;
+        Some(served)
     }
 
     /// Begins to keep the last good state, once there is a store to take it from.
@@ -282,7 +284,7 @@ impl Lane {
                 let mut touched = Touched::default();
                 for (revision, change) in changes {
                     for entry in change.entries {
-                        let (key, object) = noun(entry.key, entry.after.as_deref())?;
+                        let (key, object) = noun(&entry.key, entry.after.as_deref())?;
                         touched.0.insert(key, object);
                     }
                     self.revision = revision;
@@ -400,7 +402,13 @@ impl Ran {
 
 fn refuse(jobs: Vec<Job>, error: &StoreError) {
     for job in jobs {
-        let fault = Fault::unavailable(format!("The change was not stored: {error}"), 1);
+        let text = match error {
+            StoreError::InDoubt { .. } => {
+                format!("It is not known whether the change is stored: {error}")
+            }
+            _ => format!("The change was not stored: {error}"),
+        };
+        let fault = Fault::unavailable(text, 1);
         let _ = job.reply.send(Err(fault));
     }
 }
@@ -410,7 +418,7 @@ fn change(
     job: &Job,
     at_millis: i64,
     touched: &Touched,
-    before: Vec<(Key, Option<Arc<dyn Object>>)>,
+    before: Before,
     lines: &[String],
 ) -> Change {
     let entries = before.into_iter().map(|(key, was)| Entry {
@@ -429,7 +437,7 @@ fn change(
 }
 
 /// What a job changed, for people.
-fn lines(touched: &Touched, before: &[(Key, Option<Arc<dyn Object>>)]) -> Vec<String> {
+fn lines(touched: &Touched, before: &Before) -> Vec<String> {
     let mut lines = Vec::new();
     for (key, was) in before {
         let is = touched.0.get(key).and_then(Option::as_ref);
@@ -467,7 +475,7 @@ fn row_key(key: &Key) -> RowKey {
 }
 
 /// A stored row as a noun.
-fn noun(key: RowKey, body: Option<&str>) -> Result<(Key, Option<Arc<dyn Object>>), StoreError> {
+fn noun(key: &RowKey, body: Option<&str>) -> Result<(Key, Option<Arc<dyn Object>>), StoreError> {
     let damaged = |cause: String| StoreError::Damaged {
         place: "of management writes".into(),
         cause: format!("{} {}/{}: {cause}", key.kind, key.owner, key.id),
@@ -487,7 +495,7 @@ fn noun(key: RowKey, body: Option<&str>) -> Result<(Key, Option<Arc<dyn Object>>
 pub(super) fn nouns(rows: Vec<Row>) -> Result<State, StoreError> {
     let mut objects = Vec::with_capacity(rows.len());
     for row in rows {
-        if let (key, Some(object)) = noun(row.key, Some(&row.body))? {
+        if let (key, Some(object)) = noun(&row.key, Some(&row.body))? {
             objects.push((key, object));
         }
     }

@@ -14,6 +14,8 @@ pub mod access;
 pub mod answer;
 pub mod audit;
 pub mod call;
+#[cfg(test)]
+mod complete_tests;
 mod difference;
 #[cfg(test)]
 mod fixture;
@@ -35,6 +37,7 @@ mod undo;
 
 pub use answer::Answer;
 pub use call::{Call, Settings};
+pub use lane::Ailment;
 pub use service::{Beginning, Service};
 
 use crate::aws::Fault;

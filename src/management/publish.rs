@@ -12,10 +12,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Hands a change to the shards, in the order of calls. The future ends when it is handed over, what
-/// it gives when every shard serves it.
+/// Hands a change to the shards, in the order of calls. The future ends when it is handed over; the
+/// sender is told when every shard serves it.
 pub type Publisher = Box<
-    dyn Fn(ManagedDelta) -> Pin<Box<dyn Future<Output = oneshot::Receiver<()>> + Send>>
+    dyn Fn(ManagedDelta, oneshot::Sender<()>) -> Pin<Box<dyn Future<Output = ()> + Send>>
         + Send
         + Sync,
 >;

@@ -41,6 +41,8 @@ pub struct Beginning {
     pub audit: Audit,
     /// Takes what changed to the shards.
     pub publisher: Publisher,
+    /// Where it is told what is wrong with the store, while something is.
+    pub ailment: Ailment,
 }
 
 /// The management service. Clones are the same service.
@@ -53,7 +55,6 @@ struct Inner {
     questions: mpsc::Sender<Question>,
     settings: Arc<Settings>,
     ids: Mutex<IdSource>,
-    ailment: Ailment,
     gate: Gate,
     audit: Audit,
 }
@@ -91,8 +92,7 @@ impl Service {
     /// # Errors
     /// The store must not be used: a newer schema, damage, an address that is none.
     pub async fn begin(beginning: Beginning) -> Result<(Self, ManagedDelta), StoreError> {
-        let Beginning { url, last_good, settings, gate, audit, publisher } = beginning;
-        let ailment = Ailment::default();
+        let Beginning { url, last_good, settings, gate, audit, publisher, ailment } = beginning;
         let (store, revision, state) = match open(&url).await {
             Ok((store, revision, state)) => (Some(Arc::new(store)), revision, state),
             Err(error @ (StoreError::Unavailable { .. } | StoreError::Locked { .. })) => {
@@ -124,7 +124,7 @@ impl Service {
             revision,
             settings: Arc::clone(&settings),
             publisher,
-            ailment: Arc::clone(&ailment),
+            ailment,
             ids: IdSource::random(),
             jobs,
             questions,
@@ -138,21 +138,10 @@ impl Service {
             questions: asker,
             settings,
             ids: Mutex::new(IdSource::random()),
-            ailment,
             gate,
             audit,
         }));
         Ok((service, initial))
-    }
-
-    /// What is wrong with the store, if something is.
-    pub fn ailment(&self) -> Option<String> {
-        self.0.ailment.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The gate, to be changed by a reload.
-    pub fn gate(&self) -> &Gate {
-        &self.0.gate
     }
 
     /// Looks at the resources.

@@ -7,14 +7,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A service, and how often it has published.
 async fn service(url: &str, last_good: Option<PathBuf>) -> (Service, Arc<AtomicUsize>) {
+    ailing(url, last_good, Ailment::default()).await
+}
+
+async fn ailing(
+    url: &str,
+    last_good: Option<PathBuf>,
+    ailment: Ailment,
+) -> (Service, Arc<AtomicUsize>) {
     let published = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&published);
-    let access = super::super::access::Access {
+    let access = crate::management::access::Access {
         credentials: Vec::new(),
         hosts: Vec::new(),
         region: "us-east-1".into(),
         account_id: "000000000000".into(),
-        pace: super::super::limit::Pace { rate: 1_000_000, burst: 1_000_000 },
+        pace: crate::management::limit::Pace { rate: 1_000_000, burst: 1_000_000 },
     };
     let beginning = Beginning {
         url: url.into(),
@@ -25,14 +33,12 @@ async fn service(url: &str, last_good: Option<PathBuf>) -> (Service, Arc<AtomicU
             logging_needs_role: false,
         },
         gate: Gate::new(access),
+        ailment,
         audit: Audit::off(),
-        publisher: Box::new(move |_| {
+        publisher: Box::new(move |_, done| {
             count.fetch_add(1, Ordering::Relaxed);
-            Box::pin(async {
-                let (sender, receiver) = oneshot::channel();
-                let _ = sender.send(());
-                receiver
-            })
+            let _ = done.send(());
+            Box::pin(std::future::ready(()))
         }),
     };
     (Service::begin(beginning).await.unwrap().0, published)
@@ -179,9 +185,11 @@ async fn without_a_store_reads_are_answered_and_writes_refused() {
         }
     }
     // Nobody listens there.
-    let (service, _) = service("postgres://user@127.0.0.1:1/none", Some(kept)).await;
+    let ailment = Ailment::default();
+    let url = "postgres://user@127.0.0.1:1/none";
+    let (service, _) = ailing(url, Some(kept), Arc::clone(&ailment)).await;
     assert_eq!(names(&service).await, ["a"]);
-    assert!(service.ailment().is_some());
+    assert!(ailment.lock().unwrap().is_some());
     let (status, fault) = call(&service, "POST", "/vpclinks", link("b")).await;
     assert_eq!(status, 503, "{fault}");
     assert_eq!(names(&service).await, ["a"]);

@@ -36,9 +36,9 @@ pub(super) fn check(tags: &Map) -> Result<(), Fault> {
             )));
         }
         if key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(Fault::bad_request(format!(
-                "Invalid tag key: {key}. Keys that start with 'aws:' are reserved."
-            )));
+            return Err(Fault::bad_request(
+                "Invalid tag key. Tag keys cannot start with 'aws:' (case insensitive)",
+            ));
         }
         if value.chars().count() > VALUE_CHARACTERS_MAX {
             return Err(Fault::bad_request(format!(

@@ -43,14 +43,14 @@ pub(super) static TABLE: Table = Table {
         Key {
             name: "rate",
             kind: Kind::Count(1, 1_000_000),
-            absent: Absent::Default("500"),
+            absent: Absent::Default("2000"),
             example: "500",
-            about: "Management calls per second that one caller (an address, and a credential) may make on average; beyond it 429 with Retry-After. Generous for tools that create hundreds of resources, and low enough that one that runs wild does not keep the others out.",
+            about: "Management calls per second that one caller (an address, and a credential) may make on average; beyond it 429 with Retry-After. More than one ordinary client makes (an SDK in a loop some hundreds), and low enough that one that runs wild does not keep the others out.",
         },
         Key {
             name: "burst",
             kind: Kind::Count(1, 1_000_000),
-            absent: Absent::Default("1000"),
+            absent: Absent::Default("4000"),
             example: "1000",
             about: "Management calls that one caller may make at once after a pause.",
         },
@@ -59,7 +59,7 @@ pub(super) static TABLE: Table = Table {
             kind: Kind::Size(1024, 1 << 30),
             absent: Absent::Default("\"10MiB\""),
             example: "\"10MiB\"",
-            about: "Largest content of a management request; beyond it 413. It is held in memory as a whole, because signature and JSON need it whole. Amazon's largest, an imported API, is 6 MiB.",
+            about: "Largest content of a management request; beyond it 413. It is held in memory as a whole, because signature and JSON need it whole. Amazon's largest, an imported API, is 6 MB.",
         },
         Key {
             name: "audit_log",

@@ -21,6 +21,9 @@ impl Touched {
     }
 }
 
+/// What was there before, for each key that a call changed; `None` where there was nothing.
+pub type Before = Vec<(Key, Option<Arc<dyn Object>>)>;
+
 /// One call's view of the state. Several calls can be run before anything is stored: what the earlier
 /// ones changed is `settled`, and lost together with them.
 #[derive(Debug)]
@@ -153,7 +156,7 @@ impl<'s> Draft<'s> {
 
     /// What this call changed, by key, with what was there before: what is stored and audited. Leaves
     /// out what ended as it began.
-    pub fn finish(self) -> (Touched, Vec<(Key, Option<Arc<dyn Object>>)>) {
+    pub fn finish(self) -> (Touched, Before) {
         let Self { base, settled, mut touched, .. } = self;
         let mut before = Vec::with_capacity(touched.0.len());
         touched.0.retain(|key, after| {

@@ -57,6 +57,13 @@ impl Entity for Api {
     const KIND: &'static str = "api";
 }
 
+impl Api {
+    /// Whether it is an HTTP API; otherwise it is a WebSocket API.
+    pub fn is_http(&self) -> bool {
+        self.protocol_type == "HTTP"
+    }
+}
+
 /// The parts that a quick create made and keeps together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -26,7 +26,7 @@ mod state;
 mod time;
 pub mod usage;
 
-pub use draft::{Draft, Touched};
+pub use draft::{Before, Draft, Touched};
 pub use key::Key;
 pub use kinds::{DecodeError, UnknownKind, decode, known_kind};
 pub use state::State;

@@ -246,14 +246,9 @@ macro_rules! bound {
 }
 
 impl Connection {
-    /// Begins a transaction that writes: SQLite takes the write lock now, while waiting for it is
-    /// still possible, rather than in the middle.
+    /// Begins a transaction that writes.
     pub(super) async fn begin_writing(&mut self) -> Result<(), sqlx::Error> {
-        match self {
-            Connection::Sqlite(_) => self.run("BEGIN IMMEDIATE", &[]).await,
-            Connection::Postgres(_) => self.run("BEGIN", &[]).await,
-            Connection::Closed => Err(closed()),
-        }
+        self.run(self.begin(), &[]).await
     }
 
     /// Begins a transaction that sees one moment of the store.
@@ -265,21 +260,6 @@ impl Connection {
             }
             Connection::Closed => Err(closed()),
         }
-    }
-
-    /// Begins a transaction that writes, with its first statement, and gives that one's rows.
-    pub(super) async fn begin_with<T>(
-        &mut self,
-        sql: &'static str,
-        values: &[Value<'_>],
-        read: fn(&Cells<'_>) -> Result<T, sqlx::Error>,
-    ) -> Result<Vec<T>, sqlx::Error> {
-        if let Connection::Postgres(_) = self {
-            self.begin_writing().await?;
-            return self.rows(sql, values, read).await;
-        }
-        let both = format!("BEGIN IMMEDIATE; {sql}");
-        self.rows(AssertSqlSafe(both), values, read).await
     }
 
     /// Runs a statement for its effect.
@@ -367,10 +347,26 @@ impl Connection {
         self.run("COMMIT", &[]).await.map_err(Unfinished::Committing)
     }
 
-    /// An empty batch for this connection.
+    /// An empty batch that ends the transaction under way.
     pub(super) fn batch<'a>(&self) -> Batch<'a> {
         let together = matches!(self, Connection::Sqlite(_));
         Batch { statements: Vec::new(), values: Vec::new(), together }
+    }
+
+    /// A batch that begins a transaction that writes, and ends it.
+    pub(super) fn transaction<'a>(&self) -> Batch<'a> {
+        let mut batch = self.batch();
+        batch.add(self.begin(), []);
+        batch
+    }
+
+    /// SQLite takes the write lock now, while waiting for it is still possible, rather than in the
+    /// middle.
+    fn begin(&self) -> &'static str {
+        match self {
+            Connection::Sqlite(_) => "BEGIN IMMEDIATE",
+            Connection::Postgres(_) | Connection::Closed => "BEGIN",
+        }
     }
 }
 
@@ -380,6 +376,15 @@ pub(super) enum Unfinished {
     Before(sqlx::Error),
     /// While it ended: it may have happened.
     Committing(sqlx::Error),
+}
+
+impl Unfinished {
+    /// Whether a column was to become null that must not.
+    pub(super) fn is_null_refused(&self) -> bool {
+        let (Unfinished::Before(error) | Unfinished::Committing(error)) = self;
+        let kind = error.as_database_error().map(|error| error.kind());
+        matches!(kind, Some(sqlx::error::ErrorKind::NotNullViolation))
+    }
 }
 
 /// Statements without answers that end a transaction.

@@ -9,6 +9,11 @@
 //! Nothing here decides anything about a request: shards serve from memory, and go on when the store
 //! is away. What they start from then is [`last_good`].
 //!
+//! Measured on 4 virtual cores, optimised: a usual write (two rows of 450 bytes and its change) takes
+//! 0.27 ms on SQLite and 0.17 ms of a core, nearly all of it the disk's sync and waking up after it;
+//! in groups of ten 0.04 ms and 0.03 ms of a core each. So whoever has several writes waiting passes
+//! them to one [`Store::commit`]. 100,000 rows are loaded in 0.35 s (`tests/store/speed.rs`).
+//!
 //! What is deliberately absent: a pool (two connections are enough, one to write and one to read; more
 //! would only wait for each other), retries of conflicts (only who made the change knows whether it
 //! still makes sense), and any reading of bodies.
@@ -173,8 +178,6 @@ impl Store {
     }
 
     /// All rows in the order of their keys, and the revision they are of.
-    ///
-    /// Measured (4 cores, optimised build): see `docs/operations.md`, "The store".
     pub async fn load(&self) -> Result<(Revision, Vec<Row>), StoreError> {
         ask!(self, self.reader(), ALL_ROWS_WAIT, |connection| queries::load(connection))
     }

@@ -10,6 +10,12 @@ type Result<T> = std::result::Result<T, sqlx::Error>;
 
 const READ_REVISION: &str = "SELECT revision FROM ringgate_meta WHERE id = 1";
 
+/// Raises the revision, or fails because the column must not be null. A count of the rows changed
+/// would do as well, but somebody would have to wait for it before the next statement; so the usual
+/// write is one trip.
+const RAISE_REVISION: &str =
+    "UPDATE ringgate_meta SET revision = CASE WHEN revision = ? THEN ? END WHERE id = 1";
+
 /// Changes nothing, but waits for whoever is writing now.
 const LOCK_REVISION: &str =
     "UPDATE ringgate_meta SET revision = revision WHERE id = 1 RETURNING revision";
@@ -86,18 +92,8 @@ pub(super) async fn commit(
 ) -> std::result::Result<Outcome, Unfinished> {
     let Prepared { expected, changes, logged, upserts, deletes } = prepared;
     let last = prepared.last();
-    let values = [integer(last), integer(*expected)];
-    let raised = connection.begin_with(
-        "UPDATE ringgate_meta SET revision = $1 WHERE id = 1 AND revision = $2 RETURNING revision",
-        &values,
-        revision_of,
-    );
-    if raised.await.map_err(Unfinished::Before)?.is_empty() {
-        let current = revision(connection).await.map_err(Unfinished::Before)?;
-        connection.run("ROLLBACK", &[]).await.map_err(Unfinished::Before)?;
-        return Ok(Outcome::Conflict { current });
-    }
-    let mut batch = connection.batch();
+    let mut batch = connection.transaction();
+    batch.add(RAISE_REVISION, [integer(*expected), integer(last)]);
     batch.delete(deletes);
     batch.upsert(upserts);
     for ((revision, change), entries) in (expected + 1..).zip(*changes).zip(logged) {
@@ -120,7 +116,15 @@ pub(super) async fn commit(
         let oldest_kept = last - HISTORY_MAX;
         batch.add("DELETE FROM ringgate_change WHERE revision <= ?", [integer(oldest_kept)]);
     }
-    connection.finish(batch).await.map(|()| Outcome::Committed)
+    match connection.finish(batch).await {
+        Ok(()) => Ok(Outcome::Committed),
+        Err(failed) if failed.is_null_refused() => {
+            connection.run("ROLLBACK", &[]).await.map_err(Unfinished::Before)?;
+            let current = revision(connection).await.map_err(Unfinished::Before)?;
+            Ok(Outcome::Conflict { current })
+        }
+        Err(failed) => Err(failed),
+    }
 }
 
 /// Whether a commit whose confirmation was lost has happened after all. On PostgreSQL this waits until

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use ringgate::store::{Entry, Revision, Store};
@@ -17,6 +18,9 @@ async fn nothing_acknowledged_is_lost_on_sqlite() {
     let url = format!("sqlite:{}", folder.path().join("s.db").display());
     nothing_acknowledged_is_lost(&url, 20).await;
 }
+
+/// In so many first rounds the writer is killed while it makes and opens the store.
+const KILLED_WHILE_OPENING: u32 = 3;
 
 /// Kills so many writers, each at another moment of its work.
 pub(crate) async fn nothing_acknowledged_is_lost(url: &str, rounds: u32) {
@@ -54,14 +58,20 @@ fn write_and_be_killed(url: &str, round: u32) -> Option<Revision> {
         .spawn()
         .expect("this program runs");
     let output = BufReader::new(writer.stdout.take().expect("piped"));
+    let (sender, first) = mpsc::channel();
     let reading = std::thread::spawn(move || {
         let lines = output.lines().map_while(Result::ok);
         let revisions = lines.filter_map(|line| line.strip_prefix("acknowledged ")?.parse().ok());
-        revisions.last()
+        // Nobody waits for the first one in the rounds that end before it.
+        revisions.inspect(|_| _ = sender.send(())).last()
     });
-    // From before the first write to well within the work; two thirds of a millisecond apart, so that
-    // the kills fall on different steps of a write.
-    std::thread::sleep(Duration::from_micros(40_000 + 7_667 * u64::from(round)));
+    if round < KILLED_WHILE_OPENING {
+        std::thread::sleep(Duration::from_millis(5 + 5 * u64::from(round)));
+    } else {
+        first.recv_timeout(Duration::from_secs(30)).expect("a first write");
+        // Steps that are no multiple of a write's time: each kill falls on another moment of it.
+        std::thread::sleep(Duration::from_micros(1_667 * u64::from(round)));
+    }
     writer.kill().expect("it runs");
     writer.wait().expect("it ends");
     reading.join().expect("the reader")

@@ -1,7 +1,6 @@
 //! The suite on PostgreSQL, which the test starts for itself: Debian's or any that is in the path.
 //! Without one the test fails; `tests/run` installs it.
 
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -30,8 +29,9 @@ impl Server {
         let postgres = program("postgres");
         let mut initdb = command(&postgres.with_file_name("initdb"));
         initdb.args(["--username=ringgate", "--auth=trust", "--no-sync", "--encoding=UTF8"]);
-        // A language whose order is not that of bytes, where the system has one.
-        initdb.args(["--locale=C.UTF-8", "--pgdata"]).arg(folder.path().join("data"));
+        // A language whose order is not that of bytes.
+        initdb.args(["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"]);
+        initdb.arg("--pgdata").arg(folder.path().join("data"));
         let made = initdb.current_dir(folder.path()).output().expect("initdb");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let child = run(&postgres, folder.path());
@@ -95,29 +95,26 @@ fn program(name: &str) -> PathBuf {
     found.canonicalize().expect("it exists")
 }
 
-/// As nobody when the test is root.
+/// As nobody when the test is root, and never for longer than the test.
 fn command(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]);
     if rustix::process::geteuid().is_root() {
-        let mut command = Command::new("setpriv");
-        command
-            .args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")])
-            .args(["--clear-groups", "--"])
-            .arg(program);
-        return command;
+        command.args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")]);
+        command.arg("--clear-groups");
     }
-    Command::new(program)
+    command.arg("--").arg(program);
+    command
 }
 
 fn run(postgres: &Path, folder: &Path) -> Child {
     let log = std::fs::File::options().create(true).append(true).open(folder.join("log"));
-    // A group of its own: a terminal's interrupt ends the test, whose `Drop` ends the server.
     command(postgres)
         .arg("-D")
         .arg(folder.join("data"))
         .args(["-c", "listen_addresses=", "-c", "shared_buffers=16MB", "-c"])
         .arg(format!("unix_socket_directories={}", folder.display()))
         .current_dir(folder)
-        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log.expect("a writable folder"))

@@ -7,6 +7,7 @@ use super::{AmzDate, Request, Scope};
 use crate::aws::Fault;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 /// How far a client's clock may be off, either way: what AWS grants most services.
@@ -47,7 +48,7 @@ pub enum Payload {
 }
 
 /// What a request says of its signer. Nothing of it is proven until both checks have passed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Claim {
     /// Whose key, for which day, region and service.
     pub scope: Scope,
@@ -61,6 +62,18 @@ pub struct Claim {
     pub signature: [u8; 32],
     /// The token of temporary credentials.
     pub session_token: Option<String>,
+}
+
+impl fmt::Debug for Claim {
+    /// Leaves signature and token out: both could be used by whoever reads the log.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Claim")
+            .field("scope", &self.scope)
+            .field("at", &self.at)
+            .field("form", &self.form)
+            .field("signed_fields", &self.signed_fields)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Claim {

@@ -18,6 +18,7 @@
 
 use super::{AmzDate, Claim};
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::time::SystemTime;
 
 /// How long after its first use a signature that may honestly come twice is taken again. The client's
@@ -29,12 +30,34 @@ const REPEATS_SECONDS: u64 = 10;
 const REMEMBERED_MAX: usize = 300_000;
 
 /// The signatures of writes, for as long as they could be used again.
-#[derive(Debug, Default)]
 pub struct Replays {
+    /// Signatures, with the second in which each was first used.
     seen: HashMap<[u8; 32], u64>,
     /// In order of arrival, with the time at which each is of no more use.
     order: VecDeque<(AmzDate, [u8; 32])>,
     forgotten: u64,
+    remembered_max: usize,
+}
+
+impl Default for Replays {
+    fn default() -> Self {
+        Self {
+            seen: HashMap::new(),
+            order: VecDeque::new(),
+            forgotten: 0,
+            remembered_max: REMEMBERED_MAX,
+        }
+    }
+}
+
+impl fmt::Debug for Replays {
+    /// Leaves the signatures out.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Replays")
+            .field("remembered", &self.seen.len())
+            .field("forgotten", &self.forgotten)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is known of a signature.
@@ -61,9 +84,15 @@ impl Replays {
                 false => Seen::Before,
             };
         }
-        if self.seen.len() >= REMEMBERED_MAX {
+        if self.seen.len() >= self.remembered_max {
             self.drop_oldest();
             self.forgotten += 1;
+            if self.forgotten == 1 {
+                tracing::warn!(
+                    remembered = self.remembered_max,
+                    "too many management writes to remember: the oldest could be sent again unnoticed"
+                );
+            }
         }
         self.seen.insert(claim.signature, second);
         self.order.push_back((claim.good_until(), claim.signature));
@@ -79,5 +108,53 @@ impl Replays {
         if let Some((_, signature)) = self.order.pop_front() {
             self.seen.remove(&signature);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Form, Scope};
+    use super::*;
+    use std::time::Duration;
+
+    fn claim(number: u8, at: &str) -> Claim {
+        let text = "AKIDEXAMPLE/20260301/us-east-1/apigateway/aws4_request";
+        let names = ["amz-sdk-invocation-id", "amz-sdk-request", "host"];
+        Claim {
+            scope: Scope::parse(text).unwrap(),
+            at: AmzDate::parse(at).unwrap(),
+            form: Form::Header,
+            signed_fields: names.map(str::to_owned).to_vec(),
+            signature: [number; 32],
+            session_token: None,
+        }
+    }
+
+    #[test]
+    fn a_signature_is_forgotten_when_it_is_of_no_more_use() {
+        let mut replays = Replays::default();
+        let claim = claim(1, "20260301T120000Z");
+        let noon = claim.at.time();
+        let after = |seconds| noon + Duration::from_secs(seconds);
+        assert_eq!(replays.note(&claim, true, noon), Seen::Fine);
+        assert_eq!(replays.note(&claim, true, after(300)), Seen::Before);
+        assert_eq!(replays.seen.len(), 1);
+        // Its time is checked before it comes here: at 301 seconds it is refused for its age.
+        assert_eq!(replays.note(&claim, true, after(301)), Seen::Fine);
+        assert_eq!((replays.seen.len(), replays.order.len()), (1, 1));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_oldest_goes_first() {
+        let mut replays = Replays { remembered_max: 2, ..Replays::default() };
+        let at = "20260301T120000Z";
+        let now = claim(0, at).at.time();
+        for number in 0..3 {
+            assert_eq!(replays.note(&claim(number, at), true, now), Seen::Fine);
+        }
+        assert_eq!((replays.seen.len(), replays.order.len(), replays.forgotten()), (2, 2, 1));
+        assert_eq!(replays.note(&claim(2, at), true, now), Seen::Before);
+        assert_eq!(replays.note(&claim(1, at), true, now), Seen::Before);
+        assert_eq!(replays.note(&claim(0, at), true, now), Seen::Fine, "forgotten");
     }
 }

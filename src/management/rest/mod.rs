@@ -10,15 +10,24 @@ mod client_certificate;
 mod deployment;
 mod documentation;
 mod domain_name;
+mod entries;
+mod expression;
 mod gateway_response;
 mod integration;
 mod later;
 mod method;
 mod model;
+mod place;
 mod request_validator;
 mod resource;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod planted;
 mod stage;
 mod tags;
+#[cfg(test)]
+mod terraform_tests;
 mod test_invoke;
 mod usage_plan;
 mod vpc_link;
@@ -50,3 +59,19 @@ pub(super) static TABLES: &[&[Operation]] = &[
     usage_plan::OPERATIONS,
     vpc_link::OPERATIONS,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::shapes;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_operation_is_one_of_the_services_and_there_once() {
+        let mut seen = BTreeSet::new();
+        for operation in TABLES.iter().flat_map(|table| table.iter()) {
+            assert!(shapes::apigateway().operation(operation.name).is_some(), "{}", operation.name);
+            assert!(seen.insert(operation.name), "{} is there twice", operation.name);
+        }
+    }
+}

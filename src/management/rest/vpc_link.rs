@@ -79,7 +79,7 @@ fn get(call: &mut Call<'_>) -> Result<Answer, Fault> {
 
 fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let page = Page::v1(call);
-    let links = page.take(call, "", |link: &VpcLink| &link.id, |link| answer::document(link))?;
+    let links = page.take(call, "", |link: &VpcLink| &link.id, answer::document)?;
     Ok(page::v1(links))
 }
 

@@ -1,6 +1,0 @@
-//! REST APIs.
-
-use super::super::operation::Operation;
-
-/// The operations of this file.
-pub(super) static OPERATIONS: &[Operation] = &[];

@@ -1,6 +1,0 @@
-//! Methods and their responses.
-
-use super::super::operation::Operation;
-
-/// The operations of this file.
-pub(super) static OPERATIONS: &[Operation] = &[];
