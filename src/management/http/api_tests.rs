@@ -99,7 +99,7 @@ fn what_cannot_be_an_api_is_refused() {
             &base,
             "tags",
             json!({"aws:cloudformation:stack-name": "a"}),
-            "Invalid tag key: aws:cloudformation:stack-name. Keys that start with 'aws:' are reserved.",
+            "Invalid tag key. Tag keys cannot start with 'aws:' (case insensitive)",
         ),
         (
             &web_socket,
