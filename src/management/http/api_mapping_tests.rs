@@ -1,3 +1,5 @@
+//! API mappings: one test per rule.
+
 use super::*;
 use crate::management::domain::sample::{api, refusal, rest_api};
 use crate::management::fixture::Fixture;
