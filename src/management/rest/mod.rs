@@ -59,19 +59,3 @@ pub(super) static TABLES: &[&[Operation]] = &[
     usage_plan::OPERATIONS,
     vpc_link::OPERATIONS,
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::aws::shapes;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_operation_is_one_of_the_services_and_there_once() {
-        let mut seen = BTreeSet::new();
-        for operation in TABLES.iter().flat_map(|table| table.iter()) {
-            assert!(shapes::apigateway().operation(operation.name).is_some(), "{}", operation.name);
-            assert!(seen.insert(operation.name), "{} is there twice", operation.name);
-        }
-    }
-}
