@@ -6,7 +6,7 @@
 //!
 //! | folder | what it is |
 //! |---|---|
-//! | [`cli`] | `serve`, `check`, `routes`, `doctor`: arguments in, exit codes out |
+//! | [`cli`] | `serve`, `check`, `routes`, `doctor`, `store`: arguments in, exit codes out |
 //! | [`shard`] | one core: accept, connections, upstreams; where HTTP events meet exchanges |
 //! | [`control`] | the one control thread: reload, DNS, health checks, management listener |
 //! | [`management`] | the management API: one function per operation, the audit of every write |

@@ -53,7 +53,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "management",
             "snapshot",
             "model",
-            "resources",
             "store",
             "aws",
             "telemetry",
@@ -62,7 +61,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // Reads and changes resources; what shards serve of them is compiled by the snapshot's code.
-    ("management", &["snapshot", "model", "resources", "store", "template", "aws"]),
+    ("management", &["snapshot", "model", "resources", "store", "aws"]),
     (
         "exchange",
         &[
@@ -75,10 +74,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     // A log's destination and format are telemetry's words; a mock's head is written once, here.
     // Deployments are compiled from resources.
-    ("snapshot", &["model", "resources", "template", "telemetry::access_log"]),
+    ("snapshot", &["model", "resources", "telemetry::access_log"]),
     // A log format is parsed to see whether it can be.
     ("model", &["telemetry::access_log"]),
-    ("resources", &["aws"]),
+    ("resources", &[]),
     ("store", &[]),
     ("template", &[]),
     ("aws", &[]),

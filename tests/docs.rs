@@ -275,6 +275,7 @@ impl Gateway {
             .arg("serve")
             .arg("--config")
             .arg(&file)
+            .current_dir(folder.path())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

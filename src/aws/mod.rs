@@ -3,5 +3,7 @@
 
 pub mod fault;
 pub mod id;
+pub mod shapes;
+pub mod sigv4;
 
 pub use fault::Fault;

@@ -8,6 +8,7 @@ mod doctor;
 mod problems;
 mod routes;
 mod serve;
+mod store;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ struct Arguments {
     command: Option<Command>,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Command {
     /// Serve requests (the default command)
     Serve,
@@ -41,6 +42,9 @@ enum Command {
     Routes,
     /// List what this host must offer, with the number found, the number needed and the fix
     Doctor,
+    /// Back up, restore or check the store of `[store]`, also while the gateway runs
+    #[command(subcommand)]
+    Store(store::Command),
 }
 
 /// The exit status for a wrong configuration.
@@ -63,6 +67,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check => check::check(config),
         Command::Routes => routes::routes(config),
         Command::Doctor => doctor::doctor(config),
+        Command::Store(command) => store::store(config, &command),
     }
 }
 

@@ -51,6 +51,9 @@ fn row(snapshot: &Snapshot, api: &Api, route: &Route) -> [String; 5] {
 fn integration(snapshot: &Snapshot, route: &Route) -> String {
     match &route.integration {
         Integration::Mock(mock) => format!("mock {}", mock.status),
+        // Only of managed APIs, which are not in the file.
+        Integration::MappedMock(_) => "mock".to_owned(),
+        Integration::Misconfigured => "misconfigured".to_owned(),
         Integration::HttpProxy(proxy) => {
             let upstream = &snapshot.upstream(proxy.upstream).name;
             let method = proxy.method.as_ref().map(|method| format!("{method} "));

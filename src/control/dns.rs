@@ -91,6 +91,19 @@ impl Names {
         }
     }
 
+    /// Starts with a name unless it is followed already.
+    pub fn add(&mut self, name: &str) {
+        if !self.tasks.contains_key(name) {
+            let task = self.start(name);
+            self.tasks.insert(name.into(), task);
+        }
+    }
+
+    /// Stops with a name.
+    pub fn remove(&mut self, name: &str) {
+        self.tasks.remove(name);
+    }
+
     /// Asks for all names again, with another resolver: the system's configuration may have changed.
     pub fn restart(&mut self, resolver: Result<TokioResolver, String>) {
         self.resolver = resolver;

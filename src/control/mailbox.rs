@@ -7,9 +7,10 @@
 //!
 //! Nothing here knows what a shard does with a message.
 
-use super::endpoints::Endpoints;
+use super::endpoints::{Endpoints, TargetEndpoints, UpstreamEndpoints};
 use crate::ring::Socket;
-use crate::snapshot::Snapshot;
+use crate::snapshot::managed::{DomainChange, StageChange};
+use crate::snapshot::{ManagedDomain, ManagedStage, Snapshot, Upstream};
 use crate::telemetry;
 use rustix::event::{EventfdFlags, eventfd};
 use std::collections::VecDeque;
@@ -65,6 +66,30 @@ impl Listener {
     }
 }
 
+/// What changes for a shard in the managed APIs. Takes effect as a whole, between two requests.
+#[derive(Debug, Clone, Default)]
+pub struct Delta {
+    /// Counts up; named in [`FromShard::Applied`].
+    pub sequence: u64,
+    /// Upstreams that stages below are the first to use.
+    pub upstreams: Vec<NewUpstream>,
+    /// Stages, in order.
+    pub stages: Vec<StageChange<ManagedStage>>,
+    /// Domain names, in order.
+    pub domains: Vec<DomainChange>,
+    /// Keys of upstreams that no stage uses any more.
+    pub unused: Vec<Box<str>>,
+}
+
+/// An upstream and where it is.
+#[derive(Debug, Clone)]
+pub struct NewUpstream {
+    /// The definition.
+    pub upstream: Upstream,
+    /// What is known of its targets, in their order.
+    pub targets: Vec<TargetEndpoints>,
+}
+
 /// What the control thread tells a shard.
 #[derive(Debug)]
 pub enum ToShard {
@@ -73,6 +98,11 @@ pub enum ToShard {
     Snapshot(Box<Snapshot>),
     /// Addresses and health of all upstream targets. Always posted before a snapshot that needs it.
     Endpoints(Box<Endpoints>),
+    /// Serve this change of the managed APIs from the next request on, then say [`FromShard::Applied`].
+    /// None is ever missed: each is posted after the one before was applied.
+    Delta(Box<Delta>),
+    /// News of some upstreams of managed APIs; those that are not there any more are passed over.
+    Addresses(Vec<UpstreamEndpoints>),
     /// Accept on these too.
     TakeListeners(Vec<Listener>),
     /// Accept what is queued on these, then close them. Their connections go on.
@@ -97,6 +127,15 @@ pub enum FromShard {
         /// The snapshot's version.
         version: u64,
     },
+    /// Every request from now on is answered by the managed APIs as that delta left them.
+    Applied {
+        /// Who.
+        shard: ShardId,
+        /// The delta's number.
+        sequence: u64,
+    },
+    /// Stages and domain names that were replaced and no request uses any more, dropped here.
+    RetiredManaged(Vec<ManagedStage>, Vec<ManagedDomain>),
     /// What was counted since the last batch. Also the sign of life that `/healthz` looks at: send
     /// one per interval even when nothing happened.
     Telemetry {
@@ -254,6 +293,12 @@ impl Post {
                         None => queue.push_back(message),
                     }
                 }
+                ToShard::Addresses(news) => match queue.back_mut() {
+                    // Only behind everything else: before a delta they would speak of upstreams that
+                    // the shard does not have yet.
+                    Some(ToShard::Addresses(waiting)) => waiting.extend(news),
+                    _ => queue.push_back(ToShard::Addresses(news)),
+                },
                 other => queue.push_back(other),
             }
             self.shared.filled.store(true, Ordering::Release);

@@ -1,16 +1,22 @@
-//! Management: the HTTP listener for operators: metrics, health, readiness.
+//! Management: the HTTP listener for operators: metrics, health, readiness, and calls of AWS protocols
+//! (`calls`) for everything else.
 //!
-//! Ordinary axum on the control thread. It answers from what the control thread already knows and
-//! never asks a shard, so a scrape costs requests nothing. The bounds here keep one careless client
-//! from filling the process: connections, header size and time, time per request.
+//! Ordinary axum on the control thread. Its own pages answer from what the control thread already
+//! knows and never ask a shard, so a scrape costs requests nothing. The bounds here keep one careless
+//! client from filling the process: connections, header size and time, time per request.
 
+use super::calls::Peer;
 use super::status::SharedStatus;
+use crate::aws::Fault;
+use crate::aws::id::IdSource;
+use crate::management::refusal::{self, Protocol};
 use crate::telemetry::metrics::ProcessUsage;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use axum::routing::get;
+use hyper::body::Incoming as Received;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -33,14 +39,16 @@ const FIELD_COUNT_MAX: usize = 100;
 /// also how long a connection may idle. Longer than the usual scrape interval of 15 to 60 s.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// For the answer to one request. Everything here answers at once.
+/// For the answer to one request, its content included. Pages answer at once; a management write waits
+/// for the store and for every shard.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// After an accept failed (`EMFILE`), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The routes there are. Other parts add theirs with [`Router::merge`] before [`serve`]; what no
-/// route takes is answered in the shape of Amazon's APIs.
+/// route takes is a call ([`super::calls::Calls::behind`]), and without those it is answered in the shape of
+/// Amazon's APIs.
 pub fn router(status: SharedStatus) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
@@ -59,8 +67,8 @@ pub async fn serve(listener: TcpListener, router: Router) {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
             return;
         };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "management listener cannot accept");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -70,11 +78,17 @@ pub async fn serve(listener: TcpListener, router: Router) {
         let router = router.clone();
         connections.spawn(async move {
             let routes = TowerToHyperService::new(router);
-            let service = service_fn(move |request| {
+            let service = service_fn(move |mut request: Request<Received>| {
+                request.extensions_mut().insert(Peer(peer));
                 let answer = tokio::time::timeout(ANSWER_TIMEOUT, routes.call(request));
                 async move {
-                    let late = || message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
-                    answer.await.unwrap_or_else(|_| Ok(late()))
+                    let request_id = IdSource::random().uuid();
+                    let late = || {
+                        let fault = Fault::unavailable("Service Unavailable", 1);
+                        refusal::fault(&fault, Protocol::RestJson, &request_id)
+                    };
+                    let answered = answer.await.unwrap_or_else(|_| Ok(late()));
+                    answered.map(|response| refusal::with_request_id(response, &request_id))
                 }
             });
             let served = hyper::server::conn::http1::Builder::new()
@@ -160,13 +174,17 @@ mod tests {
     use tokio::net::TcpStream;
 
     async fn start() -> (SharedStatus, SocketAddr) {
-        let now = Instant::now();
-        let metrics = Metrics::new("0", 1, Duration::ZERO, now);
-        let status = SharedStatus::new(Status::new(metrics, 1, now));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (status, listener) = prepare().await;
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, router(status.clone())));
         (status, address)
+    }
+
+    async fn prepare() -> (SharedStatus, TcpListener) {
+        let now = Instant::now();
+        let metrics = Metrics::new("0", 1, Duration::ZERO, now);
+        let status = SharedStatus::new(Status::new(metrics, 1, now));
+        (status, TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
     async fn exchange(address: SocketAddr, request: &str) -> String {

@@ -11,6 +11,7 @@
 //!        turn away -> drain -> stop
 //! ```
 
+pub mod calls;
 pub mod dns;
 pub mod doctor;
 pub mod endpoints;
@@ -19,6 +20,7 @@ pub mod listeners;
 pub mod mailbox;
 pub mod management;
 pub mod port_holder;
+pub mod publish;
 pub mod reload;
 mod rollout;
 mod running;
@@ -33,12 +35,16 @@ mod test_snapshot;
 mod tests;
 pub mod watch;
 
+use crate::management::access::{Access, Gate};
+use crate::management::audit::Audit;
 use crate::model::Model;
+use crate::snapshot::ManagedDelta;
 use crate::telemetry::Metrics;
 use health::TlsConfigure;
 use hickory_resolver::TokioResolver;
 use listeners::{ListenError, Listeners, Prepared, WantedListener};
 use mailbox::{FromShard, ListenerKind, Mailbox, Post, Reporter, ShardId};
+use publish::{Publication, Publisher, publications};
 use reload::{Compiled, RestartOnly, seen_at_start};
 use signals::Signal;
 use socket_activation::{PassedSocket, passed_sockets};
@@ -91,6 +97,9 @@ pub enum StartError {
     /// No eventfd for a mailbox.
     #[error("cannot make the mailbox of a shard: {0}")]
     Mailbox(io::Error),
+    /// The audit log.
+    #[error("cannot open the audit log: {0}")]
+    Audit(io::Error),
     /// The limit of open files.
     #[error("cannot raise the limit of open files: {0}")]
     OpenFiles(io::Error),
@@ -127,12 +136,26 @@ pub struct Control {
     posts: Vec<Post>,
     reports: mpsc::Receiver<FromShard>,
     remote: (mpsc::Sender<Signal>, mpsc::Receiver<Signal>),
+    publications: (Publisher, mpsc::Receiver<Publication>),
+    /// What is served of managed APIs before the first listener opens.
+    first: ManagedDelta,
     listeners: Listeners,
     prepared: Prepared,
     management: TcpListener,
     status: SharedStatus,
+    managed: Managed,
     reload: Reloading,
     compiled: Compiled,
+}
+
+/// What the management API begins with.
+#[derive(Debug)]
+struct Managed {
+    store: crate::model::Store,
+    settings: crate::management::Settings,
+    gate: Gate,
+    audit: Audit,
+    body_bytes_max: usize,
 }
 
 /// What reloads need to know from one to the next.
@@ -182,10 +205,13 @@ impl Control {
             posts,
             reports,
             remote: mpsc::channel(REMOTE_MAX),
+            publications: publications(),
+            first: ManagedDelta::default(),
             listeners,
             prepared,
             management,
             status: SharedStatus::new(Status::new(metrics, shards, now)),
+            managed: Managed::of(model)?,
             reload: Reloading {
                 file: model.file.clone(),
                 seen: seen_at_start(model),
@@ -202,6 +228,16 @@ impl Control {
         Remote(self.remote.0.clone())
     }
 
+    /// Hands over what changes in the stages and domain names of managed APIs.
+    pub fn publisher(&self) -> Publisher {
+        self.publications.0.clone()
+    }
+
+    /// Sets which stages and domain names of managed APIs are served before the first listener opens.
+    pub fn serve_first(&mut self, stages: ManagedDelta) {
+        self.first = stages;
+    }
+
     /// Runs until the process is told to stop and every shard has ended, on this thread.
     ///
     /// # Errors
@@ -212,6 +248,23 @@ impl Control {
             .build()
             .map_err(RunError::Runtime)?
             .block_on(running::run(self))
+    }
+}
+
+impl Managed {
+    fn of(model: &Model) -> Result<Self, StartError> {
+        let (management, aws) = (&model.management, &model.aws);
+        Ok(Self {
+            store: model.store.clone(),
+            settings: crate::management::Settings {
+                account_id: aws.account_id.clone(),
+                domain_suffix: aws.domain_suffixes.first().cloned().unwrap_or_default(),
+                logging_needs_role: false,
+            },
+            gate: Gate::new(Access::of(management, aws)),
+            audit: Audit::start(&management.audit_log).map_err(StartError::Audit)?,
+            body_bytes_max: management.body_bytes_max,
+        })
     }
 }
 

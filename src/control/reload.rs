@@ -4,7 +4,8 @@
 //! compiling ten thousand routes take milliseconds in which the loop has other things to do. Decides
 //! nothing about who serves what: a refused attempt changes nothing anywhere.
 
-use crate::model::{Log, Model, Ring, Store, load};
+use crate::management::access::Access;
+use crate::model::{AuditLog, Log, Model, Ring, Store, load};
 use crate::snapshot::{Snapshot, compile};
 use std::fs;
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
@@ -31,6 +32,7 @@ pub struct RestartOnly {
     ring: Ring,
     log: Log,
     management_listen: SocketAddr,
+    audit_log: AuditLog,
     store: Store,
 }
 
@@ -83,6 +85,10 @@ pub struct Compiled {
     pub warnings: Vec<String>,
     /// The files it was made from.
     pub files: Vec<PathBuf>,
+    /// Who may call the management API.
+    pub access: Access,
+    /// Largest content of a management call.
+    pub management_body_bytes_max: usize,
 }
 
 /// Tries it. Blocks on files.
@@ -146,6 +152,8 @@ impl Compiled {
             snapshot,
             warnings: warnings(model),
             files: files(model),
+            access: Access::of(&model.management, &model.aws),
+            management_body_bytes_max: model.management.body_bytes_max,
         }
     }
 }
@@ -158,6 +166,7 @@ impl RestartOnly {
             ring: model.ring.clone(),
             log: model.log.clone(),
             management_listen: model.management.listen,
+            audit_log: model.management.audit_log.clone(),
             store: model.store.clone(),
         }
     }
@@ -181,8 +190,12 @@ impl RestartOnly {
             changed.push("management.listen");
             model.management.listen = self.management_listen;
         }
+        if model.management.audit_log != self.audit_log {
+            changed.push("management.audit_log");
+            model.management.audit_log = self.audit_log.clone();
+        }
         if model.store != self.store {
-            changed.push("store.url");
+            changed.push("store");
             model.store = self.store.clone();
         }
         changed

@@ -4,19 +4,25 @@
 //! takes time (reading files, asking back ends) runs in tasks that send what they found. So the order
 //! of things is the order of the arms below, and nothing is ever half done when a signal arrives.
 
+use super::calls::Calls;
 use super::listeners::TURN_AWAY;
 use super::mailbox::{FromShard, ListenerId, ListenerKind, Post, ShardId, ToShard};
+use super::publish::{Publication, Publishing};
 use super::reload::{Attempt, Attempted, Cause, Compiled, attempt};
 use super::rollout::{RESOLVE_PATIENCE, Rollout, SERVE_PATIENCE, Step};
 use super::signals::{Signal, Signals};
 use super::status::{LastReload, Phase, SharedStatus};
-use super::targets::Targets;
+use super::targets::{News, Targets};
 use super::watch::Watch;
 use super::{
     Control, ListenError, Listeners, Options, Reloading, management, service_manager, since_epoch,
     wanted_listeners,
 };
+use crate::management::access::Gate;
+use crate::management::audit::Audit;
+use crate::management::{Beginning, Service};
 use crate::snapshot::{AccessLog, Snapshot};
+use crate::store::StoreError;
 use crate::telemetry::access_log::{Destination, Writer};
 use crate::telemetry::fields::RateLimiter;
 use crate::telemetry::metrics::{ApiName, Names, Reload, RouteName, TargetHealth};
@@ -25,7 +31,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle};
 
 /// Between two looks at the rates that the metrics work out.
@@ -75,6 +81,9 @@ pub enum RunError {
     /// Another process began to listen on an address between binding and listening.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The store must not be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// None is left.
     #[error("every shard has died; the last one: {0}")]
     AllShardsDied(String),
@@ -85,7 +94,8 @@ enum Event {
     Report(Option<FromShard>),
     Signal(Signal),
     FilesChanged,
-    TargetsChanged(super::endpoints::Endpoints),
+    TargetsChanged(News),
+    Published(Vec<Publication>),
     Attempted(Result<Attempted, JoinError>),
     Time,
 }
@@ -115,6 +125,9 @@ struct Running {
     _remote_sender: mpsc::Sender<Signal>,
     listeners: Listeners,
     management: Management,
+    audit: Audit,
+    gate: Gate,
+    calls: Calls,
     status: SharedStatus,
     signals: Signals,
     watch: Watch,
@@ -126,6 +139,8 @@ struct Running {
     /// A reload wanted while another one was under way.
     wanted: Option<Cause>,
     rollout: Option<Rollout>,
+    /// Managed APIs on their way to the shards.
+    publishing: Publishing,
     /// What every shard serves.
     served: Option<Arc<Snapshot>>,
     /// Listeners that turn away, and when the shards may close them.
@@ -151,17 +166,44 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         posts,
         reports,
         remote: (remote_sender, remote),
+        publications: (publisher, publications),
+        first,
         listeners,
         prepared,
         management,
         status,
+        managed,
         reload,
         compiled,
     } = control;
     let now = Instant::now();
     let address = management.local_addr().map_err(RunError::Runtime)?;
     let listener = tokio::net::TcpListener::from_std(management).map_err(RunError::Runtime)?;
-    let routes = management::router(status.clone());
+    let managed_publisher = publisher.clone();
+    let audit = managed.audit.clone();
+    let gate = managed.gate.clone();
+    let ailment = Arc::clone(&status.lock().store);
+    let (service, stored) = Service::begin(Beginning {
+        url: managed.store.url,
+        last_good: managed.store.last_good,
+        settings: managed.settings,
+        gate: managed.gate,
+        audit: managed.audit,
+        publisher: Box::new(move |delta, done| {
+            let publisher = managed_publisher.clone();
+            Box::pin(async move {
+                // Fails only when the loop has ended: with the process, and with it who waits.
+                let _ = publisher.send(Publication { delta, done }).await;
+            })
+        }),
+        ailment,
+    })
+    .await?;
+    let calls = Calls::new(gate.clone(), managed.body_bytes_max, move |incoming| {
+        let service = service.clone();
+        async move { service.answer(incoming).await }
+    });
+    let routes = calls.clone().behind(management::router(status.clone()));
     let mut running = Running {
         targets: Targets::new((options.resolver)(), options.tls_configure),
         options,
@@ -171,6 +213,9 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         _remote_sender: remote_sender,
         listeners,
         management: Management { address, task: tokio::spawn(management::serve(listener, routes)) },
+        audit,
+        gate,
+        calls,
         status,
         signals: Signals::new().map_err(RunError::Runtime)?,
         watch: Watch::new(),
@@ -179,6 +224,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         attempting: None,
         wanted: None,
         rollout: None,
+        publishing: Publishing::new(publisher, publications),
         served: None,
         closing: Vec::new(),
         ending: Ending::No,
@@ -189,12 +235,18 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         full_warnings: RateLimiter::new(WARN_PERIOD),
     };
     running.roll_out(compiled, prepared, now);
+    let (done, _) = oneshot::channel();
+    let mut delta = first;
+    delta.extend(stored);
+    let first = vec![Publication { delta, done }];
+    running.publishing.begin(first, &mut running.targets, now);
     let ended = running.until_the_end().await;
     if ended.is_err() {
         // Shards that do run must not outlive the thread that could stop them.
         running.post_all(|_| ToShard::Stop);
     }
     running.management.task.abort();
+    running.audit.close(LOG_PATIENCE);
     let writer = running.writer;
     // Blocks: nothing else is left to be done on this thread.
     let given_up = writer.close(LOG_PATIENCE);
@@ -232,7 +284,8 @@ impl Running {
             () = tokio::time::sleep_until(due.into()) => Event::Time,
             attempted = attempted => Event::Attempted(attempted),
             report = self.reports.recv() => Event::Report(report),
-            endpoints = self.targets.changed() => Event::TargetsChanged(endpoints),
+            news = self.targets.changed() => Event::TargetsChanged(news),
+            publications = self.publishing.next() => Event::Published(publications),
             () = self.watch.changed() => Event::FilesChanged,
         }
     }
@@ -244,14 +297,23 @@ impl Running {
             Event::Report(None) => return self.on_all_ended(),
             Event::Signal(Signal::Reload) => {
                 self.writer.reopen();
+                self.audit.reopen();
                 self.targets.restart_names((self.options.resolver)());
                 self.want_reload(Cause::Signal);
             }
             Event::Signal(Signal::Stop) => self.on_stop(now),
             Event::FilesChanged => self.want_reload(Cause::FileChange),
-            Event::TargetsChanged(endpoints) => {
-                self.post_all(|_| ToShard::Endpoints(Box::new(endpoints.clone())));
-                self.tell_target_health();
+            Event::TargetsChanged(news) => {
+                if let Some(endpoints) = news.declared {
+                    self.post_all(|_| ToShard::Endpoints(Box::new(endpoints.clone())));
+                    self.tell_target_health();
+                }
+                if !news.managed.is_empty() {
+                    self.post_all(|_| ToShard::Addresses(news.managed.clone()));
+                }
+            }
+            Event::Published(publications) => {
+                self.publishing.begin(publications, &mut self.targets, now);
             }
             Event::Attempted(attempted) => self.on_attempted(attempted, now),
             Event::Time => return Ok(self.on_time(now)),
@@ -278,7 +340,13 @@ impl Running {
             }
             FromShard::Log(batch) => self.writer.write(batch),
             // Dropped here and not on a shard: that is what they are sent for.
-            FromShard::Retired(_) | FromShard::RetiredEndpoints(_) => {}
+            FromShard::Retired(_)
+            | FromShard::RetiredEndpoints(_)
+            | FromShard::RetiredManaged(..) => {}
+            FromShard::Applied { shard, sequence } => {
+                self.status.lock().sign_of_life(shard, now);
+                self.publishing.applied(shard, sequence);
+            }
             FromShard::Drained { shard, requests_cut } => {
                 self.requests_cut += requests_cut;
                 if let Ending::Draining { left, .. } = &mut self.ending {
@@ -376,6 +444,8 @@ impl Running {
                 match self.listeners.prepare(&wanted) {
                     Ok(prepared) => {
                         self.reload.last_version = compiled.snapshot.version;
+                        self.gate.set(compiled.access.clone());
+                        self.calls.set_body_bytes_max(compiled.management_body_bytes_max);
                         self.roll_out(*compiled, prepared, now);
                     }
                     Err(errors) => {
@@ -429,6 +499,10 @@ impl Running {
 
     /// Takes every step that can be taken now.
     fn proceed(&mut self, now: Instant) -> Result<(), RunError> {
+        if self.publishing.is_busy() {
+            let dead = self.status.lock().dead();
+            self.publishing.proceed(&self.posts, &self.targets, &dead, now);
+        }
         if let Some(mut rollout) = self.rollout.take() {
             if let Step::Resolving { until, copies } = &mut rollout.step {
                 let unanswered: Vec<_> = self.targets.not_answered_yet().collect();
@@ -481,7 +555,9 @@ impl Running {
             let status = self.status.lock();
             (status.behind(rollout.snapshot.version), status.phase)
         };
-        if behind.is_empty() {
+        // The first listener opens when the managed APIs are served too.
+        let is_first_served = phase != Phase::Starting || !self.publishing.is_busy();
+        if behind.is_empty() && is_first_served {
             self.finish(rollout, now)?;
             return Ok(None);
         }
@@ -656,7 +732,8 @@ impl Running {
         let closing = self.closing.iter().map(|(at, _)| *at).min();
         let rollout = self.rollout.as_ref().and_then(Rollout::deadline);
         let watchdog = self.watchdog.map(|(_, next)| next);
-        [ending, closing, rollout, watchdog]
+        let publishing = self.publishing.deadline();
+        [ending, closing, rollout, watchdog, publishing]
             .into_iter()
             .flatten()
             .fold(self.next_tick, Instant::min)

@@ -4,6 +4,7 @@
 //! mutex is there for the type's sake and never waited for.
 
 use super::mailbox::ShardId;
+use crate::management::Ailment;
 use crate::telemetry::Metrics;
 use serde::Serialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,6 +53,8 @@ struct Shard {
 /// What the process is doing.
 #[derive(Debug)]
 pub struct Status {
+    /// What is wrong with the store, while something is. Requests are served all the same.
+    pub store: Ailment,
     /// Where it is in its life.
     pub phase: Phase,
     /// What came of the last reload; `None` before the first.
@@ -81,7 +84,13 @@ impl Status {
     /// The status of a process that starts now.
     pub fn new(metrics: Metrics, shards: usize, now: Instant) -> Self {
         let shard = Shard { last_sign: now, version: 0, died: None };
-        Self { phase: Phase::Starting, last_reload: None, metrics, shards: vec![shard; shards] }
+        Self {
+            store: Ailment::default(),
+            phase: Phase::Starting,
+            last_reload: None,
+            metrics,
+            shards: vec![shard; shards],
+        }
     }
 
     /// A shard gave a sign of life.
@@ -150,6 +159,11 @@ impl Status {
             Phase::Serving => {}
             Phase::Draining => reasons.push("the process is draining".to_owned()),
         }
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = &*store {
+            reasons.push(format!("management writes are refused: {error}"));
+        }
+        drop(store);
         if let Some(LastReload::Failure { .. }) = self.last_reload {
             reasons.push(
                 "the last reload was refused; the configuration before it is served".to_owned(),

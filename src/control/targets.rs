@@ -1,5 +1,8 @@
 //! Targets: what is known at this moment about the targets of every upstream that is served.
 //!
+//! Upstreams come from snapshots, and from the stages of managed APIs, which are counted, come and go
+//! one by one, and are told one by one: their number must not make a change of one of them dear.
+//!
 //! Puts the news of `dns` and `health` together into [`Endpoints`]. Follows the upstreams of the
 //! snapshots in service, the old and the new one while a reload is under way, so a shard finds
 //! addresses for whichever it serves. An address that fails its checks is left out; when all of a
@@ -24,6 +27,14 @@ const NEWS_MAX: usize = 256;
 pub struct Targets {
     /// By key.
     upstreams: BTreeMap<Box<str>, Followed>,
+    /// Names in the targets of those.
+    declared_names: HashSet<Box<str>>,
+    /// Upstreams of managed APIs by key. They have no health checks.
+    managed: HashMap<Box<str>, Counted>,
+    /// Keys of those by the name in their target.
+    managed_names: HashMap<Box<str>, BTreeSet<Box<str>>>,
+    /// Keys of those whose addresses have changed since they were told.
+    changed_managed: BTreeSet<Box<str>>,
     /// Last known addresses by name.
     addresses: HashMap<Box<str>, Vec<IpAddr>>,
     /// Names whose last question failed, or that have not been answered yet.
@@ -49,6 +60,23 @@ enum Unresolved {
 struct Followed {
     upstream: Upstream,
     tls: Option<Result<Arc<rustls::ClientConfig>, String>>,
+}
+
+/// An upstream of managed APIs.
+#[derive(Debug)]
+struct Counted {
+    upstream: Upstream,
+    /// How many stages use it, at least one.
+    uses: usize,
+}
+
+/// What has changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// All endpoints of the snapshots' upstreams, where one of them has changed.
+    pub declared: Option<Endpoints>,
+    /// The changed ones among those of managed APIs.
+    pub managed: Vec<UpstreamEndpoints>,
 }
 
 #[derive(Debug)]
@@ -77,6 +105,10 @@ impl Targets {
         let (verdict_sender, verdicts) = mpsc::channel(NEWS_MAX);
         Self {
             upstreams: BTreeMap::new(),
+            declared_names: HashSet::new(),
+            managed: HashMap::new(),
+            managed_names: HashMap::new(),
+            changed_managed: BTreeSet::new(),
             addresses: HashMap::new(),
             unresolved: HashMap::new(),
             checks: BTreeMap::new(),
@@ -102,13 +134,10 @@ impl Targets {
             });
             self.upstreams.insert(upstream.key.clone(), followed);
         }
-        let names: HashSet<&str> = self
-            .upstreams
-            .values()
-            .flat_map(|followed| &followed.upstream.targets)
-            .filter(|target| target.host.parse::<IpAddr>().is_err())
-            .map(|target| &*target.host)
-            .collect();
+        let upstreams = self.upstreams.values().map(|followed| &followed.upstream);
+        self.declared_names = upstreams.flat_map(names_of).map(Into::into).collect();
+        let names: HashSet<&str> =
+            self.declared_names.iter().chain(self.managed_names.keys()).map(|it| &**it).collect();
         self.addresses.retain(|name, _| names.contains(&**name));
         self.unresolved.retain(|name, _| names.contains(&**name));
         for name in &names {
@@ -125,25 +154,95 @@ impl Targets {
         self.names.restart(resolver);
     }
 
-    /// Names of which nothing has been heard yet, neither good nor bad.
-    pub fn not_answered_yet(&self) -> impl Iterator<Item = &Box<str>> {
-        self.unresolved
-            .iter()
-            .filter(|(_, state)| **state == Unresolved::NotAnsweredYet)
-            .map(|(name, _)| name)
+    /// A stage uses an upstream. Returns whether it is the first.
+    pub fn begin_use(&mut self, upstream: &Upstream) -> bool {
+        if let Some(counted) = self.managed.get_mut(&upstream.key) {
+            counted.uses += 1;
+            return false;
+        }
+        for name in names_of(upstream) {
+            self.managed_names.entry(name.into()).or_default().insert(upstream.key.clone());
+            if !self.addresses.contains_key(name) {
+                self.unresolved.entry(name.into()).or_insert(Unresolved::NotAnsweredYet);
+            }
+            self.names.add(name);
+        }
+        let counted = Counted { upstream: upstream.clone(), uses: 1 };
+        self.managed.insert(upstream.key.clone(), counted);
+        true
     }
 
-    /// Waits until something has changed; then the shards should be told. Also returns when the last
-    /// name is answered for the first time, whatever it was. Cancelling loses nothing.
-    pub async fn changed(&mut self) -> Endpoints {
+    /// A stage does not use an upstream any more. Returns whether it was the last.
+    pub fn end_use(&mut self, key: &str) -> bool {
+        let Some(counted) = self.managed.get_mut(key) else { return false };
+        counted.uses -= 1;
+        if counted.uses > 0 {
+            return false;
+        }
+        let Some(counted) = self.managed.remove(key) else { return false };
+        self.changed_managed.remove(key);
+        for name in names_of(&counted.upstream) {
+            let Some(keys) = self.managed_names.get_mut(name) else { continue };
+            keys.remove(key);
+            if !keys.is_empty() {
+                continue;
+            }
+            self.managed_names.remove(name);
+            if !self.declared_names.contains(name) {
+                self.names.remove(name);
+                self.addresses.remove(name);
+                self.unresolved.remove(name);
+            }
+        }
+        true
+    }
+
+    /// Whether a stage uses that upstream.
+    pub fn is_used(&self, key: &str) -> bool {
+        self.managed.contains_key(key)
+    }
+
+    /// The names of an upstream of which nothing has been heard yet.
+    pub fn not_answered_of<'u>(&self, upstream: &'u Upstream) -> impl Iterator<Item = &'u str> {
+        names_of(upstream)
+            .filter(|name| self.unresolved.get(*name) == Some(&Unresolved::NotAnsweredYet))
+    }
+
+    /// What is known of the targets of an upstream of managed APIs.
+    pub fn targets_of(&self, upstream: &Upstream) -> Vec<TargetEndpoints> {
+        let known = upstream.targets.iter().map(|target| TargetEndpoints {
+            target: target.address.clone(),
+            addresses: self.addresses_of(&target.host, target.port),
+            health: Health::Healthy,
+        });
+        known.collect()
+    }
+
+    /// Names that snapshots declare of which nothing has been heard yet, neither good nor bad.
+    pub fn not_answered_yet(&self) -> impl Iterator<Item = &Box<str>> {
+        self.declared_names
+            .iter()
+            .filter(|name| self.unresolved.get(*name) == Some(&Unresolved::NotAnsweredYet))
+    }
+
+    /// Waits until something has changed; then the shards should be told. Also returns when a name is
+    /// answered for the first time, whatever it was. Cancelling loses nothing.
+    pub async fn changed(&mut self) -> News {
         loop {
-            let waiting = self.not_answered_yet().next().is_some();
-            self.take_news().await;
+            let answered = self.take_news().await;
             let now = self.endpoints();
-            let answered = waiting && self.not_answered_yet().next().is_none();
-            if now != self.told || answered {
+            let declared = (now != self.told).then(|| {
                 self.told = now.clone();
-                return now;
+                now
+            });
+            let changed = std::mem::take(&mut self.changed_managed);
+            let managed = changed.into_iter().filter_map(|key| {
+                let targets = self.targets_of(&self.managed.get(&key)?.upstream);
+                Some(UpstreamEndpoints { upstream: key, targets })
+            });
+            let news = News { managed: managed.collect(), declared };
+            if answered || news != News::default() {
+                return news;
             }
         }
     }
@@ -167,22 +266,34 @@ impl Targets {
         })
     }
 
-    /// Waits for one piece of news, then takes all there are.
-    async fn take_news(&mut self) {
-        tokio::select! {
+    /// Waits for one piece of news, then takes all there are. Says whether a name was answered for the
+    /// first time.
+    async fn take_news(&mut self) -> bool {
+        let mut answered = tokio::select! {
             Some(resolved) = self.resolved.recv() => self.on_resolved(resolved),
-            Some(verdict) = self.verdicts.recv() => self.on_verdict(verdict),
-        }
+            Some(verdict) = self.verdicts.recv() => {
+                self.on_verdict(verdict);
+                false
+            }
+        };
         while let Ok(resolved) = self.resolved.try_recv() {
-            self.on_resolved(resolved);
+            answered |= self.on_resolved(resolved);
         }
         while let Ok(verdict) = self.verdicts.try_recv() {
             self.on_verdict(verdict);
         }
+        answered
     }
 
-    fn on_resolved(&mut self, resolved: Resolved) {
+    /// Says whether it is the first answer for that name.
+    fn on_resolved(&mut self, resolved: Resolved) -> bool {
         let Resolved { name, result } = resolved;
+        let is_managed = self.managed_names.contains_key(&name);
+        if !is_managed && !self.declared_names.contains(&name) {
+            // A task that was ended had spoken just before.
+            return false;
+        }
+        let is_first = self.unresolved.get(&name) == Some(&Unresolved::NotAnsweredYet);
         match result {
             Ok(addresses) => {
                 if self.unresolved.remove(&name) == Some(Unresolved::Failing) {
@@ -190,8 +301,14 @@ impl Targets {
                 }
                 if self.addresses.get(&name) != Some(&addresses) {
                     tracing::debug!(name = &*name, ?addresses, "upstream name resolved");
+                    if let Some(keys) = self.managed_names.get(&name) {
+                        self.changed_managed.extend(keys.iter().cloned());
+                    }
+                    let is_declared = self.declared_names.contains(&name);
                     self.addresses.insert(name, addresses);
-                    self.follow_checks();
+                    if is_declared {
+                        self.follow_checks();
+                    }
                 }
             }
             Err(error) => {
@@ -207,6 +324,7 @@ impl Targets {
                 }
             }
         }
+        is_first
     }
 
     fn on_verdict(&mut self, verdict: Verdict) {
@@ -319,6 +437,12 @@ impl Targets {
     }
 }
 
+/// Names among an upstream's targets: addresses need no resolving.
+fn names_of(upstream: &Upstream) -> impl Iterator<Item = &str> {
+    let hosts = upstream.targets.iter().map(|target| &*target.host);
+    hosts.filter(|host| host.parse::<IpAddr>().is_err())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,7 +472,8 @@ mod tests {
     }
 
     async fn changed(targets: &mut Targets) -> Endpoints {
-        tokio::time::timeout(PATIENCE, targets.changed()).await.expect("news in time")
+        let news = tokio::time::timeout(PATIENCE, targets.changed()).await.expect("news in time");
+        news.declared.expect("news of a declared upstream")
     }
 
     #[tokio::test]

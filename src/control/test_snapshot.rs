@@ -16,6 +16,8 @@ shards = 2
 drain = "1s"
 [management]
 listen = "127.0.0.1:0"
+[store]
+url = "memory"
 [[api]]
 name = "hello"
 protocol = "http"

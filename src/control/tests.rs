@@ -56,6 +56,14 @@ fn fake_shard(seat: Seat, behaviour: Behaviour, log: &Mutex<Vec<String>>) {
                         }
                     }
                 }
+                ToShard::Delta(delta) => {
+                    note(format!("applies {}", delta.sequence));
+                    if behaviour == Behaviour::Obedient {
+                        let sequence = delta.sequence;
+                        reporter.send(FromShard::Applied { shard, sequence }).unwrap();
+                    }
+                }
+                ToShard::Addresses(news) => note(format!("hears of {}", news.len())),
                 ToShard::TakeListeners(taken) => {
                     note(format!("takes {}", taken.len()));
                     listeners.extend(taken);
@@ -252,7 +260,7 @@ fn a_bad_file_is_refused_and_the_last_good_snapshot_stays() {
     assert!(ready.contains(r#""version":1"#), "{ready}");
     assert!(ready.contains(r#""result":"failure""#), "{ready}");
     assert!(ready.contains("unknown key `rout`"), "{ready}");
-    assert!(ready.contains("ringgate.toml:12:"), "{ready}");
+    assert!(ready.contains("ringgate.toml:14:"), "{ready}");
     assert!(!process.logged("0: snapshot 2"));
 
     process.replace_file(&CONFIGURATION.replace("GET /hello", "GET /hi"));

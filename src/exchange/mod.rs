@@ -2,9 +2,9 @@
 //!
 //! | phase | reads | adds | may answer |
 //! |---|---|---|---|
-//! | [`admit`] | host, path, size | the API, the base path to strip | 404, 403, 413 |
+//! | [`admit`] | host, path, size | the API, its stage and release, the base path to strip | 404, 403, 413 |
 //! | [`route`] | method, path | the route, its path parameters | 404 (HTTP), 403 (REST) |
-//! | [`integrate`] | the route's integration | a mock's answer, or the request for a back end | 400 |
+//! | [`integrate`] | the route's integration | a mock's answer, or the request for a back end | 400, 415, 500 |
 //! | [`respond`] | a back end's head, or a refusal | the head that the client gets | |
 //!
 //! A phase is a plain function over an [`Exchange`]: no I/O, no clock, no way back to an earlier
@@ -18,9 +18,13 @@ pub mod respond;
 mod refusal;
 
 use crate::http::{Field, RequestHead};
-use crate::snapshot::{ApiIndex, PathParameters, RouteIndex, Snapshot};
+use crate::snapshot::managed::Release;
+use crate::snapshot::{
+    Api, ApiIndex, Managed, ManagedStage, PathParameters, Protocol, RouteIndex, Snapshot,
+};
 use crate::telemetry::ids::{self, ExtendedId, Uuid};
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 
 pub use refusal::Refusal;
 
@@ -30,6 +34,8 @@ pub use refusal::Refusal;
 pub struct Exchange<'x> {
     /// The configuration that this request is served by, from its first to its last byte.
     pub snapshot: &'x Snapshot,
+    /// The APIs that were made through the management API.
+    pub managed: &'x Managed,
     /// The head as received.
     pub head: &'x RequestHead<'x>,
     /// Its fields as received.
@@ -39,13 +45,43 @@ pub struct Exchange<'x> {
     /// The names of this request.
     pub ids: Ids,
     /// Added by `admit`.
-    pub api: Option<ApiIndex>,
+    pub api: Option<Admitted<'x>>,
+    /// Added by `admit`: in whose words a refusal is told, also where no API is served.
+    pub protocol: Option<Protocol>,
     /// Added by `admit`: how many bytes of the path are the API's base path.
     pub base_path_bytes: usize,
     /// Added by `route`.
     pub route: Option<RouteIndex>,
     /// Added by `route`: values of the path parameters, raw, from left to right.
     pub parameters: PathParameters<'x>,
+}
+
+/// The API that serves a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Admitted<'x> {
+    /// Its program.
+    pub api: &'x Api,
+    /// Where it is from.
+    pub origin: Origin<'x>,
+}
+
+/// Where an API is from, and what keeps it alive.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin<'x> {
+    /// The file: it lives as long as the snapshot.
+    File(ApiIndex),
+    /// The management API.
+    Managed(&'x Rc<ManagedStage>, Release),
+}
+
+impl Admitted<'_> {
+    /// The number of an API of the file: those have counters and access logs of their own.
+    pub fn index(&self) -> Option<ApiIndex> {
+        match self.origin {
+            Origin::File(index) => Some(index),
+            Origin::Managed(..) => None,
+        }
+    }
 }
 
 /// What is known of a client connection, the same for all of its requests.
@@ -84,6 +120,7 @@ impl<'x> Exchange<'x> {
     /// An exchange before its first phase.
     pub fn new(
         snapshot: &'x Snapshot,
+        managed: &'x Managed,
         head: &'x RequestHead<'x>,
         fields: &'x [Field<'x>],
         client: &'x ClientFacts,
@@ -91,11 +128,13 @@ impl<'x> Exchange<'x> {
     ) -> Self {
         Self {
             snapshot,
+            managed,
             head,
             fields,
             client,
             ids,
             api: None,
+            protocol: None,
             base_path_bytes: 0,
             route: None,
             parameters: PathParameters::new(),

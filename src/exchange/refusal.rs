@@ -1,6 +1,7 @@
 //! Requests that the gateway answers itself because it may or can not do what they ask.
 
-use crate::snapshot::Protocol;
+use crate::snapshot::managed::MockRefusal;
+use crate::snapshot::{Protocol, Refusing};
 
 /// Why a request is answered by the gateway and not by its integration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +12,18 @@ pub enum Refusal {
     NoApi,
     /// The API has no such route.
     NoRoute,
+    /// Nobody may: an address that leads to nothing, a key that cannot be checked.
+    Forbidden,
+    /// A resource policy refuses.
+    AccessDenied,
+    /// The route wants a signature.
+    Unsigned,
+    /// What decides about callers of this route cannot be asked.
+    AuthorizerMisconfigured,
+    /// What was declared cannot be served.
+    Misconfigured,
+    /// The integration takes no content of this type.
+    UnsupportedMediaType,
     /// A path parameter would change which path a back end sees.
     DotSegment,
     /// The content is over `server.limits.body`.
@@ -42,6 +55,8 @@ impl Refusal {
             (Self::BadRequest(status), _) => status,
             (Self::NoRoute, Some(Protocol::Rest)) => 403,
             (Self::NoApi | Self::NoRoute, _) => 404,
+            (Self::Forbidden | Self::AccessDenied | Self::Unsigned, _) => 403,
+            (Self::UnsupportedMediaType, _) => 415,
             (Self::DotSegment | Self::BadBody, _) => 400,
             (Self::BodyTooLarge { .. }, _) => 413,
             (Self::TooSlow, _) => 408,
@@ -49,7 +64,7 @@ impl Refusal {
             (Self::IntegrationFailure, Some(Protocol::Rest)) => 504,
             (Self::IntegrationFailure | Self::BadGateway, _) => 502,
             (Self::Unavailable, _) => 503,
-            (Self::Internal, _) => 500,
+            (Self::Internal | Self::Misconfigured | Self::AuthorizerMisconfigured, _) => 500,
         }
     }
 
@@ -59,6 +74,17 @@ impl Refusal {
             Self::BadRequest(status) => crate::http::write::reason(status),
             Self::NoRoute if protocol == Some(Protocol::Rest) => "Missing Authentication Token",
             Self::NoApi | Self::NoRoute => "Not Found",
+            Self::Unsigned if protocol == Some(Protocol::Rest) => "Missing Authentication Token",
+            Self::AccessDenied if protocol == Some(Protocol::Rest) => {
+                "User is not authorized to access this resource"
+            }
+            Self::Forbidden | Self::AccessDenied | Self::Unsigned => "Forbidden",
+            Self::UnsupportedMediaType => "Unsupported Media Type",
+            Self::Misconfigured | Self::AuthorizerMisconfigured
+                if protocol == Some(Protocol::Http) =>
+            {
+                "Internal Server Error"
+            }
             Self::DotSegment | Self::BadBody => "Bad Request",
             Self::BodyTooLarge { .. } => "Request Entity Too Large",
             Self::TooSlow => "Request Timeout",
@@ -66,23 +92,30 @@ impl Refusal {
             Self::IntegrationFailure => "Network error communicating with endpoint",
             Self::BadGateway => "Bad Gateway",
             Self::Unavailable => "Service Unavailable",
-            Self::Internal => "Internal server error",
+            Self::Internal | Self::Misconfigured | Self::AuthorizerMisconfigured => {
+                "Internal server error"
+            }
         }
     }
 
     /// The value of `x-amzn-ErrorType` (REST only).
     pub fn error_type(self) -> &'static str {
         match self {
-            Self::NoRoute => "MissingAuthenticationTokenException",
-            Self::NoApi => "ForbiddenException",
-            Self::BadRequest(_) | Self::DotSegment | Self::BadBody | Self::TooSlow => {
-                "BadRequestException"
-            }
+            Self::NoRoute | Self::Unsigned => "MissingAuthenticationTokenException",
+            Self::NoApi | Self::Forbidden => "ForbiddenException",
+            Self::AccessDenied => "AccessDeniedException",
+            Self::AuthorizerMisconfigured => "AuthorizerConfigurationException",
+            Self::BadRequest(_)
+            | Self::DotSegment
+            | Self::BadBody
+            | Self::TooSlow
+            | Self::UnsupportedMediaType => "BadRequestException",
             Self::BodyTooLarge { .. } => "RequestTooLargeException",
             Self::IntegrationTimeout
             | Self::IntegrationFailure
             | Self::BadGateway
             | Self::Unavailable
+            | Self::Misconfigured
             | Self::Internal => "InternalServerErrorException",
         }
     }
@@ -90,13 +123,42 @@ impl Refusal {
     /// The gateway response type (`$context.error.responseType`).
     pub fn response_type(self) -> &'static str {
         match self {
-            Self::BadRequest(_) | Self::DotSegment | Self::BadBody | Self::TooSlow => "DEFAULT_4XX",
+            Self::BadRequest(_)
+            | Self::DotSegment
+            | Self::BadBody
+            | Self::TooSlow
+            | Self::Forbidden => "DEFAULT_4XX",
+            Self::AccessDenied => "ACCESS_DENIED",
+            Self::AuthorizerMisconfigured => "AUTHORIZER_CONFIGURATION_ERROR",
+            Self::Misconfigured => "API_CONFIGURATION_ERROR",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::NoApi => "RESOURCE_NOT_FOUND",
-            Self::NoRoute => "MISSING_AUTHENTICATION_TOKEN",
+            Self::NoRoute | Self::Unsigned => "MISSING_AUTHENTICATION_TOKEN",
             Self::BodyTooLarge { .. } => "REQUEST_TOO_LARGE",
             Self::IntegrationTimeout => "INTEGRATION_TIMEOUT",
             Self::IntegrationFailure | Self::BadGateway => "INTEGRATION_FAILURE",
             Self::Unavailable | Self::Internal => "DEFAULT_5XX",
+        }
+    }
+}
+
+impl From<Refusing> for Refusal {
+    fn from(refusing: Refusing) -> Self {
+        match refusing {
+            Refusing::Misconfigured => Self::Misconfigured,
+            Refusing::Forbidden => Self::Forbidden,
+            Refusing::AccessDenied => Self::AccessDenied,
+            Refusing::Unsigned => Self::Unsigned,
+            Refusing::AuthorizerMisconfigured => Self::AuthorizerMisconfigured,
+        }
+    }
+}
+
+impl From<MockRefusal> for Refusal {
+    fn from(refusal: MockRefusal) -> Self {
+        match refusal {
+            MockRefusal::Misconfigured => Self::Misconfigured,
+            MockRefusal::UnsupportedMediaType => Self::UnsupportedMediaType,
         }
     }
 }

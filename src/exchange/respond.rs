@@ -3,9 +3,11 @@
 //! From a back end's head for proxied requests, from the refusal for those the gateway answers
 //! itself; a mock brings its own. Every answer carries the request's ids and a date.
 
+use super::integrate::mapping;
 use super::{Ids, Refusal};
 use crate::http::{self, Field, Known, ResponseHead, Version};
 use crate::snapshot::Protocol;
+use crate::snapshot::managed::MappedResponse;
 
 /// What the answer says about the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,14 +98,19 @@ pub fn refuse(
         return text.len() as u64;
     }
     let message = refusal.message(protocol);
+    let is_rest = protocol == Some(Protocol::Rest);
     // Built-in bodies of REST APIs have a blank behind the colon from 500 on, and none below.
-    let separator: &[u8] =
-        if protocol == Some(Protocol::Rest) && status >= 500 { b": \"" } else { b":\"" };
-    let body_bytes = b"{\"message\"".len() + separator.len() + message.len() + b"\"}".len();
+    let (lead, message, end): (&[u8], &str, &[u8]) = match refusal {
+        Refusal::AuthorizerMisconfigured if is_rest => (b"{\"message\":null", "", b"}"),
+        Refusal::AccessDenied if is_rest => (b"{\"Message\":\"", message, b"\"}"),
+        _ if is_rest && status >= 500 => (b"{\"message\": \"", message, b"\"}"),
+        _ => (b"{\"message\":\"", message, b"\"}"),
+    };
+    let body_bytes = lead.len() + message.len() + end.len();
     http::write::status_line(out, status);
     out.extend_from_slice(b"content-type: application/json\r\n");
     http::write::content_length(out, body_bytes as u64);
-    if protocol == Some(Protocol::Rest) {
+    if is_rest {
         http::write::field(out, b"x-amzn-errortype", refusal.error_type().as_bytes());
     }
     common_fields(ids, protocol, connection, Some(date), out);
@@ -111,11 +118,35 @@ pub fn refuse(
     if is_head {
         return 0;
     }
-    out.extend_from_slice(b"{\"message\"");
-    out.extend_from_slice(separator);
+    out.extend_from_slice(lead);
     out.extend_from_slice(message.as_bytes());
-    out.extend_from_slice(b"\"}");
+    out.extend_from_slice(end);
     body_bytes as u64
+}
+
+/// Appends the head of a proxied answer that the integration's response mapping makes.
+pub fn mapped_head(
+    mapped: &MappedResponse,
+    fields: &[Field<'_>],
+    framing: ResponseFraming,
+    ids: &Ids,
+    connection: Connection,
+    date: &[u8; 29],
+    out: &mut Vec<u8>,
+) {
+    http::write::status_line(out, mapped.status);
+    mapping::response_fields(mapped, fields, out);
+    framing_fields(framing, out);
+    common_fields(ids, Some(Protocol::Rest), connection, Some(date), out);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn framing_fields(framing: ResponseFraming, out: &mut Vec<u8>) {
+    match framing {
+        ResponseFraming::None | ResponseFraming::UntilClose => {}
+        ResponseFraming::Length(bytes) => http::write::content_length(out, bytes),
+        ResponseFraming::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+    }
 }
 
 /// Appends the head of a proxied answer.
@@ -162,11 +193,7 @@ pub fn proxied_head(
         }
         http::write::field(out, field.name, field.value);
     }
-    match framing {
-        ResponseFraming::None | ResponseFraming::UntilClose => {}
-        ResponseFraming::Length(bytes) => http::write::content_length(out, bytes),
-        ResponseFraming::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-    }
+    framing_fields(framing, out);
     common_fields(ids, Some(protocol), connection, (!has_date).then_some(date), out);
     out.extend_from_slice(b"\r\n");
 }

@@ -50,7 +50,7 @@ pub(super) fn domain(value: &DeValue<'_>, key: &Key) -> Result<Domain, Refused> 
 
 /// Whether a text is a host name (RFC 1123) or an IPv4 address. Underscores are let through: names
 /// of containers and services have them.
-pub(super) fn is_host_name(name: &str) -> bool {
+pub(crate) fn is_host_name(name: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')

@@ -233,7 +233,7 @@ fn read_mock(reader: &Reader<'_>) -> Option<Mock> {
 
 /// Fields that only the gateway can get right: they frame the message, belong to the connection, or
 /// name the request.
-const RESERVED_FIELDS: &[&str] = &[
+pub(crate) const RESERVED_FIELDS: &[&str] = &[
     "apigw-requestid",
     "connection",
     "content-length",
@@ -312,13 +312,13 @@ fn read_headers(reader: &Reader<'_>) -> Vec<(String, String)> {
 }
 
 /// A field name: one or more token characters (RFC 9110 section 5.6.2).
-pub(super) fn is_field_name(name: &str) -> bool {
+pub(crate) fn is_field_name(name: &str) -> bool {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !name.is_empty() && name.bytes().all(is_token)
 }
 
 /// A field value (RFC 9110 section 5.5): no control character but tab, and no white space around it.
-fn is_field_value(value: &str) -> bool {
+pub(crate) fn is_field_value(value: &str) -> bool {
     value.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
         && value.trim_matches([' ', '\t']) == value
 }

@@ -38,9 +38,11 @@ pub use api::{Api, Protocol, Route};
 pub use aws::Aws;
 pub use certificate::Certificate;
 pub use domain::Domain;
+pub(crate) use domain::is_host_name;
 pub use integration::{HttpProxy, Integration, Mock, PathPattern, PathPiece, ProxyPath};
+pub(crate) use integration::{RESERVED_FIELDS, is_field_name, is_field_value};
 pub use log::{Log, LogFormat};
-pub use management::{Credential, Management, Role};
+pub use management::{AuditLog, Credential, Management, Role};
 pub use problem::{Problem, ProblemKind, Problems, Severity, Source};
 pub use ring::{Buffers, Ring};
 pub use route_key::{

@@ -228,6 +228,14 @@ pub enum ProblemKind {
         /// The address.
         address: String,
     },
+    /// A credential in the environment that is not one. Its value is not shown: it is a secret.
+    #[error("the environment's variable {variable} should be {expected}")]
+    Environment {
+        /// Which.
+        variable: &'static str,
+        /// What belongs there.
+        expected: &'static str,
+    },
     /// A consistent hash over nothing.
     #[error("`balance = \"hash\"` needs `hash_on`: `\"client_address\"` or `\"header:NAME\"`")]
     HashOnMissing,
@@ -321,6 +329,7 @@ impl ProblemKind {
             Self::BodyNotAllowed { .. } => "body-not-allowed",
             Self::File { .. } => "file",
             Self::OpenManagement { .. } => "open-management",
+            Self::Environment { .. } => "environment",
             Self::HashOnMissing => "hash-on-missing",
             Self::HashOnUnused { .. } => "hash-on-unused",
             Self::LogVariable { .. } => "log-variable",

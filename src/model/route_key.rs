@@ -376,7 +376,7 @@ impl RoutePath {
 
     /// The path with every variable's name left out: two paths of the same shape take the same
     /// requests. HTTP APIs compare decoded literals, so there `/a` and `/%61` have one shape.
-    pub(super) fn shape(&self, protocol: Protocol) -> String {
+    pub fn shape(&self, protocol: Protocol) -> String {
         self.segments.iter().fold(String::new(), |shape, segment| match segment {
             Segment::Literal(text) => {
                 // An encoded slash is part of its segment and must not look like one between two.

@@ -2,12 +2,13 @@
 
 use super::timers::Deadline;
 use super::upstream::pool::TargetIndex;
-use crate::exchange::Ids;
 use crate::exchange::integrate::http_proxy::HostPlace;
 use crate::exchange::respond::ResponseFraming;
+use crate::exchange::{Ids, Origin};
 use crate::http::{RequestKind, Version};
 use crate::ring::SlotId;
-use crate::snapshot::{ApiIndex, Protocol, RouteIndex, Snapshot};
+use crate::snapshot::managed::{MappedResponse, Release, ResponseMapping};
+use crate::snapshot::{ApiIndex, Integration, ManagedStage, Protocol, RouteIndex, Snapshot};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ pub(super) struct Proxied {
     pub(super) client: SlotId,
     /// The configuration it is served by, to its end.
     pub(super) snapshot: Rc<Snapshot>,
-    pub(super) api: ApiIndex,
+    pub(super) api: ServedBy,
     pub(super) route: RouteIndex,
     pub(super) protocol: Protocol,
     pub(super) ids: Ids,
@@ -62,6 +63,62 @@ pub(super) struct Proxied {
     pub(super) request_bytes: u64,
     pub(super) response_bytes: u64,
     pub(super) log: Option<Box<super::record::Noted>>,
+}
+
+/// The API that a request is served by, kept as it was when the request came.
+#[derive(Debug)]
+pub(super) enum ServedBy {
+    /// One of the request's snapshot.
+    File(ApiIndex),
+    /// A stage made through the management API.
+    Managed(Rc<ManagedStage>, Release),
+}
+
+impl ServedBy {
+    pub(super) fn of(origin: Origin<'_>) -> Self {
+        match origin {
+            Origin::File(index) => Self::File(index),
+            Origin::Managed(stage, release) => Self::Managed(Rc::clone(stage), release),
+        }
+    }
+
+    /// The number of an API of the file.
+    pub(super) fn index(&self) -> Option<ApiIndex> {
+        match self {
+            Self::File(index) => Some(*index),
+            Self::Managed(..) => None,
+        }
+    }
+}
+
+impl Proxied {
+    /// How the answer is made where it is not passed through.
+    pub(super) fn response_mapping(&self) -> Option<KeptMapping> {
+        let ServedBy::Managed(stage, release) = &self.api else { return None };
+        let kept = KeptMapping { stage: Rc::clone(stage), release: *release, route: self.route };
+        kept.mapping().is_some().then_some(kept)
+    }
+}
+
+/// A response mapping with the stage that it is a part of.
+pub(super) struct KeptMapping {
+    stage: Rc<ManagedStage>,
+    release: Release,
+    route: RouteIndex,
+}
+
+impl KeptMapping {
+    fn mapping(&self) -> Option<&ResponseMapping> {
+        match &self.stage.api(self.release).route(self.route).integration {
+            Integration::HttpProxy(proxy) => proxy.response.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The answer for a back end's status; `None`: none is declared.
+    pub(super) fn choose(&self, status: u16) -> Option<&MappedResponse> {
+        self.mapping()?.choose(status)
+    }
 }
 
 /// How far a proxied request is.

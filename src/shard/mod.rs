@@ -18,6 +18,7 @@ pub mod env;
 mod accept;
 mod client;
 mod exchanges;
+mod managed;
 #[cfg(test)]
 mod inspect;
 mod proxy;
@@ -35,12 +36,12 @@ use crate::control::endpoints::Endpoints;
 use crate::control::mailbox::{FromShard, Reporter, ShardId, ToShard};
 use crate::http::{self, HeadLimits};
 use crate::ring::{BufferGroup, Close, Completion, Env, Received, Ring, SlotId, Slots, Token};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Managed, Snapshot};
 use crate::tls::Tickets;
 use client::{Client, ClientState, Input};
 use exchanges::Proxied;
 use record::Record;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use timers::{Deadline, Timers};
@@ -115,6 +116,10 @@ pub struct Shard<E: Env> {
     env: E,
     id: ShardId,
     snapshot: Rc<Snapshot>,
+    /// What is served beside the snapshot. Shared with nobody but the request that is being begun.
+    managed: Rc<Managed>,
+    /// The pools of managed APIs' upstreams, by key.
+    managed_pools: HashMap<Box<str>, SlotId, ahash::RandomState>,
     head_limits: HeadLimits,
     tls: ShardTls,
     listeners: Slots<accept::Listening>,
@@ -161,7 +166,11 @@ impl<E: Env> Shard<E> {
         let since_epoch = env.since_epoch(now);
         let id = settings.reporter.shard();
         let snapshot: Rc<Snapshot> = Rc::from(settings.snapshot);
+        let seed = [env.random(), env.random(), env.random(), env.random()];
+        let hash = ahash::RandomState::with_seeds(seed[3], seed[2], seed[1], seed[0]);
         let mut shard = Self {
+            managed: Rc::new(Managed::new(seed)),
+            managed_pools: HashMap::with_hasher(hash),
             id,
             head_limits: head_limits(&snapshot),
             tls: ShardTls::new(settings.tickets),
@@ -417,6 +426,8 @@ impl<E: Env> Shard<E> {
                 self.follow_endpoints();
                 self.send_report(FromShard::RetiredEndpoints(old));
             }
+            ToShard::Delta(delta) => self.apply(*delta),
+            ToShard::Addresses(news) => self.follow_addresses(&news),
             ToShard::TakeListeners(listeners) => self.take_listeners(listeners),
             ToShard::DropListeners(ids) => self.drop_listeners(&ids),
             ToShard::Drain { deadline } => self.drain(deadline, false),
@@ -438,25 +449,36 @@ impl<E: Env> Shard<E> {
             let known =
                 self.pools.iter().find(|(_, pool)| pool.upstream.key == upstream.key).map(|p| p.0);
             let id = known.unwrap_or_else(|| {
-                let tls = upstream.tls.as_ref().and_then(ShardTls::client_config);
+                let tls = upstream.tls.as_ref().and_then(|it| self.tls.client_config(it));
                 self.pools.insert(Pool::new(upstream, tls))
             });
             if let Some(pool) = self.pools.get_mut(id) {
                 pool.index = Some(index);
+                pool.is_declared = true;
             }
             pools.push(id);
         }
-        let gone: Vec<SlotId> =
-            self.pools.iter().map(|(id, _)| id).filter(|id| !pools.contains(id)).collect();
+        let gone: Vec<SlotId> = self
+            .pools
+            .iter()
+            .filter(|(id, pool)| !pool.is_managed && !pools.contains(id))
+            .map(|(id, _)| id)
+            .collect();
         self.pool_of_upstream = pools;
         self.follow_endpoints();
         for id in gone {
-            if let Some(pool) = self.pools.get_mut(id) {
-                pool.index = None;
-            }
-            self.close_idle(id);
-            self.free_pool_if_unused(id);
+            self.forget_pool(id);
         }
+    }
+
+    /// Nothing new asks for a pool any more: it goes with its last request.
+    fn forget_pool(&mut self, id: SlotId) {
+        if let Some(pool) = self.pools.get_mut(id) {
+            pool.index = None;
+            pool.is_declared = false;
+        }
+        self.close_idle(id);
+        self.free_pool_if_unused(id);
     }
 
     fn follow_endpoints(&mut self) {

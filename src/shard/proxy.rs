@@ -8,7 +8,7 @@
 //! ```
 
 use super::client::ClientState;
-use super::exchanges::Stage;
+use super::exchanges::{ServedBy, Stage};
 use super::record::{Outcome, Request};
 use super::stream::Stream;
 use super::timers::Deadline;
@@ -217,11 +217,13 @@ impl<E: Env> Shard<E> {
             BackendState::Busy { exchange: id, response: Response::Head { kind: exchange.kind } };
         let ring = self.env.ring();
         let out = backend.stream.out(ring).written();
-        let (line, rest) = exchange.request.split_at(exchange.host_place.0);
+        let (line, rest) = exchange.request.split_at(exchange.host_place.at);
         out.extend_from_slice(line);
-        out.extend_from_slice(b"host: ");
-        out.extend_from_slice(pool.upstream.targets[backend.target.0].authority.as_bytes());
-        out.extend_from_slice(b"\r\n");
+        if !exchange.host_place.is_mapped {
+            out.extend_from_slice(b"host: ");
+            out.extend_from_slice(pool.upstream.targets[backend.target.0].authority.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
         out.extend_from_slice(rest);
         backend.stream.flush(ring);
         let due = self.now + exchange.timeout;
@@ -398,9 +400,10 @@ impl<E: Env> Shard<E> {
             pool.end();
         }
         self.free_pool_if_unused(exchange.pool);
+        let (api, route) = self.record.series(exchange.api.index(), Some(exchange.route));
         let finished = Finished {
-            api: Some(exchange.api.0),
-            route: self.record.route_series(exchange.api.0, exchange.route.0),
+            api: Some(api),
+            route,
             status: exchange.status,
             latency: self.now.saturating_duration_since(exchange.started),
             integration_latency: exchange.integration_latency,
@@ -424,6 +427,9 @@ impl<E: Env> Shard<E> {
             self.spare_requests.push(request);
         }
         self.retire(exchange.snapshot);
+        if let ServedBy::Managed(stage, _) = exchange.api {
+            self.retire_stage(stage);
+        }
     }
 
     fn log_proxied(
@@ -544,7 +550,7 @@ impl<E: Env> Shard<E> {
         backend.stream.resume(self.env.ring());
         let Some(pool) = self.pools.get_mut(backend.pool) else { return };
         pool.request_ended(backend.target);
-        if self.draining.is_some() || pool.index.is_none() {
+        if self.draining.is_some() || !pool.is_declared {
             return self.close_backend(id, Close::Orderly);
         }
         pool.put_idle(backend.target, id);
@@ -570,7 +576,7 @@ impl<E: Env> Shard<E> {
     }
 
     pub(super) fn free_pool_if_unused(&mut self, id: SlotId) {
-        if self.pools.get(id).is_some_and(|pool| pool.index.is_none() && pool.is_unused()) {
+        if self.pools.get(id).is_some_and(|pool| !pool.is_declared && pool.is_unused()) {
             self.pools.remove(id);
         }
     }

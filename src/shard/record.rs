@@ -2,7 +2,7 @@
 
 use crate::control::mailbox::FromShard;
 use crate::exchange::{Exchange, Ids};
-use crate::snapshot::{Protocol, Snapshot};
+use crate::snapshot::{ApiIndex, Protocol, RouteIndex, Snapshot};
 use crate::telemetry::LogBatch;
 use crate::telemetry::access_log::{Facts, Format, LogBuffer};
 use crate::telemetry::fields::RateLimiter;
@@ -163,10 +163,21 @@ impl Record {
         });
     }
 
-    /// The series of a route.
+    /// The series of an API and its route. `None` is an API that is not in the file: it is counted
+    /// among those that have no series of their own.
     #[inline]
-    pub(super) fn route_series(&self, api: u32, route: u32) -> Option<u32> {
-        self.route_bases.get(api as usize).map(|base| base + route)
+    pub(super) fn series(
+        &self,
+        api: Option<ApiIndex>,
+        route: Option<RouteIndex>,
+    ) -> (u32, Option<u32>) {
+        match api {
+            None => (u32::MAX, route.map(|_| u32::MAX)),
+            Some(api) => {
+                let base = self.route_bases.get(api.0 as usize);
+                (api.0, base.zip(route).map(|(base, route)| base + route.0))
+            }
+        }
     }
 
     /// Hands out log batches that are due at `now`; all of them without a time. What is not taken is

@@ -210,17 +210,33 @@ impl<E: Env> Shard<E> {
             }
         }
         let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return false };
+        let mapping = exchange.response_mapping();
+        let mapped = mapping.as_ref().and_then(|mapping| mapping.choose(head.status));
+        if mapping.is_some() && mapped.is_none() {
+            // No response is declared for this status: Amazon's configuration error.
+            exchange.backend = None;
+            self.drop_backend(id, Close::Orderly);
+            self.fail_request(exchange_id, Refusal::Misconfigured);
+            return false;
+        }
+        let status = mapped.map_or(head.status, |mapped| mapped.status);
         let Some(client) = self.clients.get_mut(exchange.client) else { return false };
         let Some(backend) = self.backends.get_mut(id) else { return false };
-        exchange.status = head.status;
+        exchange.status = status;
         exchange.stage = Stage::Answering;
         let since = exchange.handed_over.unwrap_or(exchange.started);
         exchange.integration_latency = Some(self.now.saturating_duration_since(since));
-        let may_have_content = !matches!(head.status, 204 | 304);
+        let may_have_content = !matches!(status, 204 | 304);
         exchange.framing = match (head.framing, exchange.client_version) {
             _ if exchange.client_kind == RequestKind::Head => ResponseFraming::None,
+            // A mapping made it one that has none; what the back end sends is read and dropped.
+            _ if mapped.is_some() && !may_have_content => ResponseFraming::None,
             // The client's GET became a HEAD: it must not wait for the content that is declared.
             (Framing::None, _) if exchange.kind == RequestKind::Head && may_have_content => {
+                ResponseFraming::Length(0)
+            }
+            // A mapping may have made it one that has: it must not be waited for.
+            (Framing::None, _) if mapped.is_some() && may_have_content => {
                 ResponseFraming::Length(0)
             }
             (Framing::None, _) => ResponseFraming::None,
@@ -237,16 +253,22 @@ impl<E: Env> Shard<E> {
         let connection = Connection::of(exchange.persistent, exchange.client_version);
         let date = self.date.at(self.since_epoch.as_secs());
         let out = client.stream.out(self.env.ring()).written();
-        respond::proxied_head(
-            head,
-            fields,
-            exchange.framing,
-            exchange.protocol,
-            &exchange.ids,
-            connection,
-            date,
-            out,
-        );
+        match mapped {
+            None => respond::proxied_head(
+                head,
+                fields,
+                exchange.framing,
+                exchange.protocol,
+                &exchange.ids,
+                connection,
+                date,
+                out,
+            ),
+            Some(mapped) => {
+                let ids = &exchange.ids;
+                respond::mapped_head(mapped, fields, exchange.framing, ids, connection, date, out);
+            }
+        }
         let reader = BodyReader::new(head.framing);
         let is_done = reader.is_done();
         backend.state = BackendState::Busy {

@@ -1,15 +1,15 @@
 //! From a client's bytes to requests, and the answers that need no back end.
 
 use super::client::{Client, ClientState, HELD_MAX, Input};
-use super::exchanges::{Proxied, REPLAY_BYTES_MAX, Stage};
+use super::exchanges::{Proxied, REPLAY_BYTES_MAX, ServedBy, Stage};
 use super::record::{Noted, Outcome, Request};
 use super::timers::Deadline;
 use super::upstream::connection::Backend;
 use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::exchange::integrate::{http_proxy, mock};
 use crate::exchange::respond::{self, Connection, ResponseFraming};
-use crate::exchange::{ClientFacts, Exchange, Ids, Refusal, admit, route};
-use crate::http::{self, BodyReader, Fields, Framing, Refused, RequestHead, RequestKind};
+use crate::exchange::{ClientFacts, Exchange, Ids, Origin, Refusal, admit, route};
+use crate::http::{self, BodyReader, Fields, Framing, Known, Refused, RequestHead, RequestKind};
 use crate::ring::{Close, Env, Lease, Outgoing, Ring, SlotId, Slots};
 use crate::snapshot::{Balance, HashOn, HttpProxy, Integration, Phase, Protocol};
 use crate::telemetry::Finished;
@@ -228,26 +228,47 @@ impl<E: Env> Shard<E> {
             peer_is_trusted: trusted.iter().any(|net| net.contains(&facts.peer.ip())),
             ..facts
         };
-        let mut exchange = Exchange::new(&snapshot, head, fields, &facts, ids);
-        let found = admit::admit(&mut exchange).and_then(|()| route::route(&mut exchange));
+        let managed = Rc::clone(&self.managed);
+        let mut exchange = Exchange::new(&snapshot, &managed, head, fields, &facts, ids);
+        let found = admit::admit(&mut exchange, || self.env.random())
+            .and_then(|()| route::route(&mut exchange));
         let route = match found {
             Ok(route) => route,
             Err(refusal) => return self.answer_refusal(id, &exchange, refusal, persistent),
         };
         for phase in &route.program.phases {
-            match phase {
-                Phase::Integrate => match &route.integration {
-                    Integration::Mock(mock) => {
-                        self.answer_mock(id, &exchange, mock, persistent);
-                    }
-                    Integration::HttpProxy(proxy) => {
-                        if let Err(refusal) = self.prepare(id, &exchange, proxy, persistent) {
-                            self.answer_refusal(id, &exchange, refusal, persistent);
-                        }
-                    }
-                },
+            let refusal = match phase {
+                Phase::Integrate => {
+                    self.integrate(id, &exchange, &route.integration, persistent).err()
+                }
+                Phase::Refuse(refusing) => Some((*refusing).into()),
+            };
+            if let Some(refusal) = refusal {
+                return self.answer_refusal(id, &exchange, refusal, persistent);
             }
         }
+    }
+
+    fn integrate(
+        &mut self,
+        id: SlotId,
+        exchange: &Exchange<'_>,
+        integration: &Integration,
+        persistent: bool,
+    ) -> Result<(), Refusal> {
+        let mock = match integration {
+            Integration::HttpProxy(proxy) => return self.prepare(id, exchange, proxy, persistent),
+            Integration::Mock(mock) => mock,
+            Integration::MappedMock(mapped) => {
+                let value = |known| {
+                    exchange.fields.iter().rfind(|field| field.known == known).map(|it| it.value)
+                };
+                mapped.choose(value(Known::ContentType), value(Known::Accept))?
+            }
+            Integration::Misconfigured => return Err(Refusal::Misconfigured),
+        };
+        self.answer_mock(id, exchange, mock, persistent);
+        Ok(())
     }
 
     fn new_ids(&mut self) -> Ids {
@@ -261,7 +282,7 @@ impl<E: Env> Shard<E> {
         mock: &crate::snapshot::Mock,
         persistent: bool,
     ) {
-        let protocol = self.protocol_of(exchange).unwrap_or(Protocol::Http);
+        let protocol = exchange.protocol.unwrap_or(Protocol::Http);
         let persistent = persistent && keeps_framing(exchange.head);
         let connection = Connection::of(persistent, exchange.head.version);
         let date = self.date.at(self.since_epoch.as_secs());
@@ -279,7 +300,7 @@ impl<E: Env> Shard<E> {
         refusal: Refusal,
         persistent: bool,
     ) {
-        let protocol = self.protocol_of(exchange);
+        let protocol = exchange.protocol;
         let persistent = persistent
             && keeps_framing(exchange.head)
             && !matches!(refusal, Refusal::BodyTooLarge { .. });
@@ -295,10 +316,6 @@ impl<E: Env> Shard<E> {
         self.answered_before_content(id, exchange.head, persistent);
     }
 
-    fn protocol_of(&self, exchange: &Exchange<'_>) -> Option<Protocol> {
-        exchange.api.map(|api| exchange.snapshot.api(api).protocol)
-    }
-
     /// Counts and logs an answer that no back end gave.
     fn record_answer(
         &mut self,
@@ -308,12 +325,10 @@ impl<E: Env> Shard<E> {
         response_bytes: u64,
         refusal: Option<Refusal>,
     ) {
-        let api = exchange.api.map(|api| api.0);
-        let route = exchange.route.map(|route| route.0);
-        let series = api.zip(route).and_then(|(api, route)| self.record.route_series(api, route));
+        let series = exchange.api.map(|api| self.record.series(api.index(), exchange.route));
         let finished = Finished {
-            api,
-            route: series,
+            api: series.map(|(api, _)| api),
+            route: series.and_then(|(_, route)| route),
             status,
             latency: Duration::ZERO,
             integration_latency: None,
@@ -322,12 +337,10 @@ impl<E: Env> Shard<E> {
             response_bytes,
         };
         self.record.recorder.exchange(&finished);
-        let logged =
-            exchange.api.is_some_and(|api| exchange.snapshot.api(api).access_log.is_some());
-        if !logged {
+        if exchange.api.is_none_or(|api| api.api.access_log.is_none()) {
             return;
         }
-        let protocol = self.protocol_of(exchange);
+        let protocol = exchange.protocol;
         let tls = self.clients.get(id).and_then(|client| client.stream.tls());
         let outcome = Outcome {
             finished,
@@ -342,6 +355,7 @@ impl<E: Env> Shard<E> {
             cipher_suite: tls.and_then(|tls| tls.cipher_suite()).unwrap_or_default(),
         };
         let request = Request::of(exchange);
+        let route = exchange.route.map(|route| route.0);
         self.record.log(exchange.snapshot, &request, &outcome, route, self.now);
     }
 
@@ -407,28 +421,33 @@ impl<E: Env> Shard<E> {
         proxy: &HttpProxy,
         persistent: bool,
     ) -> Result<(), Refusal> {
-        let (Some(api), Some(route)) = (exchange.api, exchange.route) else {
+        let (Some(admitted), Some(route)) = (exchange.api, exchange.route) else {
             return Err(Refusal::Internal);
         };
-        let pool_id =
-            *self.pool_of_upstream.get(proxy.upstream.0 as usize).ok_or(Refusal::Internal)?;
+        let index = proxy.upstream.0 as usize;
+        let pool_id = match admitted.origin {
+            Origin::File(_) => self.pool_of_upstream.get(index).copied(),
+            Origin::Managed(stage, _) => {
+                stage.upstreams.get(index).map(|it| SlotId::from_bits(it.pool))
+            }
+        };
+        let pool_id = pool_id.ok_or(Refusal::Internal)?;
         let trace = (self.since_epoch.as_secs() as u32, [self.env.random(), self.env.random()]);
         let mut request = self.spare_requests.pop().unwrap_or_default();
         let host_place = http_proxy::request_head(exchange, proxy, trace, &mut request)?;
         let pool = self.pools.get_mut(pool_id).ok_or(Refusal::Internal)?;
         let hash = hash_of(exchange, &pool.upstream.balance);
         pool.begin();
-        let api_entry = exchange.snapshot.api(api);
         let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
         let body = BodyReader::new(exchange.head.framing);
         let is_complete = body.is_done();
-        let log = api_entry.access_log.is_some().then(|| Box::new(Noted::of(exchange)));
+        let log = admitted.api.access_log.is_some().then(|| Box::new(Noted::of(exchange)));
         let exchange_id = self.exchanges.insert(Proxied {
             client: id,
             snapshot: Rc::clone(&self.snapshot),
-            api,
+            api: ServedBy::of(admitted.origin),
             route,
-            protocol: api_entry.protocol,
+            protocol: admitted.api.protocol,
             ids: exchange.ids,
             client_version: exchange.head.version,
             kind: kind_of(method),
@@ -770,13 +789,17 @@ fn counted(refusal: Refusal) -> Counted {
     match refusal {
         Refusal::NoApi => Counted::NoApi,
         Refusal::NoRoute => Counted::NoRoute,
+        Refusal::Forbidden | Refusal::AccessDenied | Refusal::Unsigned => Counted::NoRoute,
         Refusal::BodyTooLarge { .. } => Counted::BodyTooLarge,
         Refusal::TooSlow => Counted::BodyTimeout,
         Refusal::Unavailable => Counted::Unavailable,
-        Refusal::Internal => Counted::Internal,
+        Refusal::Internal | Refusal::Misconfigured | Refusal::AuthorizerMisconfigured => {
+            Counted::Internal
+        }
         Refusal::BadRequest(_)
         | Refusal::DotSegment
         | Refusal::BadBody
+        | Refusal::UnsupportedMediaType
         | Refusal::IntegrationTimeout
         | Refusal::IntegrationFailure
         | Refusal::BadGateway => Counted::Malformed,

@@ -9,11 +9,14 @@ pub(super) struct ShardTls {
     tickets: Option<Tickets>,
     server: Option<Arc<rustls::ServerConfig>>,
     declared: Vec<Certificate>,
+    /// What upstreams without roots of their own are called with: reading the system's takes
+    /// milliseconds, so it is done once for each of the two.
+    shared: [Option<Arc<rustls::ClientConfig>>; 2],
 }
 
 impl ShardTls {
     pub(super) fn new(tickets: Option<Tickets>) -> Self {
-        Self { tickets, server: None, declared: Vec::new() }
+        Self { tickets, server: None, declared: Vec::new(), shared: [None, None] }
     }
 
     /// Follows the declared certificates. Open connections keep what they began with.
@@ -48,10 +51,23 @@ impl ShardTls {
     }
 
     /// How an upstream's targets are called.
-    pub(super) fn client_config(declared: &UpstreamTls) -> Option<Arc<rustls::ClientConfig>> {
-        client_tls(declared)
+    pub(super) fn client_config(
+        &mut self,
+        declared: &UpstreamTls,
+    ) -> Option<Arc<rustls::ClientConfig>> {
+        let place = usize::from(declared.insecure_skip_verify);
+        if declared.ca.is_none()
+            && let Some(known) = &self.shared[place]
+        {
+            return Some(Arc::clone(known));
+        }
+        let config = client_tls(declared)
             .inspect_err(|error| tracing::error!(error, "TLS towards an upstream cannot be set up"))
-            .ok()
+            .ok()?;
+        if declared.ca.is_none() {
+            self.shared[place] = Some(Arc::clone(&config));
+        }
+        Some(config)
     }
 }
 

@@ -94,6 +94,11 @@ impl Addresses {
         self.domain(host).unwrap_or(&self.anywhere).find(path)
     }
 
+    /// Whether a host belongs to a domain that an API of the file declares.
+    pub fn declares(&self, host: &[u8]) -> bool {
+        self.domain(host).is_some()
+    }
+
     /// The domain that a host belongs to, if one is declared.
     fn domain(&self, host: &[u8]) -> Option<&Places> {
         if self.exact.is_empty() && self.wildcard.is_empty() {

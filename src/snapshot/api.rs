@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::managed::{MappedMock, RequestMapping, ResponseMapping};
 use super::{
     AccessLogIndex, Domain, Mock, Protocol, ProxyPath, RouteIndex, RouteTable, UpstreamIndex,
 };
@@ -62,6 +63,23 @@ pub struct Program {
 pub enum Phase {
     /// Ask the integration for the answer.
     Integrate,
+    /// Answer that the request may not pass: what would decide about it is not there.
+    Refuse(Refusing),
+}
+
+/// Why a route lets nobody through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusing {
+    /// It is not set up so that it could be served.
+    Misconfigured,
+    /// It asks for a key or a check that nobody can pass.
+    Forbidden,
+    /// A policy refuses.
+    AccessDenied,
+    /// It asks for a signature.
+    Unsigned,
+    /// Its authorizer cannot be asked.
+    AuthorizerMisconfigured,
 }
 
 impl Phase {
@@ -69,6 +87,7 @@ impl Phase {
     pub fn name(self) -> &'static str {
         match self {
             Phase::Integrate => "integrate",
+            Phase::Refuse(_) => "refuse",
         }
     }
 }
@@ -78,8 +97,13 @@ impl Phase {
 pub enum Integration {
     /// A fixed response.
     Mock(Mock),
+    /// A fixed response that the request's content type and what it accepts choose.
+    MappedMock(MappedMock),
     /// A back end, bytes passed through.
     HttpProxy(HttpProxy),
+    /// Nobody: what was declared cannot be served. Answered as Amazon does, and logged when the stage
+    /// was compiled.
+    Misconfigured,
 }
 
 /// A request passed on to a back end.
@@ -94,4 +118,8 @@ pub struct HttpProxy {
     /// From the moment the request is handed to the upstream to the head of its response; beyond it
     /// 504.
     pub timeout: Duration,
+    /// How the request is made where more than the path is written anew; then `path` is not looked at.
+    pub mapping: Option<Box<RequestMapping>>,
+    /// How the answer is made where it is not passed through.
+    pub response: Option<Box<ResponseMapping>>,
 }

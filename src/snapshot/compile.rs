@@ -19,6 +19,7 @@ pub fn compile(model: &Model, version: u64, seed: u64) -> Snapshot {
         management: model.management.clone(),
         certificates: model.certificates.clone(),
         addresses: Addresses::build(&model.apis, seed),
+        domain_suffixes: model.aws.domain_suffixes.iter().map(|it| it.as_str().into()).collect(),
         apis,
         upstreams: model.upstreams.iter().map(compile_upstream).collect(),
         access_logs,
@@ -61,6 +62,8 @@ fn compile_route(route: &model::Route) -> Route {
                 method: proxy.method.map(|method| method.name().into()),
                 path: compile_path(&proxy.path),
                 timeout: proxy.timeout,
+                mapping: None,
+                response: None,
             }),
         },
     }

@@ -9,16 +9,19 @@
 mod addresses;
 mod api;
 mod compile;
+pub mod managed;
 mod mock;
 mod path_template;
 mod route_table;
 mod upstream;
 
 pub use addresses::Addresses;
-pub use api::{Api, HttpProxy, Integration, Phase, Program, Route};
+pub use api::{Api, HttpProxy, Integration, Phase, Program, Refusing, Route};
 pub use compile::compile;
+pub use managed::{Managed, ManagedDelta, ManagedDomain, ManagedStage};
 pub use mock::Mock;
 pub use path_template::{DotSegment, PathTemplate, ProxyPath};
+pub(crate) use path_template::{encode_text, write_value};
 pub use route_table::{PARAMETERS_MAX, PathParameters, RouteTable};
 pub use upstream::{Target, Upstream};
 
@@ -64,6 +67,8 @@ pub struct Snapshot {
     pub certificates: Vec<Certificate>,
     /// Which API a host and path belong to.
     pub addresses: Addresses,
+    /// Managed APIs answer at `{api-id}.execute-api.{region}.` and one of these.
+    pub domain_suffixes: Vec<Box<str>>,
     /// The APIs, by [`ApiIndex`].
     pub apis: Vec<Api>,
     /// The upstreams, by [`UpstreamIndex`].

@@ -21,12 +21,12 @@ pub enum ProxyPath {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathTemplate {
     /// In order; the first begins with `/`.
-    pub(super) pieces: Box<[Piece]>,
+    pub(crate) pieces: Box<[Piece]>,
 }
 
 /// A piece of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// Written as it stands.
     Literal(Box<[u8]>),
     /// The n-th path parameter.
@@ -111,7 +111,8 @@ impl PathTemplate {
     }
 }
 
-fn write_value(value: &[u8], out: &mut Vec<u8>) {
+/// Writes a parameter's raw value for a path: decoded and encoded again, so that it stays one value.
+pub(crate) fn write_value(value: &[u8], out: &mut Vec<u8>) {
     for byte in decoded(value) {
         let is_plain = match byte.was_encoded {
             // What was encoded stays so unless the encoding meant nothing: `%3B` is not `;`.
@@ -121,6 +122,26 @@ fn write_value(value: &[u8], out: &mut Vec<u8>) {
         match is_plain {
             true => out.push(byte.value),
             false => encode(byte.value, out),
+        }
+    }
+}
+
+/// Writes what an operator declared as a part of a URI: as it stands, but for bytes that no URI may have.
+pub(crate) fn write_literal(text: &[u8], out: &mut Vec<u8>) {
+    for &byte in text {
+        match byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'{' | b'}') {
+            true => out.push(byte),
+            false => encode(byte, out),
+        }
+    }
+}
+
+/// Writes a plain text as a name or value of a query string, or as one segment of a path.
+pub(crate) fn encode_text(text: &[u8], out: &mut Vec<u8>) {
+    for &byte in text {
+        match is_unreserved(byte) {
+            true => out.push(byte),
+            false => encode(byte, out),
         }
     }
 }

@@ -54,6 +54,30 @@ fn a_missing_file_exits_with_two() {
 }
 
 #[test]
+fn a_credential_of_the_environment_opens_the_listener_to_other_hosts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("open.toml");
+    fs::write(&file, "[management]\nlisten = \"0.0.0.0:8081\"\n").expect("a writable folder");
+    let check = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringgate"));
+        command.arg("check").arg("--config").arg(&file).envs(variables.iter().copied());
+        let output = command.output().expect("the binary runs");
+        (output.status.code(), text(&output.stderr))
+    };
+    let id = ("RINGGATE_ACCESS_KEY_ID", "AKIDEXAMPLE00000000A");
+    let secret = ("RINGGATE_SECRET_ACCESS_KEY", "hush-hush-hush-hush");
+    assert_eq!(check(&[]).0, Some(2));
+    assert_eq!(check(&[id, secret, ("RINGGATE_ROLE", "reader")]), (Some(0), String::new()));
+    let (code, printed) = check(&[id, ("RINGGATE_SECRET_ACCESS_KEY", "hush-hush")]);
+    assert_eq!(code, Some(2));
+    assert!(
+        printed.contains("error[environment]: the environment's variable RINGGATE_SECRET_ACCESS_KEY should be a text of at least 16 characters"),
+        "{printed}"
+    );
+    assert!(!printed.contains("hush"), "{printed}");
+}
+
+#[test]
 fn a_file_that_is_not_utf8_is_refused_at_its_first_wrong_byte() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("latin1.toml");

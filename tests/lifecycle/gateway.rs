@@ -121,6 +121,7 @@ impl Gateway {
     /// Runs a command that ends in `ringgate serve` and waits until it serves.
     pub(crate) fn from_command(folder: TempDir, mut command: Command) -> Self {
         let mut child = command
+            .current_dir(folder.path())
             .env("RUST_BACKTRACE", "1")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -76,7 +76,7 @@ class Gateway(Process):
     def __init__(self, folder, configuration):
         file = Path(folder) / "ringgate.toml"
         file.write_text(configuration)
-        super().__init__([BINARY, "serve", "--config", file])
+        super().__init__([BINARY, "serve", "--config", file], cwd=folder)
         self.line("(management) on")
         self.addresses = [
             found.group(1) for line in self.lines if (found := re.search(r"listening on https?://(\S+)", line))

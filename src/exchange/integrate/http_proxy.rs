@@ -5,14 +5,21 @@
 //! which are ours to say. Nothing a client writes can make the back end see another request than the
 //! one that was routed: framing fields are written anew.
 
-use crate::exchange::{Exchange, Refusal};
+use super::mapping;
+use crate::exchange::{Admitted, Exchange, Refusal};
 use crate::http::{self, Framing, Known, forwarded};
+use crate::snapshot::managed::Passes;
 use crate::snapshot::{Forwarding, HttpProxy, Protocol};
 use crate::telemetry::ids;
 
 /// What the request's head leaves open until a target is chosen: where to put its authority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HostPlace(pub usize);
+pub struct HostPlace {
+    /// The end of the request line.
+    pub at: usize,
+    /// A mapping has said what `Host` is, for whichever target.
+    pub is_mapped: bool,
+}
 
 /// Writes the request's head to `out` without its `Host` field, which differs by target: it belongs at
 /// the returned place, the end of the request line.
@@ -25,9 +32,7 @@ pub fn request_head(
     trace: (u32, [u64; 2]),
     out: &mut Vec<u8>,
 ) -> Result<HostPlace, Refusal> {
-    let Some(api) = exchange.api.map(|index| exchange.snapshot.api(index)) else {
-        return Err(Refusal::Internal);
-    };
+    let Some(Admitted { api, .. }) = exchange.api else { return Err(Refusal::Internal) };
     // Routes are chosen by the path as it is sent. A back end that walks `..` would serve another path
     // than the one that was let through; only behind `$default`, which lets everything through, it may.
     let is_catch_all =
@@ -38,37 +43,59 @@ pub fn request_head(
     let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
     out.extend_from_slice(method.as_bytes());
     out.push(b' ');
-    proxy
-        .path
-        .write(exchange.path(), &exchange.parameters, out)
-        .map_err(|_dot_segment| Refusal::DotSegment)?;
-    if let Some(query) = exchange.head.target.query() {
-        out.push(b'?');
-        out.extend_from_slice(query);
-    }
+    let mapping = proxy.mapping.as_deref();
+    let mapped = match mapping {
+        None => {
+            proxy
+                .path
+                .write(exchange.path(), &exchange.parameters, out)
+                .map_err(|_dot_segment| Refusal::DotSegment)?;
+            if let Some(query) = exchange.head.target.query() {
+                out.push(b'?');
+                out.extend_from_slice(query);
+            }
+            Vec::new()
+        }
+        Some(mapping) => {
+            mapping::target(exchange, mapping, out)?;
+            mapping::fields(exchange, mapping)?
+        }
+    };
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    let host_place = HostPlace(out.len());
+    let is_named = |name: &[u8]| mapped.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+    let host_place = HostPlace { at: out.len(), is_mapped: is_named(b"host") };
 
+    let passes = mapping.map_or(Passes::Everything, |mapping| mapping.passes);
     let mut seen = Seen::default();
     for field in exchange.fields {
-        if field.known != Known::Other {
-            if is_dropped(field.known, api.protocol) {
-                continue;
-            }
-            seen.note(field.known);
+        if passes == Passes::Content && !is_type_of_content(field, exchange) {
+            continue;
+        }
+        if field.known != Known::Other && is_dropped(field.known, api.protocol) {
+            continue;
         }
         if exchange.head.connection_names && http::named_by_connection(exchange.fields, field.name)
         {
             continue;
         }
+        if is_named(field.name) {
+            continue;
+        }
+        seen.note(field.known);
         http::write::field(out, field.name, field.value);
+    }
+    for (name, value) in &mapped {
+        seen.note(Known::of(name));
+        http::write::field(out, name, value);
     }
     match exchange.head.framing {
         Framing::None | Framing::UntilClose => {}
         Framing::Length(bytes) => http::write::content_length(out, bytes),
         Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
     }
-    forwarding_fields(exchange, out);
+    if passes == Passes::Everything {
+        forwarding_fields(exchange, out);
+    }
     if !seen.trace {
         out.extend_from_slice(b"x-amzn-trace-id: ");
         out.extend_from_slice(ids::trace_root(trace.0, trace.1).as_bytes());
@@ -91,6 +118,11 @@ pub fn request_head(
     }
     out.extend_from_slice(b"\r\n");
     Ok(host_place)
+}
+
+/// Whether a field is the client's word about content that is passed on.
+fn is_type_of_content(field: &http::Field<'_>, exchange: &Exchange<'_>) -> bool {
+    field.known == Known::ContentType && !matches!(exchange.head.method, "GET" | "HEAD" | "OPTIONS")
 }
 
 /// Which fields with a default the client sent itself.

@@ -4,4 +4,5 @@
 //! and waiting is the shard's part.
 
 pub mod http_proxy;
+pub(crate) mod mapping;
 pub mod mock;

@@ -22,8 +22,12 @@ pub(crate) struct TargetIndex(pub(crate) usize);
 pub(crate) struct Pool {
     /// The definition.
     pub(crate) upstream: Upstream,
-    /// Its position in the snapshot served now, for telemetry; `None` when no longer declared.
+    /// Its position in the snapshot served now, for telemetry; `None` when it is not in it.
     pub(crate) index: Option<u32>,
+    /// Whether anything may still ask for it; what is not goes when the last request is over.
+    pub(crate) is_declared: bool,
+    /// Whether managed APIs use it, and not the snapshot.
+    pub(crate) is_managed: bool,
     /// TLS towards the targets.
     pub(crate) tls: Option<Arc<rustls::ClientConfig>>,
     targets: Vec<TargetState>,
@@ -85,6 +89,8 @@ impl Pool {
         Self {
             upstream: upstream.clone(),
             index: None,
+            is_declared: true,
+            is_managed: false,
             tls,
             targets,
             waiting: VecDeque::new(),

@@ -36,6 +36,7 @@ impl Gateway {
         let file = folder.path().join("ringgate.toml");
         fs::write(&file, configuration(server, tables)).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_ringgate"))
+            .current_dir(folder.path())
             .args(["serve", "--config"])
             .arg(&file)
             .stdout(Stdio::piped())

@@ -1,0 +1,66 @@
+//! One call of an operation: its input, and what it may read and change.
+
+use crate::aws::Fault;
+use crate::aws::id::IdSource;
+use crate::resources::{Draft, Timestamp};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// What is the same for all calls.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Twelve digits: in ARNs and in some messages.
+    pub account_id: String,
+    /// `example.com` of `{api}.execute-api.{region}.example.com`: the first of `[aws] domain_suffix`.
+    pub domain_suffix: String,
+    /// Whether turning on execution logs needs a role in the account's settings, as on AWS.
+    pub logging_needs_role: bool,
+}
+
+/// One call of an operation.
+#[derive(Debug)]
+pub struct Call<'c> {
+    /// The resources, with this call's changes.
+    pub draft: Draft<'c>,
+    /// The members of the operation's input, whether they came in the path, the query or the body;
+    /// named as in the service's model with the first letter in lower case. Types, required members,
+    /// enumerations, patterns and lengths have been checked.
+    pub input: Map<String, Value>,
+    /// When the call came in.
+    pub now: Timestamp,
+    /// New identifiers.
+    pub ids: &'c mut IdSource,
+    /// Account and names.
+    pub settings: &'c Settings,
+}
+
+impl Call<'_> {
+    /// The whole input as a typed struct.
+    ///
+    /// # Errors
+    /// The input is not what the struct says: a member that the model leaves open has another type.
+    pub fn input<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        serde_json::from_value(Value::Object(self.input.clone()))
+            .map_err(|_| Fault::bad_request("Invalid request input"))
+    }
+
+    /// A text member; empty when absent, which a path parameter never is.
+    pub fn text(&self, member: &str) -> &str {
+        self.input.get(member).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A text member that may be absent.
+    pub fn text_of(&self, member: &str) -> Option<&str> {
+        self.input.get(member).and_then(Value::as_str)
+    }
+
+    /// A boolean member; false when absent.
+    pub fn is_set(&self, member: &str) -> bool {
+        self.input.get(member).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// The region of the call.
+    pub fn region(&self) -> &str {
+        self.draft.region()
+    }
+}

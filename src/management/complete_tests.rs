@@ -1,0 +1,41 @@
+//! Every operation of the services' models has a function here, and none has two.
+
+use super::{http, operation, rest};
+use crate::aws::shapes;
+use std::collections::BTreeSet;
+
+fn named(tables: &[&'static [operation::Operation]]) -> BTreeSet<&'static str> {
+    let mut names = BTreeSet::new();
+    for operation in tables.iter().flat_map(|table| table.iter()) {
+        assert!(names.insert(operation.name), "{} has two functions", operation.name);
+    }
+    names
+}
+
+fn modelled(service: &'static shapes::Service) -> BTreeSet<&'static str> {
+    service.operations().iter().map(|operation| operation.name).collect()
+}
+
+#[test]
+fn every_operation_of_v1_is_there() {
+    assert_eq!(named(rest::TABLES), modelled(shapes::apigateway()));
+}
+
+#[test]
+fn every_operation_of_v2_is_there() {
+    assert_eq!(named(http::TABLES), modelled(shapes::apigatewayv2()));
+}
+
+#[test]
+fn what_reads_is_asked_for_by_get_and_the_reverse() {
+    let services = [(rest::TABLES, shapes::apigateway()), (http::TABLES, shapes::apigatewayv2())];
+    for (tables, service) in services {
+        for operation in tables.iter().flat_map(|table| table.iter()) {
+            let Some(modelled) = service.operation(operation.name) else { continue };
+            let reads = operation.access == operation::Access::Read;
+            // Trying a method or authorizer is posted, and changes nothing.
+            let is_trial = operation.name.starts_with("TestInvoke");
+            assert!(reads == (modelled.method == "GET") || is_trial, "{}", operation.name);
+        }
+    }
+}

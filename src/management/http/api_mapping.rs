@@ -1,0 +1,6 @@
+//! API mappings.
+
+use super::super::operation::Operation;
+
+/// The operations of this file.
+pub(super) static OPERATIONS: &[Operation] = &[];

@@ -1,0 +1,6 @@
+//! VPC links of HTTP APIs.
+
+use super::super::operation::Operation;
+
+/// The operations of this file.
+pub(super) static OPERATIONS: &[Operation] = &[];

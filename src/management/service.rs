@@ -1,0 +1,367 @@
+//! The management service: from a call as it came in to the answer that leaves.
+
+use super::access::{Caller, Gate};
+use super::audit::{Audit, Entry, Slot};
+use super::incoming::Incoming;
+use super::lane::{Ailment, Done, Job, Lane, Question, Work, nouns, since_epoch};
+use super::operation::{self, Access, Operation};
+use super::publish::{Affected, Publisher};
+use super::refusal::{self, Protocol};
+use super::{Answer, Call, Settings, http, own, rest, sts};
+use crate::aws::id::IdSource;
+use crate::aws::{Fault, shapes};
+use crate::resources::{Draft, State, Timestamp};
+use crate::snapshot::ManagedDelta;
+use crate::store::{Change, LastGood, Store, StoreError};
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
+use tokio::sync::{mpsc, oneshot};
+
+/// Writes that wait for their turn. More are told to come back.
+const JOBS_MAX: usize = 4096;
+
+/// Questions to the store that wait.
+const QUESTIONS_MAX: usize = 64;
+
+/// What a service needs to begin.
+pub struct Beginning {
+    /// Where writes are kept: a store's address.
+    pub url: String,
+    /// Where the last good state is kept besides; `None` keeps none.
+    pub last_good: Option<PathBuf>,
+    /// Account and names.
+    pub settings: Settings,
+    /// Who may call.
+    pub gate: Gate,
+    /// Where writes are recorded.
+    pub audit: Audit,
+    /// Takes what changed to the shards.
+    pub publisher: Publisher,
+    /// Where it is told what is wrong with the store, while something is.
+    pub ailment: Ailment,
+}
+
+/// The management service. Clones are the same service.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    state: Arc<RwLock<State>>,
+    jobs: mpsc::Sender<Job>,
+    questions: mpsc::Sender<Question>,
+    settings: Arc<Settings>,
+    ids: Mutex<IdSource>,
+    gate: Gate,
+    audit: Audit,
+}
+
+/// Which of the two services, told apart by the first segment of the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// `apigateway`.
+    V1,
+    /// `apigatewayv2`.
+    V2,
+}
+
+impl Version {
+    fn tables(self) -> &'static [&'static [Operation]] {
+        match self {
+            Version::V1 => rest::TABLES,
+            Version::V2 => http::TABLES,
+        }
+    }
+
+    fn shapes(self) -> &'static shapes::Service {
+        match self {
+            Version::V1 => shapes::apigateway(),
+            Version::V2 => shapes::apigatewayv2(),
+        }
+    }
+}
+
+impl Service {
+    /// Opens the store and reads everything; while it cannot be reached, what was last good, and the
+    /// lane tries again. Returns what the shards are to serve besides. Call on the runtime that the
+    /// service is to run on.
+    ///
+    /// # Errors
+    /// The store must not be used: a newer schema, damage, an address that is none.
+    pub async fn begin(beginning: Beginning) -> Result<(Self, ManagedDelta), StoreError> {
+        let Beginning { url, last_good, settings, gate, audit, publisher, ailment } = beginning;
+        let (store, revision, state) = match open(&url).await {
+            Ok((store, revision, state)) => (Some(Arc::new(store)), revision, state),
+            Err(error @ (StoreError::Unavailable { .. } | StoreError::Locked { .. })) => {
+                let last = last_good.as_deref().map(LastGood::read);
+                let (revision, rows) = match last {
+                    Some(Ok(last)) => (last.revision, last.rows),
+                    Some(Err(_)) | None => (0, Vec::new()),
+                };
+                tracing::error!(
+                    %error,
+                    revision,
+                    rows = rows.len(),
+                    "the store is away: what was last good is served, management writes are refused"
+                );
+                *ailment.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                (None, revision, nouns(rows)?)
+            }
+            Err(error) => return Err(error),
+        };
+        let settings = Arc::new(settings);
+        let initial = Affected::all(&state).compile(&state, &settings);
+        let state = Arc::new(RwLock::new(state));
+        let (sender, jobs) = mpsc::channel(JOBS_MAX);
+        let (asker, questions) = mpsc::channel(QUESTIONS_MAX);
+        let lane = Lane {
+            url,
+            store,
+            state: Arc::clone(&state),
+            revision,
+            settings: Arc::clone(&settings),
+            publisher,
+            ailment,
+            ids: IdSource::random(),
+            jobs,
+            questions,
+            last_good,
+            kept: None,
+        };
+        tokio::spawn(lane.run());
+        let service = Self(Arc::new(Inner {
+            state,
+            jobs: sender,
+            questions: asker,
+            settings,
+            ids: Mutex::new(IdSource::random()),
+            gate,
+            audit,
+        }));
+        Ok((service, initial))
+    }
+
+    /// Looks at the resources.
+    pub fn look<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&self.0.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Answers one call, whatever it is.
+    pub async fn answer(&self, incoming: Incoming) -> Response<Body> {
+        let request_id = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner).uuid();
+        match self.handle(&incoming, &request_id).await {
+            Ok(response) => refusal::with_request_id(response, &request_id),
+            Err(fault) => refusal::fault(&fault, Protocol::of(&incoming), &request_id),
+        }
+    }
+
+    async fn handle(&self, incoming: &Incoming, request_id: &str) -> Result<Response<Body>, Fault> {
+        let caller = self.0.gate.admit(incoming, SystemTime::now())?;
+        if sts::is_query_call(incoming, caller.service.as_deref()) {
+            return Ok(sts::answer(incoming, &caller, &self.0.settings.account_id, request_id));
+        }
+        if let Some(path) = incoming.path.strip_prefix("/_ringgate/") {
+            return own::answer(self, path, incoming, &caller, request_id).await;
+        }
+        let version = match incoming.path == "/v2" || incoming.path.starts_with("/v2/") {
+            true => Version::V2,
+            false => Version::V1,
+        };
+        let matched = version
+            .shapes()
+            .find(&incoming.method, &incoming.path, &incoming.query)
+            .ok_or_else(|| Fault::new(404, "UnknownOperationException", "Not Found"))?;
+        let operation = operation::find(version.tables(), matched.operation.name)
+            .ok_or_else(|| not_there(matched.operation.name))?;
+        let input = |incoming: &Incoming| {
+            let field = |name: &str| incoming.field(name);
+            matched.operation.input(&matched, &incoming.query, field, &incoming.body)
+        };
+        let answer = match operation.access {
+            Access::Read => self.read(operation, &caller.region, input(incoming)?)?,
+            Access::Write => {
+                let record = self.begin_record(operation.name, &caller, incoming, request_id)?;
+                let result = match input(incoming) {
+                    Ok(input) => {
+                        let work = move |call: &mut Call<'_>| super::run(operation, call);
+                        self.write(Box::new(work), input, operation.name, &caller, incoming).await
+                    }
+                    Err(fault) => Err(fault),
+                };
+                record.end(matched.operation.success, &incoming.path, &result);
+                result?.answer
+            }
+        };
+        success(matched.operation.success, answer)
+    }
+
+    /// Runs an operation that changes nothing.
+    ///
+    /// # Errors
+    /// What the operation refuses.
+    pub fn read(
+        &self,
+        operation: &Operation,
+        region: &str,
+        input: Map<String, Value>,
+    ) -> Result<Answer, Fault> {
+        let mut ids = IdSource::random();
+        self.look(|state| {
+            let mut call = Call {
+                draft: Draft::new(state, region),
+                input,
+                now: Timestamp(since_epoch().as_secs() as i64),
+                ids: &mut ids,
+                settings: &self.0.settings,
+            };
+            (operation.run)(&mut call)
+        })
+    }
+
+    /// Runs a write in its turn. Returns when it is stored and every shard serves it.
+    ///
+    /// # Errors
+    /// What the work refuses, or the store is away, or too many writes wait.
+    pub(super) async fn write(
+        &self,
+        work: Work,
+        input: Map<String, Value>,
+        operation: &str,
+        caller: &Caller,
+        incoming: &Incoming,
+    ) -> Result<Done, Fault> {
+        let (reply, done) = oneshot::channel();
+        let job = Job {
+            work,
+            input,
+            region: caller.region.clone(),
+            operation: operation.to_owned(),
+            author: caller.principal.name.clone(),
+            source: incoming.peer.ip().to_string(),
+            reply,
+        };
+        self.0.jobs.try_send(job).map_err(|_| Fault::too_many_requests(1))?;
+        done.await.unwrap_or_else(|_| Err(Fault::unavailable("ringgate is stopping", 1)))
+    }
+
+    /// The latest changes, newest first, or those before one.
+    pub(super) async fn history(&self, limit: usize, before: Option<u64>) -> Result<Value, Fault> {
+        let (reply, answer) = oneshot::channel();
+        let changes = self.ask(Question::History { limit, before, reply }, answer).await?;
+        let shown: Vec<Value> =
+            changes.iter().map(|(revision, change)| own::shown(*revision, change)).collect();
+        Ok(serde_json::json!({ "changes": shown }))
+    }
+
+    /// One change; without a revision the last.
+    pub(super) async fn change(&self, revision: Option<u64>) -> Result<(u64, Change), Fault> {
+        let Some(revision) = revision else {
+            let (reply, answer) = oneshot::channel();
+            let last = Question::History { limit: 1, before: None, reply };
+            let last = self.ask(last, answer).await?.pop();
+            return last.ok_or_else(|| Fault::not_found("There is no change to undo"));
+        };
+        let (reply, answer) = oneshot::channel();
+        let change = self.ask(Question::Change { revision, reply }, answer).await?;
+        let gone = || Fault::not_found(format!("The history does not hold revision {revision}"));
+        change.map(|change| (revision, change)).ok_or_else(gone)
+    }
+
+    async fn ask<T>(
+        &self,
+        question: Question,
+        answer: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Result<T, Fault> {
+        self.0.questions.try_send(question).map_err(|_| Fault::too_many_requests(1))?;
+        match answer.await {
+            Ok(result) => result.map_err(|error| Fault::unavailable(error.to_string(), 1)),
+            Err(_) => Err(Fault::unavailable("ringgate is stopping", 1)),
+        }
+    }
+
+    /// Makes room in the audit log for a write: none without a line about it.
+    ///
+    /// # Errors
+    /// The audit log takes nothing any more.
+    pub(super) fn begin_record(
+        &self,
+        operation: &str,
+        caller: &Caller,
+        incoming: &Incoming,
+        request_id: &str,
+    ) -> Result<Record, Fault> {
+        let entry = Entry::begin(incoming, caller, request_id, operation);
+        Ok(Record { slot: self.0.audit.reserve()?, entry })
+    }
+}
+
+/// The line of a write that is under way.
+pub(super) struct Record {
+    slot: Slot,
+    entry: Entry,
+}
+
+impl Record {
+    /// The write has ended, well or not.
+    pub(super) fn end(self, success: u16, target: &str, result: &Result<Done, Fault>) {
+        let mut entry = self.entry;
+        entry.targets.push(target.to_owned());
+        let entry = match result {
+            Ok(done) => {
+                entry.status = success;
+                entry.changed = done.places.clone();
+                entry
+            }
+            Err(fault) => entry.refused(fault),
+        };
+        self.slot.record(&entry, SystemTime::now());
+    }
+}
+
+async fn open(url: &str) -> Result<(Store, crate::store::Revision, State), StoreError> {
+    let store = Store::open(url).await?;
+    let (revision, rows) = store.load().await?;
+    Ok((store, revision, nouns(rows)?))
+}
+
+/// An operation of the model without a function: a mistake of ours, told as what it is.
+fn not_there(name: &str) -> Fault {
+    Fault::bad_request(format!("ringgate does not have the operation {name} yet"))
+}
+
+fn success(status: u16, answer: Answer) -> Result<Response<Body>, Fault> {
+    let (status, content_type, disposition, content) = match answer {
+        Answer::Empty => {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+            return Ok(response);
+        }
+        Answer::Json(value) => {
+            (status, "application/json".to_owned(), String::new(), value.to_string().into())
+        }
+        Answer::Status(status, value) => {
+            (status, "application/json".to_owned(), String::new(), value.to_string().into())
+        }
+        Answer::File { content_type, disposition, content } => {
+            (status, content_type, disposition, content)
+        }
+    };
+    let mut response = Response::new(Body::from(content));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    let fields = [(header::CONTENT_TYPE, content_type), (header::CONTENT_DISPOSITION, disposition)];
+    for (name, value) in fields {
+        if value.is_empty() {
+            continue;
+        }
+        let value = HeaderValue::from_str(&value).map_err(|_| Fault::internal())?;
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response)
+}
+
+#[cfg(test)]
+#[path = "service_tests.rs"]
+mod tests;

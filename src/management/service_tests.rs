@@ -1,0 +1,196 @@
+//! The service from the call to the answer, on real stores.
+
+use super::*;
+use axum::body::to_bytes;
+use axum::http::HeaderMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A service, and how often it has published.
+async fn service(url: &str, last_good: Option<PathBuf>) -> (Service, Arc<AtomicUsize>) {
+    ailing(url, last_good, Ailment::default()).await
+}
+
+async fn ailing(
+    url: &str,
+    last_good: Option<PathBuf>,
+    ailment: Ailment,
+) -> (Service, Arc<AtomicUsize>) {
+    let published = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&published);
+    let access = crate::management::access::Access {
+        credentials: Vec::new(),
+        hosts: Vec::new(),
+        region: "us-east-1".into(),
+        account_id: "000000000000".into(),
+        pace: crate::management::limit::Pace { rate: 1_000_000, burst: 1_000_000 },
+    };
+    let beginning = Beginning {
+        url: url.into(),
+        last_good,
+        settings: Settings {
+            account_id: "000000000000".into(),
+            domain_suffix: "localhost".into(),
+            logging_needs_role: false,
+        },
+        gate: Gate::new(access),
+        ailment,
+        audit: Audit::off(),
+        publisher: Box::new(move |_, done| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let _ = done.send(());
+            Box::pin(std::future::ready(()))
+        }),
+    };
+    (Service::begin(beginning).await.unwrap().0, published)
+}
+
+async fn call(service: &Service, method: &str, path: &str, body: Value) -> (u16, Value) {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let mut headers = HeaderMap::new();
+    headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+    let incoming = Incoming {
+        peer: "127.0.0.1:1".parse().unwrap(),
+        method: method.into(),
+        path: path.into(),
+        query: query.into(),
+        headers,
+        body: if body.is_null() { Default::default() } else { body.to_string().into() },
+    };
+    let response = service.answer(incoming).await;
+    assert_eq!(response.headers()["x-amzn-requestid"].len(), 36);
+    let status = response.status().as_u16();
+    assert_eq!(status >= 400, response.headers().contains_key("x-amzn-errortype"));
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+fn link(name: &str) -> Value {
+    serde_json::json!({ "name": name, "targetArns": [] })
+}
+
+async fn names(service: &Service) -> Vec<String> {
+    let (_, list) = call(service, "GET", "/vpclinks?limit=500", Value::Null).await;
+    let items = list["item"].as_array().unwrap();
+    let mut names: Vec<_> =
+        items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_write_is_read_at_once() {
+    let (service, published) = service("memory", None).await;
+    let (status, made) = call(&service, "POST", "/vpclinks", link("a")).await;
+    assert_eq!((status, made["name"].as_str()), (202, Some("a")));
+    let path = format!("/vpclinks/{}", made["id"].as_str().unwrap());
+    assert_eq!(call(&service, "GET", &path, Value::Null).await.0, 200);
+    assert_eq!(call(&service, "DELETE", &path, Value::Null).await, (202, Value::Null));
+    let (status, fault) = call(&service, "GET", &path, Value::Null).await;
+    assert_eq!(
+        (status, fault["message"].as_str()),
+        (404, Some("Invalid Vpc Link identifier specified"))
+    );
+    // No stage serves any of this.
+    assert_eq!(published.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn what_no_model_knows_is_refused() {
+    let (service, _) = service("memory", None).await;
+    assert_eq!(call(&service, "GET", "/nothing", Value::Null).await.0, 404);
+    assert_eq!(call(&service, "PUT", "/v2/nothing", Value::Null).await.0, 404);
+    let (status, fault) =
+        call(&service, "POST", "/vpclinks", serde_json::json!({ "name": 1 })).await;
+    assert_eq!(status, 400, "{fault}");
+}
+
+#[tokio::test]
+async fn many_writes_at_once_are_all_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}/s.db", folder.path().display());
+    let (first, _) = service(&url, None).await;
+    let calls = (0..100).map(|n| {
+        let first = first.clone();
+        tokio::spawn(
+            async move { call(&first, "POST", "/vpclinks", link(&format!("{n:03}"))).await.0 },
+        )
+    });
+    for made in calls.collect::<Vec<_>>() {
+        assert_eq!(made.await.unwrap(), 202);
+    }
+    let all = names(&first).await;
+    assert_eq!(all.len(), 100);
+    let (second, _) = service(&url, None).await;
+    assert_eq!(names(&second).await, all);
+}
+
+#[tokio::test]
+async fn hosts_on_one_store_do_not_lose_each_others_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}/s.db", folder.path().display());
+    let (here, _) = service(&url, None).await;
+    let (there, _) = service(&url, None).await;
+    for n in 0..10 {
+        let writer = if n % 2 == 0 { &here } else { &there };
+        let (status, fault) = call(writer, "POST", "/vpclinks", link(&n.to_string())).await;
+        assert_eq!(status, 202, "{fault}");
+    }
+    // The last write was made there, so here learns of it at the next look.
+    for service in [&there, &here] {
+        for _ in 0..100 {
+            if names(service).await.len() == 10 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        assert_eq!(names(service).await.len(), 10);
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_in_the_history_and_is_undone() {
+    let (service, _) = service("memory", None).await;
+    call(&service, "POST", "/vpclinks", link("a")).await;
+    call(&service, "POST", "/vpclinks", link("b")).await;
+    let (_, history) = call(&service, "GET", "/_ringgate/history", Value::Null).await;
+    let latest = &history["changes"][0];
+    assert_eq!(
+        (latest["operation"].as_str(), latest["revision"].as_u64()),
+        (Some("CreateVpcLink"), Some(2))
+    );
+    assert!(latest["changes"][0].as_str().unwrap().ends_with(" made"), "{latest}");
+    let (status, undone) = call(&service, "POST", "/_ringgate/undo?revision=1", Value::Null).await;
+    assert_eq!((status, undone["revision"].as_u64()), (200, Some(3)));
+    assert_eq!(names(&service).await, ["b"]);
+    // The undo is a change too, and can be undone itself.
+    call(&service, "POST", "/_ringgate/undo", Value::Null).await;
+    assert_eq!(names(&service).await, ["a", "b"]);
+    assert_eq!(call(&service, "POST", "/_ringgate/undo?revision=99", Value::Null).await.0, 404);
+    assert_eq!(call(&service, "POST", "/_ringgate/undo?revision=x", Value::Null).await.0, 400);
+}
+
+#[tokio::test]
+async fn without_a_store_reads_are_answered_and_writes_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("last-good");
+    let url = format!("sqlite:{}/s.db", folder.path().display());
+    {
+        let (service, _) = service(&url, Some(kept.clone())).await;
+        call(&service, "POST", "/vpclinks", link("a")).await;
+        for _ in 0..200 {
+            if crate::store::LastGood::read(&kept).is_ok_and(|last| last.revision == 1) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+    // Nobody listens there.
+    let ailment = Ailment::default();
+    let url = "postgres://user@127.0.0.1:1/none";
+    let (service, _) = ailing(url, Some(kept), Arc::clone(&ailment)).await;
+    assert_eq!(names(&service).await, ["a"]);
+    assert!(ailment.lock().unwrap().is_some());
+    let (status, fault) = call(&service, "POST", "/vpclinks", link("b")).await;
+    assert_eq!(status, 503, "{fault}");
+    assert_eq!(names(&service).await, ["a"]);
+}

@@ -1,0 +1,228 @@
+//! A stage of an HTTP API: a route per route key, with its integration.
+
+use super::backend::{Checks, Upstreams, Uri, parse};
+use super::rest::SEED;
+use super::rest_http::{PieceSource, Place, pieces, plain};
+use super::stage_variables::Token;
+use super::{
+    CompiledStage, DefaultEndpoint, ManagedStage, Passes, RequestMapping, Source, StagePlace,
+    UpstreamUse, UriPiece, guard,
+};
+use crate::model::{Method as Verb, RouteKey};
+use crate::resources::http::{self, Integration as Declared};
+use crate::resources::http_stage::{Definition, Stage};
+use crate::snapshot::{
+    Api, HttpProxy, Integration, Phase, Program, Protocol, ProxyPath, Refusing, Route, RouteTable,
+};
+use std::time::Duration;
+
+/// What an integration without a time-out of its own has.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Compiles a stage. `release` is what the stage's deployment froze.
+pub fn compile_http_stage(
+    place: &StagePlace<'_>,
+    stage: &Stage,
+    release: &Definition,
+) -> CompiledStage {
+    let mut compiler =
+        Compiler { place, stage, release, upstreams: Upstreams::default(), warnings: Vec::new() };
+    let api = match release.api.protocol_type.as_str() {
+        "WEBSOCKET" => compiler.unserved("WebSocket APIs are not served yet"),
+        _ => compiler.api(),
+    };
+    let Compiler { upstreams, warnings, .. } = compiler;
+    CompiledStage {
+        stage: ManagedStage {
+            api_id: place.api_id.into(),
+            region: place.region.into(),
+            name: stage.stage_name.as_str().into(),
+            protocol: Protocol::Http,
+            default_endpoint: DefaultEndpoint::of(release.api.disable_execute_api_endpoint),
+            release: api,
+            canary: None,
+            upstreams: UpstreamUse::of(&upstreams),
+        },
+        upstreams: upstreams.0,
+        warnings,
+    }
+}
+
+struct Compiler<'c> {
+    place: &'c StagePlace<'c>,
+    stage: &'c Stage,
+    release: &'c Definition,
+    upstreams: Upstreams,
+    warnings: Vec<String>,
+}
+
+impl Compiler<'_> {
+    fn warn(&mut self, key: &str, reason: &str) {
+        let StagePlace { api_id, .. } = self.place;
+        let stage = &self.stage.stage_name;
+        self.warnings.push(format!("API {api_id}, stage {stage}, {key}: {reason}"));
+    }
+
+    fn api(&mut self) -> Api {
+        let mut keys = Vec::new();
+        let mut routes = Vec::new();
+        for route in &self.release.routes {
+            match route.route_key.parse::<RouteKey>() {
+                Ok(key) => {
+                    routes.push(self.route(&key, route));
+                    keys.push(key);
+                }
+                Err(error) => self.warn(&route.route_key, &format!("it is left out: {error}")),
+            }
+        }
+        self.with_routes(&keys, routes)
+    }
+
+    /// An API that refuses everything.
+    fn unserved(&mut self, reason: &str) -> Api {
+        self.warn("every route", reason);
+        let refused = Route {
+            key: "$default".into(),
+            parameters: Box::default(),
+            program: Program { phases: [Phase::Refuse(Refusing::Misconfigured)].into() },
+            integration: Integration::Misconfigured,
+        };
+        self.with_routes(&[RouteKey::Default], vec![refused])
+    }
+
+    fn with_routes(&self, keys: &[RouteKey], routes: Vec<Route>) -> Api {
+        Api {
+            id: self.place.api_id.into(),
+            name: self.release.api.name.as_str().into(),
+            protocol: Protocol::Http,
+            domain: None,
+            base_path: "".into(),
+            stage: self.stage.stage_name.as_str().into(),
+            table: RouteTable::build(Protocol::Http, keys, SEED),
+            routes: routes.into(),
+            access_log: None,
+        }
+    }
+
+    fn route(&mut self, key: &RouteKey, route: &http::Route) -> Route {
+        let parameters: Box<[Box<str>]> = key.parameters().map(Into::into).collect();
+        let (phase, integration) = match guard::of_route(route) {
+            Some((refusing, reason)) => {
+                self.warn(&route.route_key, &reason);
+                (Phase::Refuse(refusing), Integration::Misconfigured)
+            }
+            None => {
+                let made = self.integration(key, &parameters, route);
+                let made = made.unwrap_or_else(|reason| {
+                    self.warn(&route.route_key, &reason);
+                    Integration::Misconfigured
+                });
+                (Phase::Integrate, made)
+            }
+        };
+        Route {
+            key: route.route_key.as_str().into(),
+            parameters,
+            program: Program { phases: [phase].into() },
+            integration,
+        }
+    }
+
+    fn integration(
+        &mut self,
+        key: &RouteKey,
+        parameters: &[Box<str>],
+        route: &http::Route,
+    ) -> Result<Integration, String> {
+        let target = route.target.as_deref().and_then(|it| it.strip_prefix("integrations/"));
+        let id = target.ok_or("it has no integration")?;
+        let mut all = self.release.integrations.iter();
+        let declared = all.find(|it| it.integration_id == id);
+        let declared = declared.ok_or_else(|| format!("there is no integration {id}"))?;
+        match declared.integration_type.as_str() {
+            "HTTP_PROXY" => {
+                let variables = &self.stage.stage_variables;
+                let tls = declared.tls_config.as_ref();
+                let checks = Checks {
+                    insecure: false,
+                    server_name: tls.and_then(|it| it.server_name_to_verify.as_deref()),
+                };
+                let uri = declared.integration_uri.as_deref().ok_or("it has no URI")?;
+                let uri = parse(uri, variables, checks)?;
+                proxy(declared, key, parameters, uri, &mut self.upstreams)
+                    .map(Integration::HttpProxy)
+            }
+            kind => Err(format!("integrations of type {kind} are not served yet")),
+        }
+    }
+}
+
+fn proxy(
+    declared: &Declared,
+    key: &RouteKey,
+    parameters: &[Box<str>],
+    uri: Uri,
+    upstreams: &mut Upstreams,
+) -> Result<HttpProxy, String> {
+    let Uri { upstream, path, query } = uri;
+    // Left out they would let a header through that the mapping removes.
+    if !declared.request_parameters.is_empty() || !declared.response_parameters.is_empty() {
+        return Err("parameter mappings of HTTP APIs are not served yet".to_owned());
+    }
+    let method = declared.integration_method.as_deref();
+    let method = match method.filter(|it| !it.is_empty() && *it != "ANY") {
+        Some(name) => Some(Verb::from_name(name).ok_or_else(|| format!("`{name}` is no method"))?),
+        None => None,
+    };
+    let source = |name: &str| {
+        let index = parameters.iter().position(|it| &**it == name);
+        index.map(|index| PieceSource::Value(Source::Path(index)))
+    };
+    let query = pieces(query.as_deref().unwrap_or_default(), source, Place::Query);
+    let (path, mapping) = match (key, &path[..]) {
+        (RouteKey::Default, []) if query.is_empty() => (ProxyPath::AsReceived, None),
+        (RouteKey::Default, [Token::Text(prefix)]) if query.is_empty() => {
+            let prefix = prefix.trim_end_matches('/');
+            let mut written = Vec::new();
+            crate::snapshot::path_template::write_literal(prefix.as_bytes(), &mut written);
+            let path = match prefix {
+                "" => ProxyPath::AsReceived,
+                _ => ProxyPath::Under(written.into()),
+            };
+            (path, None)
+        }
+        _ => {
+            let mut path = pieces(&path, source, Place::Path).into_vec();
+            if *key == RouteKey::Default {
+                // The slash between the two is the request path's own.
+                if let Some(UriPiece::Literal(last)) = path.last_mut() {
+                    *last = last.strip_suffix(b"/").unwrap_or(last).into();
+                }
+                path.push(UriPiece::RequestPath);
+            }
+            let mapping = RequestMapping {
+                path: path.into(),
+                query,
+                added_query: Box::default(),
+                headers: Box::default(),
+                passes: Passes::Everything,
+            };
+            match plain(&mapping) {
+                Some(path) => (path, None),
+                None => (ProxyPath::AsReceived, Some(Box::new(mapping))),
+            }
+        }
+    };
+    let timeout = match u64::try_from(declared.timeout_in_millis) {
+        Ok(millis @ 1..) => Duration::from_millis(millis),
+        _ => TIMEOUT,
+    };
+    Ok(HttpProxy {
+        upstream: upstreams.index(upstream),
+        method: method.map(|it| it.name().into()),
+        path,
+        timeout,
+        mapping,
+        response: None,
+    })
+}

@@ -1,0 +1,198 @@
+//! Managed: what shards run of the APIs that were made through the management API.
+//!
+//! Such APIs come one by one and by the thousand, so they are no part of the [`super::Snapshot`],
+//! which is replaced as a whole. Each stage is compiled alone ([`compile_rest_stage`],
+//! [`compile_http_stage`]), each domain name with what it leads to too ([`compile_domain`]); a
+//! [`ManagedDelta`] names what is new and what is gone, and a shard lays it over its own [`Managed`]
+//! table between two requests. So a deployment costs what it deploys, however many APIs there are.
+//!
+//! Compiling cannot fail: what cannot be served becomes a route that refuses, as Amazon answers a
+//! misconfigured one, with a [`CompiledStage::warnings`] that says why. What cannot be checked yet
+//! (authorizers, API keys, policies) refuses too and never lets anything through.
+
+mod backend;
+mod domain;
+mod guard;
+mod http;
+mod mapping;
+mod mock;
+mod policy;
+mod rest;
+mod rest_http;
+mod stage_variables;
+mod status_code;
+mod table;
+
+pub use domain::{
+    Condition, HeaderGlob, ManagedDomain, Mapping, RoutingMode, Rule, compile_domain,
+};
+pub use http::compile_http_stage;
+pub use mapping::{
+    ContextName, MappedResponse, Passes, RequestMapping, ResponseMapping, ResponseSource, Source,
+    UriPiece, Values,
+};
+pub use mock::{MappedMock, MockRefusal};
+pub use rest::compile_rest_stage;
+pub use table::{ApiStages, Managed};
+
+use super::{Api, Protocol, Upstream};
+
+/// Where a stage is.
+#[derive(Debug, Clone, Copy)]
+pub struct StagePlace<'p> {
+    /// The API's region: part of its host name.
+    pub region: &'p str,
+    /// The account: part of its ARNs and of `$context.accountId`.
+    pub account_id: &'p str,
+    /// The API.
+    pub api_id: &'p str,
+}
+
+/// What one change of the management API changes for the shards. Applied in order, stages first.
+#[derive(Debug, Clone, Default)]
+pub struct ManagedDelta {
+    /// Stages that are new, changed or gone.
+    pub stages: Vec<StageChange>,
+    /// Domain names that are new, changed or gone.
+    pub domains: Vec<DomainChange>,
+}
+
+impl ManagedDelta {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.stages.is_empty() && self.domains.is_empty()
+    }
+
+    /// Lays a later one behind this one.
+    pub fn extend(&mut self, later: ManagedDelta) {
+        self.stages.extend(later.stages);
+        self.domains.extend(later.domains);
+    }
+}
+
+/// What becomes of a stage. `S` is [`CompiledStage`] until the control thread has taken the upstreams
+/// out, then [`ManagedStage`].
+#[derive(Debug, Clone)]
+pub enum StageChange<S = CompiledStage> {
+    /// It is served from now on; one of the same API and name is replaced.
+    Put(Box<S>),
+    /// It is gone.
+    Remove {
+        /// The API.
+        api_id: Box<str>,
+        /// The stage's name.
+        name: Box<str>,
+    },
+}
+
+/// What becomes of a domain name.
+#[derive(Debug, Clone)]
+pub enum DomainChange {
+    /// It is served from now on; one of the same name is replaced.
+    Put(Box<ManagedDomain>),
+    /// It is gone.
+    Remove {
+        /// In lower case; a wildcard begins with `*.`.
+        name: Box<str>,
+    },
+}
+
+/// A stage as it was compiled.
+#[derive(Debug, Clone)]
+pub struct CompiledStage {
+    /// What shards run.
+    pub stage: ManagedStage,
+    /// The back ends that it calls, by the index that its routes use. Those with the same key are one.
+    pub upstreams: Vec<Upstream>,
+    /// What is not served as it was declared, and why: a line each, to be logged once per deployment.
+    pub warnings: Vec<String>,
+}
+
+/// One stage of an API, as a shard runs it.
+#[derive(Debug, Clone)]
+pub struct ManagedStage {
+    /// The API.
+    pub api_id: Box<str>,
+    /// Its region.
+    pub region: Box<str>,
+    /// The stage's name; `$default` needs no segment in the path.
+    pub name: Box<str>,
+    /// Which rules the API follows.
+    pub protocol: Protocol,
+    /// Whether the API's own host name leads here.
+    pub default_endpoint: DefaultEndpoint,
+    /// What the stage's deployment serves.
+    pub release: Api,
+    /// What a part of the requests gets instead.
+    pub canary: Option<Canary>,
+    /// The back ends by the index that routes use.
+    pub upstreams: Box<[UpstreamUse]>,
+}
+
+/// Whether an API answers at its own host name and at the path forms that stand for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefaultEndpoint {
+    /// It does.
+    Enabled,
+    /// Only custom domain names lead to it (`disableExecuteApiEndpoint`).
+    Disabled,
+}
+
+impl DefaultEndpoint {
+    /// From the API's setting.
+    fn of(disable_execute_api_endpoint: bool) -> Self {
+        if disable_execute_api_endpoint { Self::Disabled } else { Self::Enabled }
+    }
+}
+
+/// The release that a part of the requests gets.
+#[derive(Debug, Clone)]
+pub struct Canary {
+    /// Of 2^64 requests.
+    pub share: u64,
+    /// What they get.
+    pub release: Api,
+}
+
+/// Which of a stage's releases serves a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// The deployment that the stage points to.
+    Stage,
+    /// The canary's.
+    Canary,
+}
+
+/// A back end that a stage calls.
+#[derive(Debug, Clone)]
+pub struct UpstreamUse {
+    /// [`Upstream::key`].
+    pub key: Box<str>,
+    /// The serving shard's own number for its connections to it, put in when the shard takes the
+    /// stage; so that a request finds them without a lookup by name.
+    pub pool: u64,
+}
+
+impl UpstreamUse {
+    fn of(upstreams: &backend::Upstreams) -> Box<[Self]> {
+        upstreams.0.iter().map(|it| Self { key: it.key.clone(), pool: 0 }).collect()
+    }
+}
+
+impl ManagedStage {
+    /// The release for a request; `draw` is a random number, asked for only while there is a canary.
+    pub fn choose(&self, draw: impl FnOnce() -> u64) -> Release {
+        match &self.canary {
+            Some(canary) if draw() < canary.share => Release::Canary,
+            Some(_) | None => Release::Stage,
+        }
+    }
+
+    /// A release's program.
+    pub fn api(&self, release: Release) -> &Api {
+        match (release, &self.canary) {
+            (Release::Canary, Some(canary)) => &canary.release,
+            (Release::Stage | Release::Canary, _) => &self.release,
+        }
+    }
+}

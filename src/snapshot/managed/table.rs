@@ -1,0 +1,122 @@
+//! A shard's table of managed stages and domain names.
+//!
+//! Changed between two requests, one entry at a time: a change costs the same whether there are ten
+//! APIs or ten thousand. A request that is under way keeps its stage alive by itself; a stage that was
+//! replaced is given back, so that another thread frees it.
+
+use super::{DomainChange, ManagedDomain, ManagedStage, StageChange};
+use crate::snapshot::{Domain, Protocol};
+use ahash::RandomState;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// What one shard serves of managed APIs.
+#[derive(Debug)]
+pub struct Managed {
+    apis: HashMap<Box<str>, ApiStages, RandomState>,
+    exact: HashMap<Box<str>, ManagedDomain, RandomState>,
+    /// By what follows the `*.`.
+    wildcard: HashMap<Box<str>, ManagedDomain, RandomState>,
+}
+
+/// The stages of one API; at least one.
+#[derive(Debug)]
+pub struct ApiStages {
+    /// Which rules the API follows.
+    pub protocol: Protocol,
+    /// By name.
+    stages: Vec<Rc<ManagedStage>>,
+}
+
+impl ApiStages {
+    /// A stage by its name.
+    pub fn stage(&self, name: &[u8]) -> Option<&Rc<ManagedStage>> {
+        let order = |stage: &Rc<ManagedStage>| stage.name.as_bytes().cmp(name);
+        self.stages.binary_search_by(order).ok().map(|index| &self.stages[index])
+    }
+
+    /// Any of them: for what all have in common.
+    pub fn any(&self) -> Option<&Rc<ManagedStage>> {
+        self.stages.first()
+    }
+}
+
+impl Managed {
+    /// Nothing yet. `seed` keys the tables: clients choose what is looked up.
+    pub fn new(seed: [u64; 4]) -> Self {
+        let hash = RandomState::with_seeds(seed[0], seed[1], seed[2], seed[3]);
+        Self {
+            apis: HashMap::with_hasher(hash.clone()),
+            exact: HashMap::with_hasher(hash.clone()),
+            wildcard: HashMap::with_hasher(hash),
+        }
+    }
+
+    /// The stages of an API; `None`: it has none, or there is no such API.
+    pub fn api(&self, id: &str) -> Option<&ApiStages> {
+        self.apis.get(id)
+    }
+
+    /// Whether there is any domain name: without one hosts need not be looked at.
+    pub fn has_domains(&self) -> bool {
+        !self.exact.is_empty() || !self.wildcard.is_empty()
+    }
+
+    /// The domain name that a host belongs to; `host` is in lower case, without port and final dot.
+    pub fn domain(&self, host: &str) -> Option<&ManagedDomain> {
+        if let Some(domain) = self.exact.get(host) {
+            return Some(domain);
+        }
+        // A wildcard stands for one label that is not empty.
+        let (label, parent) = host.split_once('.')?;
+        self.wildcard.get(parent).filter(|_| !label.is_empty())
+    }
+
+    /// Puts a stage in or takes it out. Gives back the one that is no longer served.
+    pub fn change_stage(&mut self, change: StageChange<ManagedStage>) -> Option<Rc<ManagedStage>> {
+        match change {
+            StageChange::Put(stage) => {
+                let stage = Rc::<ManagedStage>::from(stage);
+                let api = self.apis.entry(stage.api_id.clone()).or_insert_with(|| ApiStages {
+                    protocol: stage.protocol,
+                    stages: Vec::with_capacity(1),
+                });
+                api.protocol = stage.protocol;
+                match api.stages.binary_search_by(|known| known.name.cmp(&stage.name)) {
+                    Ok(index) => Some(std::mem::replace(&mut api.stages[index], stage)),
+                    Err(index) => {
+                        api.stages.insert(index, stage);
+                        None
+                    }
+                }
+            }
+            StageChange::Remove { api_id, name } => {
+                let api = self.apis.get_mut(&api_id)?;
+                let index = api.stages.binary_search_by(|known| known.name.cmp(&name)).ok()?;
+                let removed = api.stages.remove(index);
+                if api.stages.is_empty() {
+                    self.apis.remove(&api_id);
+                }
+                Some(removed)
+            }
+        }
+    }
+
+    /// Puts a domain name in or takes it out. Gives back the one that is no longer served.
+    pub fn change_domain(&mut self, change: DomainChange) -> Option<ManagedDomain> {
+        match change {
+            DomainChange::Put(domain) => {
+                let table = match &domain.domain {
+                    Domain::Exact(_) => &mut self.exact,
+                    Domain::Wildcard(_) => &mut self.wildcard,
+                };
+                let (Domain::Exact(name) | Domain::Wildcard(name)) = &domain.domain;
+                table.insert(name.clone(), *domain)
+            }
+            DomainChange::Remove { name } => match name.strip_prefix("*.") {
+                Some(parent) => self.wildcard.remove(parent),
+                None => self.exact.remove(&name),
+            },
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! APIs of the management API as clients see them: addresses, integrations, refusals, and what changes
+//! under their feet. Real shards and sockets; what the management API would publish comes from the tests.
+
+#![expect(clippy::unwrap_used, reason = "a failed helper is a failed test")]
+
+mod addresses;
+mod changes;
+mod gateway;
+mod integrations;
+mod refusals;
+mod stages;
