@@ -1,8 +1,8 @@
 //! For tests: operations called by name on resources in memory, without listener, shapes or store.
 
 use super::{Answer, Call, Settings, http, operation, rest};
-use crate::aws::Fault;
 use crate::aws::id::IdSource;
+use crate::aws::{Fault, shapes};
 use crate::resources::{Draft, State, Timestamp};
 use serde_json::Value;
 
@@ -33,12 +33,18 @@ impl Fixture {
 
     /// Calls an operation of v1.
     pub(crate) fn v1(&mut self, name: &str, input: Value) -> Result<Value, Fault> {
-        self.call(rest::TABLES, name, input)
+        let input = known_members(shapes::apigateway(), name, input);
+        let answer = self.call(rest::TABLES, name, input)?;
+        check_answer(shapes::apigateway(), name, &answer);
+        Ok(answer)
     }
 
     /// Calls an operation of v2.
     pub(crate) fn v2(&mut self, name: &str, input: Value) -> Result<Value, Fault> {
-        self.call(http::TABLES, name, input)
+        let input = known_members(shapes::apigatewayv2(), name, input);
+        let answer = self.call(http::TABLES, name, input)?;
+        check_answer(shapes::apigatewayv2(), name, &answer);
+        Ok(answer)
     }
 
     fn call(
@@ -70,5 +76,24 @@ impl Fixture {
                 Value::String(String::from_utf8_lossy(&content).into_owned())
             }
         })
+    }
+}
+
+/// What the model does not have never reaches an operation.
+fn known_members(service: &shapes::Service, name: &str, mut input: Value) -> Value {
+    let operation = service.operation(name).expect("the model has the operation");
+    if let Some(members) = input.as_object_mut() {
+        members.retain(|member, _| operation.members().iter().any(|known| known.name == member));
+    }
+    input
+}
+
+/// Clients drop what the model does not have, so an answer must have nothing else; and no `null`.
+fn check_answer(service: &shapes::Service, name: &str, answer: &Value) {
+    let operation = service.operation(name).expect("the model has the operation");
+    for (member, value) in answer.as_object().into_iter().flatten() {
+        let is_known = operation.output().iter().any(|known| known.name == member);
+        assert!(is_known, "{name} answers {member}, which the model does not have");
+        assert!(!value.is_null(), "{name} answers null for {member}");
     }
 }

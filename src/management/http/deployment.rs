@@ -53,13 +53,8 @@ const PARTS: [&str; 6] = [
 /// # Errors
 /// None that happens: a deployment that fails is told by the stage.
 pub(in crate::management) fn follow_changes(call: &mut Call<'_>) -> Result<(), Fault> {
-    let changed: BTreeSet<String> = call
-        .draft
-        .touched()
-        .filter(|key| *key.region == *call.draft.region())
-        .filter_map(api_of)
-        .map(str::to_owned)
-        .collect();
+    let changed: BTreeSet<String> =
+        call.draft.touched().filter_map(api_of).map(str::to_owned).collect();
     for id in changed {
         // A deleted API has nothing to deploy.
         let Some(api) = call.draft.get::<Api>("", &id) else { continue };
@@ -89,7 +84,7 @@ fn api_of(key: &Key) -> Option<&str> {
     PARTS.contains(&key.kind).then(|| key.owner.split('/').next().unwrap_or_default())
 }
 
-/// Deploys a stage that begins to deploy by itself.
+/// Deploys a stage with automatic deployment that a call made or changed.
 pub(super) fn deploy(call: &mut Call<'_>, api: &Arc<Api>, stage: &mut Stage) {
     let outcome = automatic(call, api);
     point(call, stage, outcome.as_deref());
@@ -116,13 +111,12 @@ fn point(call: &Call<'_>, stage: &mut Stage, outcome: Result<&str, &&str>) {
 fn automatic(call: &mut Call<'_>, api: &Arc<Api>) -> Result<String, &'static str> {
     let definition = freeze(call, api).ok_or(NO_ROUTES)?;
     let stages = call.draft.list::<Stage>(&api.api_id);
-    let served = stages.iter().filter_map(|stage| {
-        let id = stage.deployment_id.as_deref().filter(|_| stage.auto_deploy)?;
-        let deployment = call.draft.get::<Deployment>(&api.api_id, id)?;
+    let served = stages.iter().filter(|stage| stage.auto_deploy).find_map(|stage| {
+        let id = stage.deployment_id.as_deref()?;
         let served = call.draft.get::<Definition>(&api.api_id, id)?;
-        (deployment.auto_deployed && is_same(&served, &definition)).then(|| id.to_owned())
+        is_same(&served, &definition).then(|| id.to_owned())
     });
-    if let Some(id) = served.into_iter().next() {
+    if let Some(id) = served {
         return Ok(id);
     }
     let description = "Automatic deployment triggered by changes to the Api configuration";

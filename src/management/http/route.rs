@@ -123,7 +123,7 @@ fn lay(route: &mut Route, given: Members<'_>) -> Result<(), Fault> {
     if let Some(id) = given.given("authorizerId").filter(|id| !id.is_empty()) {
         route.authorizer_id = Some(id.to_owned());
     }
-    if route.authorization_type != before && !given.has("authorizationScopes") {
+    if route.authorization_type != before {
         route.authorization_scopes.clear();
     }
     given.texts("authorizationScopes", &mut route.authorization_scopes);

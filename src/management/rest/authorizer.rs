@@ -5,7 +5,7 @@ use super::super::operation::{Operation, read, write};
 use super::super::page::{self, Page};
 use super::super::patch::{self, Family, Op, PatchOperation};
 use super::super::{Call, answer};
-use super::known;
+use super::place;
 use crate::aws::Fault;
 use crate::resources::rest::Authorizer;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ const FAMILY: Family = Family::Listed {
 };
 
 fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     // Whatever the caller says of these two is not what is stored.
     call.input.remove("id");
     let mut authorizer: Authorizer = call.input()?;
@@ -154,7 +154,7 @@ fn get(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let page = Page::v1(call);
     Ok(page::v1(page.take(
         call,
@@ -228,7 +228,7 @@ fn change(authorizer: &mut Authorizer, operation: &PatchOperation) -> Result<(),
 fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let authorizer = named(call)?;
     let api_id = call.text("restApiId").to_owned();
-    let user = known::method_with(call, &api_id, |method| {
+    let user = place::method_with(call, &api_id, |method| {
         method.authorizer_id.as_deref() == Some(&authorizer.id)
     });
     if let Some((path, verb)) = user {

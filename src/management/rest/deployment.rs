@@ -8,7 +8,7 @@ use super::super::answer::{self, Answer};
 use super::super::operation::{Operation, read, write};
 use super::super::page::{self, Page};
 use super::super::patch::{self, Family, Op};
-use super::{known, stage};
+use super::{place, stage};
 use crate::aws::Fault;
 use crate::resources::rest::{Map, Resource, RestApi};
 use crate::resources::rest_stage::{CanarySettings, Definition, Deployment, Stage};
@@ -50,7 +50,7 @@ struct SentCanary {
 }
 
 fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let sent: Sent = call.input()?;
     let name = sent.stage_name.clone().filter(|name| !name.is_empty());
     let stage = name.as_deref().and_then(|name| call.draft.get::<Stage>(&api.id, name));
@@ -121,7 +121,7 @@ fn release(
     }
     if stage.canary_settings.is_some() {
         return Err(Fault::bad_request(format!(
-            "Stage {name} has a canary release: promote it or remove /canarySettings before a deployment without canary settings"
+            "Invalid deployment content specified.Non canary deployment not supported on stage {name} because Canary is enabled. Provide CanarySettings in deploymentInput."
         )));
     }
     deployment_id.clone_into(&mut stage.deployment_id);
@@ -138,6 +138,7 @@ fn release(
         stage.tracing_enabled = enabled;
     }
     stage.variables.extend(sent.variables);
+    stage::variables::check(&stage.variables)?;
     Ok(stage)
 }
 
@@ -169,7 +170,7 @@ fn freeze(call: &Call<'_>, api: &Arc<RestApi>) -> Result<Definition, Fault> {
 }
 
 fn get(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let deployment = known::deployment(call)?;
+    let deployment = place::deployment(call)?;
     let mut shown = answer::document(&*deployment)?;
     let embedded = call.input.get("embed").and_then(Value::as_array);
     let is_summary = |embedded: &Value| {
@@ -205,7 +206,7 @@ fn summary(definition: &Definition) -> Value {
 }
 
 fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let page = Page::v1(call);
     Ok(page::v1(page.take(
         call,
@@ -216,7 +217,7 @@ fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let mut deployment = Deployment::clone(&*known::deployment(call)?);
+    let mut deployment = Deployment::clone(&*place::deployment(call)?);
     for operation in patch::operations(call)? {
         match (operation.op, operation.path.as_deref()) {
             (Op::Replace, Some("/description")) => deployment.description = operation.non_empty(),
@@ -230,7 +231,7 @@ fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let deployment = known::deployment(call)?;
+    let deployment = place::deployment(call)?;
     let api_id = call.text("restApiId").to_owned();
     let stages = call.draft.list::<Stage>(&api_id);
     if stages.iter().any(|stage| stage.deployment_id == deployment.id) {

@@ -169,8 +169,10 @@ fn a_canary_deployment_leaves_what_the_stage_serves() {
         json!({"percentTraffic": 0.0, "deploymentId": third["id"], "useStageCache": true}),
         "a later canary takes the place of the one before"
     );
-    let plain = deploy(&mut fixture, json!({"stageName": "dev"})).unwrap_err();
-    assert!(plain.contains("has a canary release"), "{plain}");
+    assert_eq!(
+        deploy(&mut fixture, json!({"stageName": "dev"})).unwrap_err(),
+        "400 Invalid deployment content specified.Non canary deployment not supported on stage dev because Canary is enabled. Provide CanarySettings in deploymentInput."
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::super::answer::{self, Answer};
 use super::super::operation::{Operation, read, write};
 use super::super::page::{self, Page};
 use super::super::patch::{self, Family, Op};
-use super::known;
+use super::place;
 use crate::aws::Fault;
 use crate::resources::rest::{DocumentationLocation, DocumentationPart};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
 const FAMILY: Family = Family::Listed { add: &[], remove: &[], replace: &["/properties"] };
 
 fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let location = call.input.get("location").cloned().unwrap_or_default();
     let location: DocumentationLocation = serde_json::from_value(location)
         .map_err(|_| Fault::bad_request("Invalid request input"))?;
@@ -60,7 +60,7 @@ fn get(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let wanted = |member: &str| call.text_of(member).filter(|text| !text.is_empty());
     let (kind, name, path) = (wanted("type"), wanted("nameQuery"), wanted("path"));
     let fits = |location: &DocumentationLocation| {
@@ -103,7 +103,7 @@ fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
 
 fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
     // Get and update do not look for the API first: recorded from AWS.
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let part = named(call)?;
     call.draft.remove::<DocumentationPart>(&api.id, &part.id);
     Ok(Answer::Empty)

@@ -8,7 +8,8 @@ use super::super::answer::{self, Answer};
 use super::super::operation::{Operation, read, write};
 use super::super::page::{self, Page};
 use super::super::patch::{self, Family, Op, PatchOperation};
-use super::known;
+use super::expression::invalid_expression;
+use super::place;
 use crate::aws::Fault;
 use crate::resources::Draft;
 use crate::resources::rest::{GatewayResponse, Map};
@@ -54,7 +55,7 @@ const DEFAULT_5XX: &str = "DEFAULT_5XX";
 const TEMPLATE: (&str, &str) = ("application/json", "{\"message\":$context.error.messageString}");
 
 fn put(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let own = own_default(call.text("responseType"))?;
     let sent: Sent = call.input()?;
     let response = GatewayResponse {
@@ -86,12 +87,12 @@ struct Sent {
 }
 
 fn get(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     Answer::of(&shown(&call.draft, &api.id, call.text("responseType"))?)
 }
 
 fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let shown = |(kind, _): &(&str, &str)| shown(&call.draft, &api.id, kind);
     let responses = TYPES.iter().map(shown).collect::<Result<Vec<_>, _>>()?;
     // A default page has 25 elements, so all 21 come at once unless fewer are asked for.
@@ -100,7 +101,7 @@ fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let kind = call.text("responseType").to_owned();
     let operations = patch::operations(call)?;
     let customised = call.draft.get::<GatewayResponse>(&api.id, &kind);
@@ -173,7 +174,7 @@ fn change(response: &mut GatewayResponse, operation: &PatchOperation) -> Result<
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let kind = call.text("responseType").to_owned();
     if !call.draft.remove::<GatewayResponse>(&api.id, &kind) {
         return Err(Fault::not_found("Gateway response type not defined on api"));
@@ -219,14 +220,9 @@ fn own_default(kind: &str) -> Result<GatewayResponse, Fault> {
 /// Whether a header of a gateway response may get this value: a quoted text, or a part of the
 /// request, the context or the stage's variables.
 fn check_parameter(name: &str, value: &str) -> Result<(), Fault> {
-    let refused = |expression: &str| {
-        Err(Fault::bad_request(format!(
-            "Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression specified: {expression}]"
-        )))
-    };
     let header = name.strip_prefix("gatewayresponse.header.");
     if header.is_none_or(str::is_empty) {
-        return refused(name);
+        return Err(invalid_expression(name));
     }
     let is_static = value.len() >= 2 && value.starts_with('\'') && value.ends_with('\'');
     let has = |prefix: &str| value.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
@@ -235,7 +231,7 @@ fn check_parameter(name: &str, value: &str) -> Result<(), Fault> {
     if is_static || is_request || has("context.") || has("stageVariables.") {
         Ok(())
     } else {
-        refused(value)
+        Err(invalid_expression(value))
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::Call;
 use super::super::answer::Answer;
 use super::super::operation::{Operation, read, write};
 use super::super::page::{self, Page};
-use super::known;
+use super::place;
 use crate::aws::Fault;
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ fn import(_: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn put(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    known::api(call)?;
+    place::api(call)?;
     Err(no_import())
 }
 
@@ -35,14 +35,14 @@ fn no_import() -> Fault {
 }
 
 fn export(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    known::stage(call)?;
+    place::stage(call)?;
     Err(Fault::bad_request(
         "Stages cannot be exported as OpenAPI documents yet: GetResources with embed=methods and GetModels show what they are made of",
     ))
 }
 
 fn sdk(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    known::stage(call)?;
+    place::stage(call)?;
     Err(Fault::bad_request(
         "SDKs cannot be generated: describe the API in an OpenAPI document, from which generators for all languages make clients",
     ))

@@ -14,7 +14,6 @@ mod entries;
 mod expression;
 mod gateway_response;
 mod integration;
-mod known;
 mod later;
 mod method;
 mod model;
@@ -27,9 +26,11 @@ mod sample;
 mod planted;
 mod stage;
 mod tags;
+#[cfg(test)]
+mod terraform_tests;
 mod test_invoke;
-mod usage_plan;
-mod vpc_link;
+pub(super) mod usage_plan;
+pub(super) mod vpc_link;
 
 use super::operation::Operation;
 

@@ -8,7 +8,7 @@ use super::super::operation::{Operation, read, write};
 use super::super::page::{self, Page};
 use super::super::patch::{self, Family, Op};
 use super::super::{Call, answer};
-use super::known;
+use super::place;
 use crate::aws::Fault;
 use crate::resources::rest::Model;
 use serde_json::Value;
@@ -28,7 +28,7 @@ const FAMILY: Family =
     Family::Listed { add: &[], remove: &[], replace: &["/description", "/schema"] };
 
 fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let name = call.text("name").to_owned();
     if name.is_empty() {
         return Err(Fault::bad_request("Model name must be non-empty"));
@@ -69,7 +69,7 @@ fn get(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let page = Page::v1(call);
     Ok(page::v1(page.take(call, &api.id, |model: &Model| &model.name, answer::document)?))
 }
@@ -97,7 +97,7 @@ fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let model = named(call)?;
     let api_id = call.text("restApiId").to_owned();
     let name = &model.name;
-    let in_request = known::method_with(call, &api_id, |method| {
+    let in_request = place::method_with(call, &api_id, |method| {
         method.request_models.values().any(|used| used == name)
     });
     if let Some((path, verb)) = in_request {
@@ -105,7 +105,7 @@ fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
             "Cannot delete model '{name}', is referenced in method request: {path}/{verb}"
         )));
     }
-    let in_response = known::method_with(call, &api_id, |method| {
+    let in_response = place::method_with(call, &api_id, |method| {
         let responses = method.method_responses.values();
         let mut models = responses.flat_map(|response| response.response_models.iter().flatten());
         models.any(|(_, used)| used == name)

@@ -1,11 +1,12 @@
-//! Where in a REST API a call points: API, resource, method, integration, each with Amazon's words for
-//! one that is not there.
+//! Where in a REST API a call points: API, resource, method, integration, deployment, stage, each with
+//! Amazon's words for one that is not there.
 //!
 //! Once a resource is named, an unknown API is reported as an unknown resource, as Amazon does.
 
 use super::super::Call;
 use crate::aws::Fault;
 use crate::resources::rest::{Integration, Method, Resource, RestApi};
+use crate::resources::rest_stage::{Deployment, Stage};
 use std::sync::Arc;
 
 /// The API that a call names.
@@ -96,6 +97,39 @@ pub(super) fn change_integration<T>(
         let integration = method.method_integration.as_mut().ok_or_else(unknown_integration)?;
         change(call, integration)
     })
+}
+
+/// The stage that a call names.
+///
+/// # Errors
+/// 404: there is none, or no such API.
+pub(super) fn stage(call: &Call<'_>) -> Result<Arc<Stage>, Fault> {
+    let stage = call.draft.get(call.text("restApiId"), call.text("stageName"));
+    stage.ok_or_else(|| Fault::not_found("Invalid stage identifier specified"))
+}
+
+/// The deployment that a call names.
+///
+/// # Errors
+/// 404: there is none, or no such API.
+pub(super) fn deployment(call: &Call<'_>) -> Result<Arc<Deployment>, Fault> {
+    let deployment = call.draft.get(call.text("restApiId"), call.text("deploymentId"));
+    deployment.ok_or_else(|| Fault::not_found("Invalid Deployment identifier specified"))
+}
+
+/// The resource path and verb of the first method that fits, by path and verb: what a refusal to
+/// delete something names.
+pub(super) fn method_with(
+    call: &Call<'_>,
+    api_id: &str,
+    fits: impl Fn(&Method) -> bool,
+) -> Option<(String, String)> {
+    let resources = call.draft.list::<Resource>(api_id);
+    let fitting = resources.iter().flat_map(|resource| {
+        let methods = resource.resource_methods.iter().filter(|(_, method)| fits(method));
+        methods.map(|(verb, _)| (resource.path.as_str(), verb.as_str()))
+    });
+    fitting.min().map(|(path, verb)| (path.to_owned(), verb.to_owned()))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::super::operation::{Operation, read, write};
 use super::super::page::{self, Page};
 use super::super::patch::{self, Family, Op};
 use super::super::{Call, answer};
-use super::known;
+use super::place;
 use crate::aws::Fault;
 use crate::resources::rest::{RequestValidator, RestApi};
 use std::sync::Arc;
@@ -48,7 +48,7 @@ fn get(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let page = Page::v1(call);
     Ok(page::v1(page.take(
         call,
@@ -87,7 +87,7 @@ fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
 fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let validator = named(call)?;
     let api_id = call.text("restApiId").to_owned();
-    let user = known::method_with(call, &api_id, |method| {
+    let user = place::method_with(call, &api_id, |method| {
         method.request_validator_id.as_deref() == Some(&validator.id)
     });
     if let Some((path, verb)) = user {

@@ -5,12 +5,13 @@ mod patch;
 pub(super) mod variables;
 
 use super::super::answer::Answer;
+use super::super::domain::mapping;
 use super::super::operation::{Operation, read, write};
-use super::super::{Call, answer};
-use super::known;
+use super::super::{Call, answer, tagging};
+use super::place;
 use crate::aws::Fault;
 use crate::resources::Timestamp;
-use crate::resources::domain::{ApiMapping, DomainName};
+use crate::resources::domain::ApiMapping;
 use crate::resources::rest::{DocumentationVersion, Map};
 use crate::resources::rest_stage::{CanarySettings, Deployment, Stage};
 use crate::resources::usage::UsagePlan;
@@ -59,7 +60,7 @@ struct SentCanary {
 }
 
 fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let sent: Sent = call.input()?;
     check_name(&sent.stage_name)?;
     if call.draft.has::<Stage>(&api.id, &sent.stage_name) {
@@ -70,6 +71,7 @@ fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
     }
     check_deployment(call, &api.id, &sent.deployment_id)?;
     variables::check(&sent.variables)?;
+    tagging::check(&sent.tags)?;
     let mut stage = fresh(&sent.stage_name, &sent.deployment_id, call.now);
     if let Some(canary) = sent.canary_settings {
         check_percent(canary.percent_traffic)?;
@@ -181,11 +183,11 @@ pub(super) fn set_cache(stage: &mut Stage, enabled: bool) {
 }
 
 fn get(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    Answer::of(&*known::stage(call)?)
+    Answer::of(&*place::stage(call)?)
 }
 
 fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let wanted = call.text_of("deploymentId").filter(|id| !id.is_empty());
     let stages = call.draft.list::<Stage>(&api.id);
     let shown = stages
@@ -198,7 +200,7 @@ fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let mut stage = Stage::clone(&*known::stage(call)?);
+    let mut stage = Stage::clone(&*place::stage(call)?);
     let api_id = call.text("restApiId").to_owned();
     for operation in super::super::patch::operations(call)? {
         patch::apply(call, &api_id, &mut stage, &operation)?;
@@ -211,9 +213,11 @@ fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let stage = known::stage(call)?;
+    let stage = place::stage(call)?;
     let (api_id, name) = (call.text("restApiId").to_owned(), &stage.stage_name);
-    let domains = domains_of(call, &api_id, name);
+    let leads_here =
+        |it: &ApiMapping| it.api_id == api_id && it.stage.as_deref() == Some(name.as_str());
+    let domains = mapping::domains_of(call, leads_here);
     if !domains.is_empty() {
         return Err(Fault::bad_request(format!(
             "Deleting stage {name} failed. Please remove all base path mappings related to the stage in your domains: {}",
@@ -236,24 +240,9 @@ fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
     Ok(Answer::Empty)
 }
 
-/// The domain names of which a base path leads to a stage.
-fn domains_of(call: &Call<'_>, api_id: &str, stage: &str) -> Vec<String> {
-    let domains = call.draft.list::<DomainName>("");
-    let leads_there = |domain: &DomainName| {
-        let id = match &domain.domain_name_id {
-            Some(id) => format!("{}+{id}", domain.domain_name),
-            None => domain.domain_name.clone(),
-        };
-        let mappings = call.draft.list::<ApiMapping>(&id);
-        mappings.iter().any(|it| it.api_id == api_id && it.stage.as_deref() == Some(stage))
-    };
-    let leading = domains.iter().filter(|domain| leads_there(domain));
-    leading.map(|domain| domain.domain_name.clone()).collect()
-}
-
 /// Both flushes: nothing that is stored changes. What shards keep is theirs to forget.
 fn flush(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    known::stage(call)?;
+    place::stage(call)?;
     Ok(Answer::Empty)
 }
 

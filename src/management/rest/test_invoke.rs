@@ -10,9 +10,9 @@ mod request;
 use super::super::Call;
 use super::super::answer::Answer;
 use super::super::operation::{Operation, read};
-use super::authorizer;
+use super::{authorizer, place};
 use crate::aws::Fault;
-use crate::resources::rest::{Method, RequestValidator, Resource};
+use crate::resources::rest::{Method, RequestValidator};
 use log::Log;
 use request::Request;
 use serde_json::{Map, Value, json};
@@ -39,12 +39,9 @@ enum Failure {
 }
 
 fn method(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let resource = call.draft.get::<Resource>(call.text("restApiId"), call.text("resourceId"));
-    let resource =
-        resource.ok_or_else(|| Fault::not_found("Invalid Resource identifier specified"))?;
+    let resource = place::resource(call)?;
+    let method = place::method(call, &resource)?;
     let verb = call.text("httpMethod").to_owned();
-    let method = resource.resource_methods.get(&verb);
-    let method = method.ok_or_else(|| Fault::not_found("Invalid Method identifier specified"))?;
     let request_id = call.ids.uuid();
     let request = Request::of(call, &resource.path)?;
 

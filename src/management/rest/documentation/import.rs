@@ -2,7 +2,7 @@
 
 use super::super::super::Call;
 use super::super::super::answer::Answer;
-use super::super::known;
+use super::super::place;
 use super::location;
 use crate::aws::Fault;
 use crate::resources::rest::{DocumentationLocation, DocumentationPart};
@@ -15,7 +15,7 @@ struct Found {
 }
 
 pub(super) fn import(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let (found, warnings) = read(call.text("body"))?;
     if call.is_set("failOnWarnings") && !warnings.is_empty() {
         let lines: String = warnings.iter().map(|warning| format!("\n\t{warning}")).collect();

@@ -4,7 +4,7 @@ use super::super::super::Call;
 use super::super::super::answer::{self, Answer};
 use super::super::super::page::{self, Page};
 use super::super::super::patch::{self, Family, Op};
-use super::super::known;
+use super::super::place;
 use crate::aws::Fault;
 use crate::resources::rest::{DocumentationPart, DocumentationVersion};
 use crate::resources::rest_stage::Stage;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 const FAMILY: Family = Family::Listed { add: &[], remove: &[], replace: &["/description"] };
 
 pub(super) fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let label = call.text("documentationVersion").to_owned();
     if label.is_empty() {
         return Err(Fault::bad_request("Documentation version must be non-empty"));
@@ -23,7 +23,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
         return Err(Fault::conflict("Documentation version already exists"));
     }
     let stage = match call.text_of("stageName").filter(|name| !name.is_empty()) {
-        Some(_) => Some(Stage::clone(&*known::stage(call)?)),
+        Some(_) => Some(Stage::clone(&*place::stage(call)?)),
         None => None,
     };
     let parts = call.draft.list::<DocumentationPart>(&api.id);
@@ -49,7 +49,7 @@ pub(super) fn get(call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 pub(super) fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let api = known::api(call)?;
+    let api = place::api(call)?;
     let page = Page::v1(call);
     Ok(page::v1(page.take(call, &api.id, |it: &DocumentationVersion| &it.version, show)?))
 }

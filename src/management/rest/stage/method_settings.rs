@@ -259,3 +259,29 @@ pub(super) fn bad_path(path: &str) -> Fault {
         settings("/*/*", " ")
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Tools read back the key that they wrote, whatever the resource's path looks like.
+        #[test]
+        fn what_is_written_is_the_key(
+            resource in "[a-z{}~*+/]{0,20}",
+            verb in proptest::sample::select(&VERBS),
+            setting in proptest::sample::select(&SETTINGS),
+        ) {
+            let (suffix, _, setting) = setting;
+            let key = format!("{resource}/{verb}");
+            let path = format!("/{key}/{suffix}");
+            prop_assert_eq!(parse(&path), Some((key.as_str(), setting)));
+        }
+
+        #[test]
+        fn any_path_is_read_or_not(path in ".{0,40}") {
+            parse(&path);
+        }
+    }
+}

@@ -188,11 +188,33 @@ fn set_access_log(stage: &mut Stage, operation: &PatchOperation, path: &str) -> 
     let Some(value) = operation.non_empty() else {
         return Err(Fault::bad_request("Access Log value must not be empty"));
     };
+    if !is_destination {
+        check_format(&value)?;
+    }
     let settings = stage.access_log_settings.get_or_insert_default();
     if is_destination {
         settings.destination_arn = Some(value);
     } else {
         settings.format = Some(value);
+    }
+    Ok(())
+}
+
+/// Whether lines of an access log can be made so: one line each, and each with an id of its request.
+fn check_format(format: &str) -> Result<(), Fault> {
+    if format.trim_end_matches(['\r', '\n']).contains(['\r', '\n']) {
+        return Err(Fault::bad_request(format!(
+            "Access Log format must be single line, new line character is allowed only at end of the format: '{format}'"
+        )));
+    }
+    let ids = ["requestId", "extendedRequestId"];
+    let has = |id: &str| {
+        format.contains(&format!("$context.{id}")) || format.contains(&format!("${{context.{id}}}"))
+    };
+    if !ids.into_iter().any(has) {
+        return Err(Fault::bad_request(format!(
+            "Access Log format must include either $context.requestId or $context.extendedRequestId : '{format}'"
+        )));
     }
     Ok(())
 }

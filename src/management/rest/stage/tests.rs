@@ -13,6 +13,7 @@ use crate::resources::account::ClientCertificate;
 use crate::resources::domain::{ApiMapping, DomainName};
 use crate::resources::rest::DocumentationVersion;
 use crate::resources::usage::{ApiStage, UsagePlan};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// Amazon's list, recorded from AWS: with nothing between three settings of the first group, and one
@@ -113,6 +114,10 @@ fn creation_is_refused_in_amazons_words() {
         (json!({"stageName": ""}), "400 Stage name only allows a-zA-Z0-9_"),
         (json!({"stageName": long}), "400 Stage name only allows a-zA-Z0-9_"),
         (json!({}), "409 Stage already exists"),
+        (
+            json!({"stageName": "x", "tags": {"aws:a": "b"}}),
+            "400 Invalid tag key. Tag keys cannot start with 'aws:' (case insensitive)",
+        ),
         (json!({"stageName": "x", "deploymentId": ""}), "400 DeploymentId cannot be empty"),
         (json!({"stageName": "x", "deploymentId": "nope"}), "400 Deployment id does not exist"),
         (
@@ -334,6 +339,26 @@ fn access_logs_are_set_together_or_alone_and_removed_together() {
     ] {
         let operations = json!([{"op": op, "path": path, "value": ""}]);
         assert_eq!(patch(&mut fixture, operations).unwrap_err(), expected, "{op} {path}");
+    }
+    for (format, expected) in [
+        (
+            "a\nb $context.requestId",
+            "400 Access Log format must be single line, new line character is allowed only at end of the format: 'a\nb $context.requestId'",
+        ),
+        (
+            "$context.status",
+            "400 Access Log format must include either $context.requestId or $context.extendedRequestId : '$context.status'",
+        ),
+    ] {
+        assert_eq!(
+            replace(&mut fixture, "/accessLogSettings/format", format).unwrap_err(),
+            expected
+        );
+    }
+    for format in
+        ["$context.extendedRequestId\n", "${context.requestId}", "{\"id\":\"$context.requestId\"}"]
+    {
+        assert!(replace(&mut fixture, "/accessLogSettings/format", format).is_ok(), "{format}");
     }
     assert!(remove(&mut fixture, "/accessLogSettings").unwrap().get("accessLogSettings").is_none());
 }
@@ -572,4 +597,22 @@ fn terraform_makes_changes_and_destroys_a_stage() {
     remove(&mut fixture, "/accessLogSettings").unwrap();
     fixture.v1("DeleteStage", json!({"restApiId": API, "stageName": "dev"})).unwrap();
     fixture.v1("DeleteDeployment", json!({"restApiId": API, "deploymentId": second})).unwrap();
+}
+
+proptest! {
+    /// Whatever is sent, the answer is a stage or a refusal that is the client's fault.
+    #[test]
+    fn any_patch_is_answered(
+        op in proptest::sample::select(&["add", "remove", "replace", "copy", "move", "test"]),
+        path in "(/(canarySettings|variables|accessLogSettings|methodSettings|[a-zA-Z*~{}+]{0,6})){0,4}",
+        tail in proptest::sample::select(&["", "/GET/throttling/rateLimit", "/deploymentId", "/caching/ttlInSeconds"]),
+        value in proptest::option::of(".{0,8}"),
+    ) {
+        let (mut fixture, ..) = staged();
+        let operation = json!({"op": op, "path": format!("{path}{tail}"), "value": value, "from": path});
+        match patch(&mut fixture, json!([operation])) {
+            Ok(stage) => prop_assert_eq!(stage, get(&mut fixture)),
+            Err(refused) => prop_assert!(refused.starts_with('4'), "{}", refused),
+        }
+    }
 }

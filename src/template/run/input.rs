@@ -1,0 +1,163 @@
+//! `$input` and `$util`.
+
+use super::context::last;
+use super::{Outcome, Run, Value};
+use crate::template::budget::failed;
+use crate::template::escape;
+use crate::template::json;
+use crate::template::json_path::JsonPath;
+use crate::template::method::Method;
+use crate::template::problem::RenderProblem;
+use crate::template::program::Compiled;
+
+impl<'a> Run<'a, '_> {
+    pub(super) fn input_property(&self, name: &str) -> Value<'a> {
+        match name {
+            "body" => Value::Text(self.body()),
+            // The name of a method without its parentheses.
+            "params" | "json" | "path" | "keySet" | "entrySet" | "values" | "size" => Value::Empty,
+            _ => Value::Null,
+        }
+    }
+
+    pub(super) fn util_property(&self, name: &str) -> Value<'a> {
+        match name {
+            "escapeJavaScript" | "parseJson" | "urlEncode" | "urlDecode" | "base64Encode"
+            | "base64Decode" => Value::Empty,
+            _ => Value::Null,
+        }
+    }
+
+    fn body(&self) -> &'a str {
+        if self.inputs.body.is_empty() { "{}" } else { self.inputs.body }
+    }
+
+    pub(super) fn input_call(
+        &mut self,
+        method: Method,
+        arguments: &[Value<'a>],
+        compiled: &Compiled,
+    ) -> Outcome<Value<'a>> {
+        match (method, arguments) {
+            (Method::Json, [path]) => {
+                if self.inputs.body.is_empty() && matches!(path, Value::Text("$")) {
+                    return Ok(Value::Text("{}"));
+                }
+                match self.input_path(*path, compiled)? {
+                    Value::Null => Ok(Value::Text("\"\"")),
+                    found => Ok(Value::Text(self.json_of(found)?)),
+                }
+            }
+            (Method::Path, [path]) => self.input_path(*path, compiled),
+            (Method::Params, []) => self.input_params(),
+            (Method::Params, [name]) => {
+                let name = self.text_of(*name)?;
+                let found = [self.inputs.path, self.inputs.querystring, self.inputs.header]
+                    .into_iter()
+                    .find_map(|pairs| last(pairs, name));
+                Ok(Value::Text(found.unwrap_or("")))
+            }
+            _ => Ok(Value::Null),
+        }
+    }
+
+    fn input_path(&mut self, path: Value<'a>, compiled: &Compiled) -> Outcome<Value<'a>> {
+        let document = self.document()?;
+        let select = |path: &JsonPath| {
+            // Of a text or number there is only the whole.
+            if !path.is_root() && !matches!(document, Value::Map(_) | Value::List(_)) {
+                return Ok(Value::Null);
+            }
+            path.select(document, self.budget).map(|found| found.unwrap_or(Value::Null))
+        };
+        if let Compiled::Path(path) = compiled {
+            return select(path);
+        }
+        let Value::Text(path) = path else { return Ok(Value::Null) };
+        self.budget.steps(path.len())?;
+        match JsonPath::parse(path) {
+            Ok(compiled) => select(&compiled),
+            Err(problem) => Err(Box::new(RenderProblem::Path {
+                path: path.to_owned(),
+                reason: problem.to_string(),
+            })),
+        }
+    }
+
+    /// The body as JSON, read when it is first asked for.
+    fn document(&mut self) -> Outcome<Value<'a>> {
+        if let Some(document) = self.document.get() {
+            return Ok(document);
+        }
+        let document = json::parse(self.inputs.body, self.budget)?;
+        self.document.set(Some(document));
+        Ok(document)
+    }
+
+    fn input_params(&mut self) -> Outcome<Value<'a>> {
+        if let Some(params) = self.params {
+            return Ok(params);
+        }
+        let all = self.budget.map()?;
+        for (name, pairs) in [
+            ("path", self.inputs.path),
+            ("querystring", self.inputs.querystring),
+            ("header", self.inputs.header),
+        ] {
+            let map = self.budget.map()?;
+            for (name, value) in pairs {
+                self.budget.put(map, Value::Text(name), Value::Text(value))?;
+            }
+            self.budget.put(all, Value::Text(name), Value::Map(map))?;
+        }
+        self.params = Some(Value::Map(all));
+        Ok(Value::Map(all))
+    }
+
+    pub(super) fn util_call(
+        &mut self,
+        method: Method,
+        arguments: &[Value<'a>],
+    ) -> Outcome<Value<'a>> {
+        let [argument] = arguments else { return Ok(Value::Null) };
+        let mut encoded = String::new();
+        match method {
+            Method::EscapeJavaScript => match *argument {
+                // What the console shows for these two.
+                Value::Null => return Ok(Value::Text("null")),
+                Value::Text("") => return Ok(Value::Text("{}")),
+                other => {
+                    let text = self.text_of(other)?;
+                    escape::java_script(text, &mut encoded);
+                }
+            },
+            Method::ParseJson => {
+                let Value::Text(text) = *argument else { return Ok(*argument) };
+                return json::parse(text, self.budget).or_else(|problem| match *problem {
+                    RenderProblem::Body(reason) => failed("parseJson", reason),
+                    other => Err(Box::new(other)),
+                });
+            }
+            Method::UrlEncode if matches!(argument, Value::Null) => return Ok(Value::Text("")),
+            Method::UrlEncode => {
+                let text = self.text_of(*argument)?;
+                escape::url(text, &mut encoded);
+            }
+            Method::Base64Encode if !matches!(argument, Value::Null) => {
+                let text = self.text_of(*argument)?;
+                escape::base64(text.as_bytes(), &mut encoded);
+            }
+            Method::UrlDecode | Method::Base64Decode if !matches!(argument, Value::Null) => {
+                let text = self.text_of(*argument)?;
+                let (name, decoded) = if method == Method::UrlDecode {
+                    ("urlDecode", escape::url_decoded(text))
+                } else {
+                    ("base64Decode", escape::base64_decoded(text))
+                };
+                encoded = decoded.or_else(|reason| failed(name, reason))?;
+            }
+            _ => return Ok(Value::Null),
+        }
+        Ok(Value::Text(self.budget.text(&encoded)?))
+    }
+}
