@@ -1,3 +1,5 @@
+//! API mappings: Terraform's calls, keys and targets that are refused, pages.
+
 use super::*;
 use crate::management::domain::sample::{api, refusal, rest_api};
 use crate::management::fixture::Fixture;
