@@ -199,6 +199,10 @@ impl Lane {
                 }
             };
             let (touched, before) = call.draft.finish();
+            if let Some(key) = touched.0.keys().find(|key| state.is_shown(key)) {
+                let _ = job.reply.send(Err(read_only(key)));
+                continue;
+            }
             let changes = lines(&touched, &before);
             let places: Vec<String> = touched.0.keys().map(place).collect();
             if !touched.is_empty() {
@@ -307,7 +311,9 @@ impl Lane {
     fn against(&self, rows: Vec<Row>) -> Result<Touched, StoreError> {
         let stored = nouns(rows)?;
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        let gone = state.iter().filter(|(key, _)| stored.object(key).is_none());
+        let gone = state
+            .iter()
+            .filter(|(key, _)| stored.object(key).is_none() && !state.is_shown(key));
         let mut touched = Touched(gone.map(|(key, _)| (key.clone(), None)).collect());
         let differs = |key: &Key, object: &Arc<dyn Object>| {
             state.object(key).is_none_or(|known| known.to_json() != object.to_json())
@@ -398,6 +404,14 @@ impl Ran {
         let done = Done { answer, changes, places, revision };
         let _ = job.reply.send(Ok(done));
     }
+}
+
+/// APIs of the configuration file change with it.
+fn read_only(key: &Key) -> Fault {
+    let api = if key.owner.is_empty() { &key.id } else { &key.owner };
+    Fault::bad_request(format!(
+        "API {api} is declared in ringgate's configuration file and can only be changed there"
+    ))
 }
 
 fn refuse(jobs: Vec<Job>, error: &StoreError) {

@@ -1,7 +1,7 @@
 //! Everything that is stored, in memory.
 
 use super::{Entity, Key, Object, Touched, downcast};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -10,12 +10,14 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct State {
     objects: BTreeMap<Key, Arc<dyn Object>>,
+    /// Places of what is only shown here: never stored, never changed by a draft.
+    shown: BTreeSet<Key>,
 }
 
 impl State {
     /// From what the store holds.
     pub fn new(objects: impl IntoIterator<Item = (Key, Arc<dyn Object>)>) -> Self {
-        Self { objects: objects.into_iter().collect() }
+        Self { objects: objects.into_iter().collect(), shown: BTreeSet::new() }
     }
 
     /// A noun by its place.
@@ -65,6 +67,24 @@ impl State {
     /// A noun of any type.
     pub fn object(&self, key: &Key) -> Option<&Arc<dyn Object>> {
         self.objects.get(key)
+    }
+
+    /// Shows these besides what is stored, in place of those shown before.
+    pub fn show(&mut self, nouns: BTreeMap<Key, Arc<dyn Object>>) {
+        for key in std::mem::take(&mut self.shown) {
+            self.objects.remove(&key);
+        }
+        self.shown = nouns.keys().cloned().collect();
+        self.objects.extend(nouns);
+    }
+
+    /// Whether a place is of what is only shown: the noun itself, or something of an API that is.
+    pub fn is_shown(&self, key: &Key) -> bool {
+        let owner = key.owner.split('/').next().unwrap_or_default();
+        let whose = if owner.is_empty() { &*key.id } else { owner };
+        let api = |kind| Key::new(&key.region, "", kind, whose);
+        let kinds = [super::rest::RestApi::KIND, super::http::Api::KIND];
+        kinds.into_iter().any(|kind| self.shown.contains(&api(kind)))
     }
 
     /// Makes changes that the store has.
