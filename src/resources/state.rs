@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
+/// Sorts behind every id.
+const BEHIND_ALL_IDS: &str = "\u{10ffff}";
+
 /// Everything that is stored, in memory. Changes only by what a [`super::Draft`] touched, after the
 /// store has it.
 #[derive(Debug, Default)]
@@ -103,19 +106,21 @@ impl State {
         from: &Key,
         after: Bound<&str>,
     ) -> impl Iterator<Item = (&'s Key, &'s Arc<dyn Object>)> + use<'s> {
+        let at = |id: &str| Key::new(&from.region, &from.owner, from.kind, id);
         let start = match after {
-            Bound::Excluded(id) => {
-                Bound::Excluded(Key::new(&from.region, &from.owner, from.kind, id))
+            // What a client sends as a position may sort behind everything; a range that began behind
+            // its end would be a panic.
+            Bound::Excluded(id) | Bound::Included(id) if id >= BEHIND_ALL_IDS => {
+                Bound::Included(at(BEHIND_ALL_IDS))
             }
-            Bound::Included(id) => {
-                Bound::Included(Key::new(&from.region, &from.owner, from.kind, id))
-            }
+            Bound::Excluded(id) => Bound::Excluded(at(id)),
+            Bound::Included(id) => Bound::Included(at(id)),
             Bound::Unbounded => Bound::Included(from.clone()),
         };
-        let (region, owner, kind) = (from.region.clone(), from.owner.clone(), from.kind);
-        self.objects.range((start, Bound::Unbounded)).take_while(move |(key, _)| {
-            key.kind == kind && key.owner == owner && key.region == region
-        })
+        // An end instead of a look at every key: ids are made here or checked, and none has the last
+        // character that there is.
+        let end = Bound::Excluded(at(BEHIND_ALL_IDS));
+        self.objects.range((start, end))
     }
 
     /// Everything of an owner, and of what belongs to its parts (`{owner}/…`).
