@@ -17,6 +17,7 @@ pub mod call;
 #[cfg(test)]
 mod complete_tests;
 mod difference;
+mod domain;
 #[cfg(test)]
 mod fixture;
 pub mod http;
@@ -27,6 +28,7 @@ pub mod operation;
 mod own;
 pub mod page;
 pub mod patch;
+mod policy;
 pub mod publish;
 pub mod refusal;
 pub mod rest;

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import boto3
+import wire
 from botocore.config import Config
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +91,7 @@ class Gateway:
 
     def client(self, service, region=REGION, key="test", secret="test", retries=0):
         """A boto3 client. No retries: a test wants to see the first answer."""
-        return boto3.session.Session().client(
+        client = boto3.session.Session().client(
             service,
             region_name=region,
             endpoint_url=self.endpoint,
@@ -98,6 +99,7 @@ class Gateway:
             aws_secret_access_key=secret,
             config=Config(retries={"total_max_attempts": retries + 1}),
         )
+        return wire.watch(client)
 
     def aws(self, *arguments, region=REGION, check=True):
         """Runs the `aws` command; returns its JSON, or what it printed, or nothing."""
