@@ -36,7 +36,7 @@ pub(super) fn java_script(text: &str, out: &mut String) {
 pub(super) fn json(text: &str, web: bool, out: &mut String) {
     // Nearly every text has nothing to escape; its bytes are counted without a branch for each.
     let is_special = |byte: u8| {
-        (byte < 0x20) | (byte >= 0x7f) | (byte == b'"') | (byte == b'\\') | (web & (byte == b'/'))
+        !(0x20..0x7f).contains(&byte) | (byte == b'"') | (byte == b'\\') | (web & (byte == b'/'))
     };
     if text.bytes().filter(|byte| is_special(*byte)).count() == 0 {
         out.push_str(text);
