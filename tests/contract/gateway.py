@@ -23,6 +23,9 @@ PATIENCE = 30
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 
+# Where APIs answer: `{api}.execute-api.{region}.{SUFFIX}`. Amazon says amazonaws.com.
+SUFFIX = "localhost"
+
 CONFIGURATION = """
 [server]
 listen = ["127.0.0.1:0"]
@@ -99,7 +102,7 @@ class Gateway:
             aws_secret_access_key=secret,
             config=Config(retries={"total_max_attempts": retries + 1}),
         )
-        return wire.watch(client)
+        return wire.watch(client) if service.startswith("apigateway") else client
 
     def aws(self, *arguments, region=REGION, check=True):
         """Runs the `aws` command; returns its JSON, or what it printed, or nothing."""
@@ -128,11 +131,11 @@ class Gateway:
             return ran.stdout
 
     def request(self, method, path, host=None, body=None, headers=None):
-        """A request through the gateway: status, header fields, content."""
+        """A request through the gateway: status, header fields (lower case), content."""
         connection = http.client.HTTPConnection(self.address, timeout=PATIENCE)
         fields = {**({"Host": host} if host else {}), **(headers or {})}
         connection.request(method, path, body=body, headers=fields)
         response = connection.getresponse()
         content = response.read()
         connection.close()
-        return response.status, dict(response.getheaders()), content
+        return response.status, {name.lower(): value for name, value in response.getheaders()}, content

@@ -129,13 +129,17 @@ def test_the_time_to_live(v1, api):
 
 
 def test_it_is_tried_out(v1, api, missing):
-    """Without a Lambda that can be called the answer says so, and is an answer."""
+    """Functions are not called in test calls yet: that is an answer, whose log has the reason."""
     made = v1.create_authorizer(restApiId=api, name="tried", type="TOKEN", authorizerUri=FUNCTION, identitySource=HEADER)
     at = {"restApiId": api, "authorizerId": made["id"]}
-    tried = v1.test_invoke_authorizer(**at, headers={"Authorization": "token"})
-    assert isinstance(tried["clientStatus"], int)
+    tried = v1.test_invoke_authorizer(**at, headers={"authorization": "the-token"})
+    assert tried["clientStatus"] == 500
     assert tried["log"].startswith("Execution log for request ")
+    assert "Execution failed due to configuration error: " in tried["log"]
+    assert "the-token" not in tried["log"]
     assert tried["latency"] >= 0
+    assert v1.test_invoke_authorizer(**at)["clientStatus"] == 401
+    assert v1.test_invoke_authorizer(**at, headers={"Authorization": ""})["clientStatus"] == 401
     missing("Invalid Authorizer identifier specified", v1.test_invoke_authorizer, restApiId=api, authorizerId="unknown")
 
 

@@ -1,6 +1,8 @@
 """Domain names of v1 and v2, what is mapped below them, routing rules, access associations."""
 
 import pytest
+from botocore.exceptions import ParamValidationError
+from gateway import SUFFIX
 
 CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/11111111-2222-3333-4444-555555555555"
 OTHER_CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/99999999-2222-3333-4444-555555555555"
@@ -48,7 +50,7 @@ def test_regional(v1, domain, missing, bad):
     assert shown["regionalCertificateArn"] == CERTIFICATE
     assert shown["endpointConfiguration"]["types"] == ["REGIONAL"]
     assert shown["regionalDomainName"].startswith("d-")
-    assert shown["regionalDomainName"].endswith(".execute-api.us-east-1.amazonaws.com")
+    assert shown["regionalDomainName"].endswith(f".execute-api.us-east-1.{SUFFIX}")
     assert shown["regionalHostedZoneId"]
     assert "distributionDomainName" not in shown
     bad(
@@ -206,7 +208,7 @@ def test_v2(v2, v1, name, bad, missing):
         (shown,) = answer["DomainNameConfigurations"]
         assert {**shown, **configuration} == shown
         assert shown["DomainNameStatus"] == "AVAILABLE"
-        assert shown["ApiGatewayDomainName"].endswith(".execute-api.us-east-1.amazonaws.com")
+        assert shown["ApiGatewayDomainName"].endswith(f".execute-api.us-east-1.{SUFFIX}")
         assert shown["HostedZoneId"]
     # The same thing, seen from v1.
     assert v1.get_domain_name(domainName=domain)["regionalCertificateArn"] == CERTIFICATE
@@ -317,10 +319,11 @@ def test_routing_rules(v2, domain, http_api, missing):
     for priority in (1, 1000000):
         v2.create_routing_rule(DomainName=domain, Priority=priority, Conditions=conditions, Actions=actions)
     for priority in (0, 1000001):
-        with pytest.raises(v2.exceptions.BadRequestException):
+        # botocore itself sees these; others are in test_wire.py.
+        with pytest.raises((v2.exceptions.BadRequestException, ParamValidationError)):
             v2.create_routing_rule(DomainName=domain, Priority=priority, Conditions=conditions, Actions=actions)
     pages = v2.get_paginator("list_routing_rules").paginate(DomainName=domain, PaginationConfig={"PageSize": 2})
-    assert [rule["Priority"] for page in pages for rule in page["RoutingRules"]] == [1, 20, 1000000]
+    assert sorted(rule["Priority"] for page in pages for rule in page["RoutingRules"]) == [1, 20, 1000000]
     assert v2.delete_routing_rule(**at)["ResponseMetadata"]["HTTPStatusCode"] == 204
     with pytest.raises(v2.exceptions.NotFoundException):
         v2.get_routing_rule(**at)
