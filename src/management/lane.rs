@@ -61,7 +61,7 @@ pub(super) struct Done {
     pub answer: Answer,
     /// What it changed, one line per member, without secrets.
     pub changes: Vec<String>,
-    /// What it touched: kind, owner and id.
+    /// What it touched: region, kind, owner and id, with slashes between.
     pub places: Vec<String>,
     /// Its number in the history; `None` when nothing was changed.
     pub revision: Option<Revision>,
@@ -204,7 +204,7 @@ impl Lane {
                 continue;
             }
             let changes = lines(&touched, &before);
-            let places: Vec<String> = touched.0.keys().map(place).collect();
+            let places: Vec<String> = touched.0.keys().map(path).collect();
             if !touched.is_empty() {
                 batch.changes.push(change(&job, millis, &touched, before, &changes));
             }
@@ -469,6 +469,12 @@ fn lines(touched: &Touched, before: &Before) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A noun's place, for programs: `us-east-1/stage/a1b2c3d4e5/prod`.
+fn path(key: &Key) -> String {
+    let parts = [&*key.region, key.kind, &*key.owner, &*key.id];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
 }
 
 /// A noun's place, for people.

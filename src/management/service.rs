@@ -201,7 +201,8 @@ impl Service {
                     }
                     Err(fault) => Err(fault),
                 };
-                record.end(matched.operation.success, &incoming.path, &result);
+                let targets = matched.labels().map(str::to_owned).collect();
+                record.end(matched.operation.success, targets, &result);
                 result?.answer
             }
         };
@@ -316,9 +317,8 @@ pub(super) struct Record {
 
 impl Record {
     /// The write has ended, well or not.
-    pub(super) fn end(self, success: u16, target: &str, result: &Result<Done, Fault>) {
-        let mut entry = self.entry;
-        entry.targets.push(target.to_owned());
+    pub(super) fn end(self, success: u16, targets: Vec<String>, result: &Result<Done, Fault>) {
+        let mut entry = Entry { targets, ..self.entry };
         let entry = match result {
             Ok(done) => {
                 entry.status = success;
