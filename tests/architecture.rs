@@ -54,6 +54,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "management",
             "snapshot",
             "model",
+            "resources",
             "store",
             "aws",
             "telemetry",

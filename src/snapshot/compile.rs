@@ -36,7 +36,7 @@ fn compile_api(
     seed: u64,
 ) -> Api {
     Api {
-        id: api_id(&api.name),
+        id: stable_id(&api.name),
         name: api.name.as_str().into(),
         protocol: api.protocol,
         domain: api.domain.clone(),
@@ -180,7 +180,7 @@ fn fingerprint(upstream: &model::Upstream) -> u64 {
 
 /// An API's id from its name: ten characters of `[a-z0-9]`, Amazon's form, the same on every host and
 /// in every version. Of a thousand APIs two collide with a chance of one in seven thousand million.
-fn api_id(name: &str) -> Box<str> {
+pub fn stable_id(name: &str) -> Box<str> {
     const DIGITS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
     let mut hash = mix(fnv1a(name.as_bytes()));
     let mut id = String::with_capacity(10);

@@ -18,7 +18,7 @@ mod upstream;
 
 pub use addresses::Addresses;
 pub use api::{Api, HttpProxy, Integration, Phase, Program, Refusing, Route};
-pub use compile::compile;
+pub use compile::{compile, stable_id};
 pub use function::{Function, Lambda};
 pub use managed::{Managed, ManagedDelta, ManagedDomain, ManagedStage};
 pub use mock::Mock;

@@ -143,7 +143,7 @@ impl<'a> Reader<'a, '_> {
         self.at += 1;
         let begin = self.at;
         let rest = &self.text.as_bytes()[begin..];
-        let plain = rest.iter().position(|it| *it == quote || *it == b'\\');
+        let plain = memchr::memchr2(quote, b'\\', rest);
         let Some(plain) = plain else {
             self.at = self.text.len();
             return self.ended();

@@ -53,7 +53,7 @@ fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
             ("/features", Op::Add) if operation.value.as_deref() == Some("UsagePlans") => {}
             ("/features", Op::Remove) if operation.value.as_deref() == Some("UsagePlans") => {
                 return Err(Fault::bad_request(
-                    "Usage Plans cannot be disabled once they are enabled",
+                    "Usage Plans cannot be disabled once enabled",
                 ));
             }
             ("/features", Op::Add | Op::Remove) => {
@@ -127,7 +127,7 @@ mod tests {
                 "remove",
                 "/features",
                 "UsagePlans",
-                "Usage Plans cannot be disabled once they are enabled",
+                "Usage Plans cannot be disabled once enabled",
             ),
             (
                 "replace",
