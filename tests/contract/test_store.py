@@ -227,7 +227,8 @@ def test_the_store_is_away_at_the_start(tmp_path, postgres, name, backend):
             v1, v2 = gateway.client("apigateway"), gateway.client("apigatewayv2")
             # Served as last known, and it says so.
             status, _, content = gateway.request("GET", "/x", host=host)
-            assert (status, json.loads(content)["path"]) == (200, "/x")
+            assert status == 200, (content, "\n".join(gateway.lines), list(tmp_path.iterdir()))
+            assert json.loads(content)["path"] == "/x"
             status, content = readyz(gateway)
             assert status == 200
             assert "store" in json.dumps(content)
