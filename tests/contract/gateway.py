@@ -33,8 +33,8 @@ shards = 2
 [management]
 listen = "127.0.0.1:0"
 audit_log = "file:audit.log"
-rate = {rate}
-burst = {burst}
+rate = 100000
+burst = 100000
 [store]
 url = "{store}"
 [access_log]
@@ -45,10 +45,10 @@ destination = "off"
 class Gateway:
     """`ringgate serve` in a folder of its own. Ended when the `with` block is left."""
 
-    def __init__(self, folder, store="sqlite:ringgate.db", more="", rate=100000, burst=100000):
+    def __init__(self, folder, store="sqlite:ringgate.db", more=""):
         self.folder = Path(folder)
         file = self.folder / "ringgate.toml"
-        file.write_text(CONFIGURATION.format(store=store, rate=rate, burst=burst) + more)
+        file.write_text(CONFIGURATION.format(store=store) + more)
         self.child = subprocess.Popen(
             [BINARY, "serve", "--config", file],
             cwd=self.folder,
