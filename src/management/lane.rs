@@ -311,9 +311,8 @@ impl Lane {
     fn against(&self, rows: Vec<Row>) -> Result<Touched, StoreError> {
         let stored = nouns(rows)?;
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        let gone = state
-            .iter()
-            .filter(|(key, _)| stored.object(key).is_none() && !state.is_shown(key));
+        let gone =
+            state.iter().filter(|(key, _)| stored.object(key).is_none() && !state.is_shown(key));
         let mut touched = Touched(gone.map(|(key, _)| (key.clone(), None)).collect());
         let differs = |key: &Key, object: &Arc<dyn Object>| {
             state.object(key).is_none_or(|known| known.to_json() != object.to_json())

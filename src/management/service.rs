@@ -95,7 +95,8 @@ impl Service {
     /// # Errors
     /// The store must not be used: a newer schema, damage, an address that is none.
     pub async fn begin(beginning: Beginning) -> Result<(Self, ManagedDelta), StoreError> {
-        let Beginning { url, last_good, settings, shown, gate, audit, publisher, ailment } = beginning;
+        let Beginning { url, last_good, settings, shown, gate, audit, publisher, ailment } =
+            beginning;
         let (store, revision, state) = match open(&url).await {
             Ok((store, revision, state)) => (Some(Arc::new(store)), revision, state),
             Err(error @ (StoreError::Unavailable { .. } | StoreError::Locked { .. })) => {

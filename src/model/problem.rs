@@ -192,7 +192,9 @@ pub enum ProblemKind {
         declared: Vec<String>,
     },
     /// A payload format that REST APIs do not have.
-    #[error("a REST API has no `payload_format`: its events are those of format 1.0 with a context of its own")]
+    #[error(
+        "a REST API has no `payload_format`: its events are those of format 1.0 with a context of its own"
+    )]
     PayloadFormatInRest,
     /// Neither or both of the two ways to name a back end.
     #[error("an `http_proxy` integration needs either `upstream` or `url`, found {found}")]
