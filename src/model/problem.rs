@@ -367,7 +367,7 @@ fn hint(way_out: Option<&str>) -> String {
 
 /// The known word nearest to `found`, when it is near enough to be a slip of the fingers: less than
 /// a third of the letters differ, or the words differ in case only.
-pub(super) fn nearest<'k>(
+pub(crate) fn nearest<'k>(
     found: &str,
     known: impl IntoIterator<Item = &'k str>,
 ) -> Option<&'k str> {
