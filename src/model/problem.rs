@@ -294,6 +294,12 @@ pub enum ProblemKind {
         /// The upstream.
         upstream: String,
     },
+    /// What an operation of the management API refused, of a declared form.
+    #[error("{message}")]
+    Refused {
+        /// The operation's words.
+        message: String,
+    },
     /// An upstream that no route uses.
     #[error("upstream `{name}` is not used by any route")]
     UnusedUpstream {
@@ -339,6 +345,7 @@ impl ProblemKind {
             Self::LogLineBreak => "log-line-break",
             Self::LogTooLong { .. } => "log-too-long",
             Self::VerificationSkipped { .. } => "verification-skipped",
+            Self::Refused { .. } => "refused",
             Self::UnusedUpstream { .. } => "unused-upstream",
         }
     }
@@ -388,7 +395,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    pub(super) fn new(source: Source, mut list: Vec<Problem>) -> Self {
+    pub(crate) fn new(source: Source, mut list: Vec<Problem>) -> Self {
         list.sort_by_key(|problem| (problem.span.start, problem.span.end));
         list.dedup();
         Self { source, list }
@@ -450,7 +457,7 @@ pub struct Source {
 }
 
 impl Source {
-    pub(super) fn new(file: PathBuf, text: String) -> Self {
+    pub(crate) fn new(file: PathBuf, text: String) -> Self {
         let line_starts = std::iter::once(0)
             .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
             .collect();

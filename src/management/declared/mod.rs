@@ -10,6 +10,7 @@
 //! what their absence says are left out of it, so two trees that mean the same are the same. What a
 //! change shows to people is the difference between two trees, never a list of what was called.
 
+pub mod adopt;
 mod apply;
 mod apply_http;
 mod apply_rest;
