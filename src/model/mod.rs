@@ -48,6 +48,8 @@ pub(crate) use integration::{RESERVED_FIELDS, is_field_name, is_field_value};
 pub use log::{Log, LogFormat};
 pub use management::{AuditLog, Credential, Management, Role};
 pub use problem::{Problem, ProblemKind, Problems, Severity, Source};
+pub(crate) use problem::nearest;
+pub(crate) use reader::found;
 pub use ring::{Buffers, Ring};
 pub use route_key::{
     Method, MethodMatch, PARAMETERS_MAX, RouteKey, RouteKeyError, RoutePath, SEGMENT_BYTES_MAX,
