@@ -15,6 +15,7 @@ pub mod admit;
 pub mod route;
 pub mod integrate;
 pub mod respond;
+pub mod event;
 mod refusal;
 
 use crate::http::{Field, RequestHead};
