@@ -76,6 +76,23 @@ pub struct EventFacts<'x> {
     pub body: &'x [u8],
 }
 
+impl EventFacts<'_> {
+    /// `$context.path`: with what stands before the API's own, as received.
+    pub fn context_path(&self) -> Vec<u8> {
+        let mut path = Vec::with_capacity(self.path.len() + 32);
+        match self.prefix {
+            Prefix::Nothing => {}
+            Prefix::Stage => {
+                path.push(b'/');
+                path.extend_from_slice(self.route.stage.as_bytes());
+            }
+            Prefix::BasePath(base_path) => path.extend_from_slice(base_path),
+        }
+        path.extend_from_slice(if self.path.is_empty() { b"/" } else { self.path });
+        path
+    }
+}
+
 /// What stands before the API's own path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prefix<'x> {
@@ -153,6 +170,10 @@ pub struct IamCaller {
     pub user: Box<str>,
     /// The user's or the session's ARN.
     pub user_arn: Box<str>,
+    /// Of a session: its role's ARN.
+    pub role_arn: Option<Box<str>>,
+    /// Tags of the user, or of the role and the session.
+    pub tags: Box<[(Box<str>, Box<str>)]>,
     /// The organisation, if the account is in one.
     pub principal_org_id: Option<Box<str>>,
 }

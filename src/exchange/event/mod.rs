@@ -31,9 +31,15 @@ pub use facts::{
     Prefix, RouteFacts,
 };
 pub(crate) use headers::Headers;
-pub(crate) use json::Object;
+pub(crate) use json::{Object, text, text_inside};
 pub use proxy::write_proxy_event;
+pub(crate) use proxy::{
+    Empty, write_parameters, write_request_1, write_request_2, write_stage_variables,
+};
 pub(crate) use query::Query;
+pub(crate) use request_context::{
+    Tells, write_http_1 as write_http_1_context, write_rest as write_rest_context,
+};
 
 /// Which of Amazon's events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,1 @@
+//! Authorizers: identities, events, verdicts.
