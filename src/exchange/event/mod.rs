@@ -23,6 +23,11 @@ mod json;
 mod proxy;
 mod query;
 mod request_context;
+#[cfg(test)]
+pub(in crate::exchange) mod tests;
+
+use crate::snapshot::Protocol;
+use crate::snapshot::function::PayloadFormat;
 
 pub use arn::{METHOD_ARN_BYTES_MAX, write_method_arn};
 pub(crate) use body::is_binary;
@@ -50,4 +55,15 @@ pub enum Format {
     Http1,
     /// An HTTP API's with `payloadFormatVersion` 2.0.
     Http2,
+}
+
+impl Format {
+    /// The format of a function integration's events.
+    pub fn of(protocol: Protocol, payload_format: PayloadFormat) -> Self {
+        match (protocol, payload_format) {
+            (Protocol::Rest, _) => Self::Rest,
+            (Protocol::Http, PayloadFormat::V1) => Self::Http1,
+            (Protocol::Http, PayloadFormat::V2) => Self::Http2,
+        }
+    }
 }

@@ -12,6 +12,8 @@
 mod answer;
 mod head;
 mod result;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{Answer, AnswerFacts, Fault, RESULT_BYTES_MAX, read_result};
 pub use head::{HeadFacts, write_head};
