@@ -3,11 +3,18 @@
 //! 0: done. 1: it went wrong while running. 2: the arguments or the configuration are wrong, and the
 //! messages say where.
 
+mod adopt;
+mod apply;
 mod check;
+mod diff;
 mod doctor;
+mod export;
+mod history;
 mod problems;
+mod remote;
 mod routes;
 mod serve;
+mod shown;
 mod store;
 
 use std::ffi::OsString;
@@ -45,6 +52,20 @@ enum Command {
     /// Back up, restore or check the store of `[store]`, also while the gateway runs
     #[command(subcommand)]
     Store(store::Command),
+    /// Write what the management API holds as TOML, for `ringgate apply`
+    Export(export::Options),
+    /// Make the running gateway what TOML files declare, after showing the difference
+    Apply(apply::Options),
+    /// Show what is edited and not deployed
+    #[command(subcommand)]
+    Diff(diff::Command),
+    /// List the latest changes of the management API: who, when, what
+    History(history::HistoryOptions),
+    /// Take a change of the management API back
+    Undo(history::UndoOptions),
+    /// Read the APIs of another gateway into TOML files
+    #[command(subcommand)]
+    Adopt(adopt::Command),
 }
 
 /// The exit status for a wrong configuration.
@@ -68,6 +89,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Routes => routes::routes(config),
         Command::Doctor => doctor::doctor(config),
         Command::Store(command) => store::store(config, &command),
+        Command::Export(options) => export::export(config, &options),
+        Command::Apply(options) => apply::apply(config, &options),
+        Command::Diff(command) => diff::diff(config, &command),
+        Command::History(options) => history::history(config, &options),
+        Command::Undo(options) => history::undo(config, &options),
+        Command::Adopt(command) => adopt::adopt(&command),
     }
 }
 

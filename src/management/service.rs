@@ -240,16 +240,23 @@ impl Service {
         region: &str,
         input: Map<String, Value>,
     ) -> Result<Answer, Fault> {
+        self.draft(region, |call| {
+            call.input = input;
+            (operation.run)(call)
+        })
+    }
+
+    /// Runs something on a draft that is dropped afterwards.
+    pub(super) fn draft<R>(&self, region: &str, act: impl FnOnce(&mut Call<'_>) -> R) -> R {
         let mut ids = IdSource::random();
         self.look(|state| {
-            let mut call = Call {
+            act(&mut Call {
                 draft: Draft::new(state, region),
-                input,
+                input: Map::new(),
                 now: Timestamp(since_epoch().as_secs() as i64),
                 ids: &mut ids,
                 settings: &self.0.settings,
-            };
-            (operation.run)(&mut call)
+            })
         })
     }
 

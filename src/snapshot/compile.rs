@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// the hash tables, so a simulation that gives the same seed gets the same program.
 pub fn compile(model: &Model, version: u64, seed: u64) -> Snapshot {
     let mut access_logs = Vec::new();
-    let apis = model.apis.iter().map(|api| compile_api(api, &model.aws, &mut access_logs, seed)).collect();
+    let apis =
+        model.apis.iter().map(|api| compile_api(api, &model.aws, &mut access_logs, seed)).collect();
     Snapshot {
         version,
         server: model.server.clone(),

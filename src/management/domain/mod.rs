@@ -313,9 +313,7 @@ fn check_members(domain: &DomainName) -> Result<(), Fault> {
         }
     }
     if domain.certificate_body.is_some() && domain.certificate_private_key.is_none() {
-        return Err(Fault::bad_request(
-            "An uploaded certificate needs a certificatePrivateKey.",
-        ));
+        return Err(Fault::bad_request("An uploaded certificate needs a certificatePrivateKey."));
     }
     let Some(mutual) = &domain.mutual_tls_authentication else { return Ok(()) };
     if is_private || is(domain, EDGE) {
