@@ -21,6 +21,7 @@ mod difference;
 mod fixture;
 pub mod http;
 pub mod incoming;
+pub mod lambda;
 mod lane;
 pub mod limit;
 pub mod operation;
