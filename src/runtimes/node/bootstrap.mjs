@@ -188,11 +188,18 @@ class Answers {
   constructor() {
     this.received = Buffer.alloc(0);
     this.head = null;
+    // Pieces are joined when there are enough of them: joining each would copy a large event often.
+    this.pieces = [];
+    this.missing = 0;
   }
 
   // A whole answer, or `null` when more bytes are needed.
   push(data) {
-    this.received = this.received.length === 0 ? data : Buffer.concat([this.received, data]);
+    this.pieces.push(data);
+    this.missing -= data.length;
+    if (this.missing > 0) return null;
+    this.received = Buffer.concat([this.received, ...this.pieces]);
+    this.pieces = [];
     for (;;) {
       if (this.head === null && !this.readHead()) return null;
       const content = this.head.isChunked ? this.chunks() : this.sized();
@@ -221,7 +228,8 @@ class Answers {
 
   sized() {
     const { left } = this.head;
-    if (this.received.length < left) return null;
+    this.missing = left - this.received.length;
+    if (this.missing > 0) return null;
     const content = this.received.subarray(0, left);
     this.received = this.received.subarray(left);
     return content;
