@@ -39,6 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             // The conversation with the control thread, and nothing of its insides.
             "control::mailbox",
             "control::endpoints",
+            "control::invocation",
             "control::Seat",
             "exchange",
             "snapshot",
@@ -54,6 +55,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "management",
             "snapshot",
             "model",
+            "resources",
             "store",
             "aws",
             "telemetry",

@@ -17,8 +17,10 @@ pub mod call;
 #[cfg(test)]
 mod complete_tests;
 mod difference;
+mod domain;
 #[cfg(test)]
 mod fixture;
+pub mod from_file;
 pub mod http;
 pub mod incoming;
 pub mod lambda;
@@ -28,6 +30,7 @@ pub mod operation;
 mod own;
 pub mod page;
 pub mod patch;
+mod policy;
 pub mod publish;
 pub mod refusal;
 pub mod rest;

@@ -91,3 +91,12 @@ fn calls_in_a_row_see_each_other() {
     assert_eq!(touched.0.len(), 1);
     assert!(before[0].1.is_some());
 }
+
+#[test]
+fn a_page_behind_everything_is_empty() {
+    let state = state(&["a"]);
+    let draft = Draft::new(&state, "r");
+    for after in ["b", "\u{10ffff}", "\u{10ffff}z"] {
+        assert!(draft.list_after::<UsagePlan>("", Some(after), 5).is_empty());
+    }
+}

@@ -265,7 +265,9 @@ impl<E: Env> Shard<E> {
                 };
                 mapped.choose(value(Known::ContentType), value(Known::Accept))?
             }
-            Integration::Misconfigured => return Err(Refusal::Misconfigured),
+            Integration::Lambda(_) | Integration::Misconfigured => {
+                return Err(Refusal::Misconfigured);
+            }
         };
         self.answer_mock(id, exchange, mock, persistent);
         Ok(())

@@ -29,8 +29,8 @@ mod tags;
 #[cfg(test)]
 mod terraform_tests;
 mod test_invoke;
-mod usage_plan;
-mod vpc_link;
+pub(super) mod usage_plan;
+pub(super) mod vpc_link;
 
 use super::operation::Operation;
 
