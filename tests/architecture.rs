@@ -64,7 +64,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // Reads and changes resources; what shards serve of them is compiled by the snapshot's code.
-    ("management", &["snapshot", "model", "resources", "store", "aws"]),
+    ("management", &["snapshot", "model", "resources", "store", "runtimes", "aws"]),
     (
         "exchange",
         &[
