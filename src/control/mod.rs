@@ -16,6 +16,7 @@ pub mod dns;
 pub mod doctor;
 pub mod endpoints;
 pub mod health;
+pub mod invocation;
 pub mod listeners;
 pub mod mailbox;
 pub mod management;

@@ -21,6 +21,7 @@ mod difference;
 mod domain;
 #[cfg(test)]
 mod fixture;
+pub mod from_file;
 pub mod http;
 pub mod incoming;
 mod lane;

@@ -43,7 +43,7 @@ pub(super) async fn answer(
             let work = Box::new(move |call: &mut super::Call<'_>| undo::undo(call, &change.1));
             let record = service.begin_record(&operation, caller, incoming, request_id)?;
             let done = service.write(work, Default::default(), &operation, caller, incoming).await;
-            record.end(200, &incoming.path, &done);
+            record.end(200, Vec::new(), &done);
             let done = done?;
             json!({ "revision": done.revision, "changes": done.changes })
         }

@@ -181,6 +181,21 @@ pub enum ProblemKind {
         /// All declared.
         declared: Vec<String>,
     },
+    /// A function that is not declared.
+    #[error("function `{name}` is not declared; {}", suggestion(nearest.as_deref(), declared, "declared are"))]
+    UnknownFunction {
+        /// The name.
+        name: String,
+        /// The nearest declared one.
+        nearest: Option<String>,
+        /// All declared.
+        declared: Vec<String>,
+    },
+    /// A payload format that REST APIs do not have.
+    #[error(
+        "a REST API has no `payload_format`: its events are those of format 1.0 with a context of its own"
+    )]
+    PayloadFormatInRest,
     /// Neither or both of the two ways to name a back end.
     #[error("an `http_proxy` integration needs either `upstream` or `url`, found {found}")]
     UpstreamOrUrl {
@@ -328,6 +343,8 @@ impl ProblemKind {
             Self::NotAsciiInRest { .. } => "not-ascii-in-rest",
             Self::UnknownPlaceholder { .. } => "unknown-placeholder",
             Self::UnknownUpstream { .. } => "unknown-upstream",
+            Self::UnknownFunction { .. } => "unknown-function",
+            Self::PayloadFormatInRest => "payload-format-in-rest",
             Self::UpstreamOrUrl { .. } => "upstream-or-url",
             Self::PathBesideUrl => "path-beside-url",
             Self::NotServed { .. } => "not-served",

@@ -265,7 +265,9 @@ impl<E: Env> Shard<E> {
                 };
                 mapped.choose(value(Known::ContentType), value(Known::Accept))?
             }
-            Integration::Misconfigured => return Err(Refusal::Misconfigured),
+            Integration::Lambda(_) | Integration::Misconfigured => {
+                return Err(Refusal::Misconfigured);
+            }
         };
         self.answer_mock(id, exchange, mock, persistent);
         Ok(())
@@ -789,13 +791,19 @@ fn counted(refusal: Refusal) -> Counted {
     match refusal {
         Refusal::NoApi => Counted::NoApi,
         Refusal::NoRoute => Counted::NoRoute,
-        Refusal::Forbidden | Refusal::AccessDenied | Refusal::Unsigned => Counted::NoRoute,
+        Refusal::Forbidden
+        | Refusal::AccessDenied
+        | Refusal::DeniedExplicitly
+        | Refusal::Unauthorized
+        | Refusal::Unsigned => Counted::NoRoute,
         Refusal::BodyTooLarge { .. } => Counted::BodyTooLarge,
         Refusal::TooSlow => Counted::BodyTimeout,
         Refusal::Unavailable => Counted::Unavailable,
-        Refusal::Internal | Refusal::Misconfigured | Refusal::AuthorizerMisconfigured => {
-            Counted::Internal
-        }
+        Refusal::Internal
+        | Refusal::Misconfigured
+        | Refusal::AuthorizerMisconfigured
+        | Refusal::AuthorizerFailed
+        | Refusal::FunctionFailed => Counted::Internal,
         Refusal::BadRequest(_)
         | Refusal::DotSegment
         | Refusal::BadBody

@@ -160,6 +160,11 @@ pub struct Match {
 }
 
 impl Match {
+    /// The decoded values of all labels, from left to right.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        self.labels.iter().map(|(_, value)| value.as_str())
+    }
+
     /// The decoded value of a label, by its name in the URI template, e.g. `restapi_id`.
     pub fn label(&self, name: &str) -> Option<&str> {
         self.labels.iter().find(|(label, _)| *label == name).map(|(_, value)| value.as_str())

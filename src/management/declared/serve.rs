@@ -141,7 +141,7 @@ pub(in crate::management) async fn apply(
         move |call: &mut Call<'_>| run(call, &documents, prune, sent.fingerprint.as_deref(), &last)
     };
     let done = service.write(Box::new(work), Default::default(), "apply", caller, incoming).await;
-    record.end(200, &incoming.path, &done);
+    record.end(200, Vec::new(), &done);
     let outcome: Option<Outcome> = last.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (done, outcome) {
         (Ok(done), outcome) => {

@@ -35,6 +35,7 @@ pub use mock::{MappedMock, MockRefusal};
 pub use rest::compile_rest_stage;
 pub use table::{ApiStages, Managed};
 
+use super::function::FunctionChange;
 use super::{Api, Protocol, Upstream};
 
 /// Where a stage is.
@@ -55,18 +56,21 @@ pub struct ManagedDelta {
     pub stages: Vec<StageChange>,
     /// Domain names that are new, changed or gone.
     pub domains: Vec<DomainChange>,
+    /// Functions that are new, changed or gone.
+    pub functions: Vec<FunctionChange>,
 }
 
 impl ManagedDelta {
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
-        self.stages.is_empty() && self.domains.is_empty()
+        self.stages.is_empty() && self.domains.is_empty() && self.functions.is_empty()
     }
 
     /// Lays a later one behind this one.
     pub fn extend(&mut self, later: ManagedDelta) {
         self.stages.extend(later.stages);
         self.domains.extend(later.domains);
+        self.functions.extend(later.functions);
     }
 }
 
