@@ -9,6 +9,7 @@ mod problems;
 mod routes;
 mod serve;
 mod store;
+mod worker_exec;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -45,6 +46,9 @@ enum Command {
     /// Back up, restore or check the store of `[store]`, also while the gateway runs
     #[command(subcommand)]
     Store(store::Command),
+    /// Take a worker's limits and become the program that follows; what `serve` starts functions with
+    #[command(hide = true)]
+    WorkerExec(worker_exec::Arguments),
 }
 
 /// The exit status for a wrong configuration.
@@ -67,6 +71,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check => check::check(config),
         Command::Routes => routes::routes(config),
         Command::Doctor => doctor::doctor(config),
+        Command::WorkerExec(arguments) => worker_exec::worker_exec(arguments),
         Command::Store(command) => store::store(config, &command),
     }
 }

@@ -43,6 +43,10 @@ pub enum Refusal {
     BadGateway,
     /// No back end is healthy, or too many requests wait for one.
     Unavailable,
+    /// A function failed, or its result is no answer.
+    FunctionFailed,
+    /// A function could not be invoked: it is not there, or as much of it runs as may.
+    FunctionRefused,
     /// A bug of ours: reported as such.
     Internal,
 }
@@ -63,6 +67,8 @@ impl Refusal {
             (Self::IntegrationTimeout, _) => 504,
             (Self::IntegrationFailure, Some(Protocol::Rest)) => 504,
             (Self::IntegrationFailure | Self::BadGateway, _) => 502,
+            (Self::FunctionFailed, Some(Protocol::Rest)) => 502,
+            (Self::FunctionFailed | Self::FunctionRefused, _) => 500,
             (Self::Unavailable, _) => 503,
             (Self::Internal | Self::Misconfigured | Self::AuthorizerMisconfigured, _) => 500,
         }
@@ -80,7 +86,10 @@ impl Refusal {
             }
             Self::Forbidden | Self::AccessDenied | Self::Unsigned => "Forbidden",
             Self::UnsupportedMediaType => "Unsupported Media Type",
-            Self::Misconfigured | Self::AuthorizerMisconfigured
+            Self::Misconfigured
+            | Self::AuthorizerMisconfigured
+            | Self::FunctionFailed
+            | Self::FunctionRefused
                 if protocol == Some(Protocol::Http) =>
             {
                 "Internal Server Error"
@@ -92,7 +101,11 @@ impl Refusal {
             Self::IntegrationFailure => "Network error communicating with endpoint",
             Self::BadGateway => "Bad Gateway",
             Self::Unavailable => "Service Unavailable",
-            Self::Internal | Self::Misconfigured | Self::AuthorizerMisconfigured => {
+            Self::Internal
+            | Self::Misconfigured
+            | Self::AuthorizerMisconfigured
+            | Self::FunctionFailed
+            | Self::FunctionRefused => {
                 "Internal server error"
             }
         }
@@ -116,6 +129,8 @@ impl Refusal {
             | Self::BadGateway
             | Self::Unavailable
             | Self::Misconfigured
+            | Self::FunctionFailed
+            | Self::FunctionRefused
             | Self::Internal => "InternalServerErrorException",
         }
     }
@@ -136,7 +151,10 @@ impl Refusal {
             Self::NoRoute | Self::Unsigned => "MISSING_AUTHENTICATION_TOKEN",
             Self::BodyTooLarge { .. } => "REQUEST_TOO_LARGE",
             Self::IntegrationTimeout => "INTEGRATION_TIMEOUT",
-            Self::IntegrationFailure | Self::BadGateway => "INTEGRATION_FAILURE",
+            Self::IntegrationFailure
+            | Self::BadGateway
+            | Self::FunctionFailed
+            | Self::FunctionRefused => "INTEGRATION_FAILURE",
             Self::Unavailable | Self::Internal => "DEFAULT_5XX",
         }
     }

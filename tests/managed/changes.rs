@@ -164,7 +164,7 @@ fn publications_that_wait_are_laid_together_in_their_order() {
     let rounds = rounds.into_iter().chain([put(proxied()), gone(), put(proxied())]);
     let waiting: Vec<_> = rounds
         .map(|change| {
-            gateway.begin_to_publish(ManagedDelta { stages: vec![change], domains: Vec::new() })
+            gateway.begin_to_publish(ManagedDelta { stages: vec![change], ..ManagedDelta::default() })
         })
         .collect();
     for done in waiting {
@@ -187,6 +187,7 @@ fn a_domain_name_that_is_gone_leads_nowhere() {
         gateway.publish(ManagedDelta {
             stages: Vec::new(),
             domains: vec![DomainChange::Remove { name: name.into() }],
+            ..ManagedDelta::default()
         });
         assert_eq!(gateway.get(&host, "/").body, "of the file");
     }
