@@ -16,7 +16,10 @@
 #![expect(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 #![expect(unsafe_code, reason = "a global allocator cannot be written without it")]
 
-use ringgate::control::mailbox::{FromShard, ListenerId, ListenerKind, Reporter, ToShard, reports};
+use ringgate::control::endpoints::{Health, TargetEndpoints};
+use ringgate::control::mailbox::{
+    Delta, FromShard, ListenerId, ListenerKind, NewUpstream, Reporter, ToShard, reports,
+};
 use ringgate::model;
 use ringgate::ring::Socket;
 use ringgate::ring::driver::KernelRing;
@@ -24,6 +27,9 @@ use ringgate::ring::probe::RingSettings;
 use ringgate::shard::env::KernelEnv;
 use ringgate::shard::{Activity, Shard, ShardSettings};
 use ringgate::snapshot::compile;
+use ringgate::snapshot::managed::{
+    DomainChange, StageChange, StagePlace, compile_domain, compile_rest_stage,
+};
 use ringgate::tls::Tickets;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -165,6 +171,23 @@ fn a_proxied_request_with_content_allocates_nothing() {
 }
 
 #[test]
+fn a_fixed_answer_of_a_managed_api_allocates_nothing() {
+    Case { request: get_at(MANAGED_HOST, "/prod/fixed"), answer_bytes: 5, is_tls: false }.check();
+}
+
+#[test]
+fn a_proxied_request_of_a_managed_api_allocates_nothing() {
+    let request = get_at(MANAGED_HOST, "/prod/proxied/27");
+    Case { request, answer_bytes: 27, is_tls: false }.check();
+}
+
+#[test]
+fn a_proxied_request_by_a_custom_domain_name_allocates_nothing() {
+    let request = get_at("Managed.example.com", "/base/proxied/27");
+    Case { request, answer_bytes: 27, is_tls: false }.check();
+}
+
+#[test]
 fn a_fixed_answer_over_tls_allocates_nothing() {
     Case { request: get("/fixed"), answer_bytes: 5, is_tls: true }.check();
 }
@@ -174,9 +197,15 @@ fn a_proxied_request_with_tls_on_both_sides_allocates_nothing() {
     Case { request: get("/proxied/27"), answer_bytes: 27, is_tls: true }.check();
 }
 
+const MANAGED_HOST: &str = "abcdefghij.execute-api.us-east-1.localhost";
+
 fn get(path: &str) -> Vec<u8> {
+    get_at("api.example.com", path)
+}
+
+fn get_at(host: &str, path: &str) -> Vec<u8> {
     format!(
-        "GET {path}?a=b HTTP/1.1\r\nHost: api.example.com\r\nUser-Agent: test\r\nAccept: */*\r\n\
+        "GET {path}?a=b HTTP/1.1\r\nHost: {host}\r\nUser-Agent: test\r\nAccept: */*\r\n\
          Accept-Encoding: gzip\r\nCookie: session=0123456789abcdef\r\n\r\n"
     )
     .into_bytes()
@@ -221,7 +250,7 @@ impl Case {
             thread::spawn(move || {
                 // A failed assertion must end the clients too.
                 let _over = Over(Arc::clone(&progress));
-                run_shard(&file, text, listener, kind, &progress)
+                run_shard(&file, text, managed(back_end), listener, kind, &progress)
             })
         };
         let clients: Vec<_> = (0..CONNECTIONS)
@@ -273,6 +302,7 @@ impl Drop for Over {
 fn run_shard(
     file: &Path,
     text: String,
+    managed: Delta,
     listener: TcpListener,
     kind: ListenerKind,
     progress: &Arc<Progress>,
@@ -299,6 +329,7 @@ fn run_shard(
     };
     let ring = KernelRing::new(&RingSettings::default()).unwrap();
     let mut shard = Shard::new(KernelEnv::new(ring), settings);
+    shard.deliver(ToShard::Delta(Box::new(managed)));
     shard.listen(ListenerId(0), kind, Socket(listener.into_raw_fd()));
 
     let deadline = Instant::now() + DEADLINE;
@@ -367,6 +398,64 @@ fn configuration(back_end: SocketAddr, is_tls: bool) -> String {
         integration = {{ type = "http_proxy", upstream = "back-end" }}
         "#
     )
+}
+
+/// A managed API with the same routes, at its own host and at a custom domain name.
+fn managed(back_end: SocketAddr) -> Delta {
+    let mock = serde_json::json!({
+        "authorizationType": "NONE",
+        "methodResponses": { "200": {} },
+        "methodIntegration": {
+            "type": "MOCK",
+            "requestTemplates": { "application/json": "{\"statusCode\": 200}" },
+            "integrationResponses": { "200": {
+                "statusCode": "200", "responseTemplates": { "application/json": "hello" },
+            } },
+        },
+    });
+    let proxy = serde_json::json!({
+        "authorizationType": "NONE",
+        "methodIntegration": {
+            "type": "HTTP_PROXY",
+            "httpMethod": "ANY",
+            "uri": format!("http://{back_end}/{{bytes}}"),
+            "requestParameters": { "integration.request.path.bytes": "method.request.path.id" },
+        },
+    });
+    let definition = serde_json::from_value(serde_json::json!({ "resources": [
+        { "path": "/fixed", "resourceMethods": { "GET": mock } },
+        { "path": "/proxied/{id}", "resourceMethods": { "ANY": proxy } },
+    ] }))
+    .unwrap();
+    let stage = serde_json::from_value(serde_json::json!({ "stageName": "prod" })).unwrap();
+    let place =
+        StagePlace { region: "us-east-1", account_id: "123456789012", api_id: "abcdefghij" };
+    let compiled = compile_rest_stage(&place, &stage, &definition, None);
+    assert_eq!(compiled.warnings, [""; 0]);
+    let mapping = serde_json::json!({
+        "apiMappingKey": "base", "apiId": "abcdefghij", "stage": "prod",
+    });
+    let mapping = Arc::new(serde_json::from_value(mapping).unwrap());
+    let name = serde_json::json!({ "domainName": "managed.example.com" });
+    let name = serde_json::from_value(name).unwrap();
+    let domain = compile_domain(&name, &[mapping], &[]).unwrap();
+    // Literal addresses need nobody to resolve them, but an empty list would be news.
+    let upstreams = compiled.upstreams.into_iter().map(|upstream| NewUpstream {
+        targets: vec![TargetEndpoints {
+            target: upstream.targets[0].address.clone(),
+            addresses: vec![back_end],
+            health: Health::Healthy,
+        }],
+        upstream,
+    });
+    Delta {
+        functions: Vec::new(),
+        sequence: 1,
+        upstreams: upstreams.collect(),
+        stages: vec![StageChange::Put(Box::new(compiled.stage))],
+        domains: vec![DomainChange::Put(Box::new(domain))],
+        unused: Vec::new(),
+    }
 }
 
 // ---- clients and back ends, which may allocate as they like ----

@@ -54,6 +54,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "management",
             "snapshot",
             "model",
+            "resources",
             "store",
             "aws",
             "telemetry",
@@ -67,6 +68,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "exchange",
         &[
             "snapshot",
+            // Who may call is said in IAM's policy language.
+            "aws::policy",
             "telemetry",
             "http",
             // A mock's body is sent without a copy.
@@ -74,8 +77,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // A log's destination and format are telemetry's words; a mock's head is written once, here.
-    // Deployments are compiled from resources.
-    ("snapshot", &["model", "resources", "telemetry::access_log"]),
+    // Deployments are compiled from resources; an authorizer's expression is Java's.
+    ("snapshot", &["model", "resources", "template::JavaPattern", "telemetry::access_log"]),
     // A log format is parsed to see whether it can be.
     ("model", &["telemetry::access_log"]),
     ("resources", &[]),

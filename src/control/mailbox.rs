@@ -439,6 +439,25 @@ mod tests {
     }
 
     #[test]
+    fn news_of_addresses_gather_but_never_before_a_delta() {
+        let news = |name: &str| {
+            ToShard::Addresses(vec![UpstreamEndpoints {
+                upstream: name.into(),
+                targets: Vec::new(),
+            }])
+        };
+        let (post, mailbox) = mailbox().unwrap();
+        post.send(news("a")).unwrap();
+        post.send(news("b")).unwrap();
+        post.send(ToShard::Delta(Box::default())).unwrap();
+        post.send(news("c")).unwrap();
+        let taken = || mailbox.try_take().expect("a message");
+        assert!(matches!(taken(), ToShard::Addresses(news) if news.len() == 2));
+        assert!(matches!(taken(), ToShard::Delta(_)));
+        assert!(matches!(taken(), ToShard::Addresses(news) if news.len() == 1));
+    }
+
+    #[test]
     fn a_panic_is_reported_and_an_orderly_end_is_not() {
         let (sender, mut received) = reports();
         drop(Reporter::new(0, sender.clone()));

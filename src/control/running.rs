@@ -129,6 +129,7 @@ struct Running {
     management: Management,
     audit: Audit,
     gate: Gate,
+    service: Service,
     calls: Calls,
     status: SharedStatus,
     signals: Signals,
@@ -191,6 +192,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         url: managed.store.url,
         last_good: managed.store.last_good,
         settings: managed.settings,
+        shown: compiled.shown.clone(),
         gate: managed.gate,
         audit: managed.audit,
         publisher: Box::new(move |delta, done| {
@@ -203,6 +205,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         ailment,
     })
     .await?;
+    let answering = service.clone();
     let calls = Calls::new(gate.clone(), managed.body_bytes_max, move |incoming| {
         let service = service.clone();
         async move { service.answer(incoming).await }
@@ -220,6 +223,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         management: Management { address, task: tokio::spawn(management::serve(listener, routes)) },
         audit,
         gate,
+        service: answering,
         calls,
         status,
         signals: Signals::new().map_err(RunError::Runtime)?,
@@ -461,6 +465,7 @@ impl Running {
                         self.reload.last_version = compiled.snapshot.version;
                         self.gate.set(compiled.access.clone());
                         self.calls.set_body_bytes_max(compiled.management_body_bytes_max);
+                        self.service.show(compiled.shown.clone());
                         self.roll_out(*compiled, prepared, now);
                     }
                     Err(errors) => {

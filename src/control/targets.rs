@@ -572,6 +572,49 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_upstream_of_stages_lives_as_long_as_one_uses_it() {
+        let dns = FakeDns::start(60).await;
+        dns.zone.lock().unwrap().insert("shop.test", vec![Ipv4Addr::LOCALHOST]);
+        let mut targets = Targets::new(Ok(dns.resolver.clone()), no_tls);
+        let (one, other) = (upstream("m/1", &["shop.test:80"]), upstream("m/2", &["shop.test:81"]));
+        assert!(targets.begin_use(&one), "the first use");
+        assert!(!targets.begin_use(&one));
+        assert!(targets.begin_use(&other));
+        assert_eq!(targets.not_answered_of(&one).collect::<Vec<_>>(), ["shop.test"]);
+        assert_eq!(targets.not_answered_yet().count(), 0, "no reload waits for it");
+
+        let news = tokio::time::timeout(PATIENCE, targets.changed()).await.expect("news in time");
+        assert_eq!(news.declared, None);
+        let told: Vec<_> = news.managed.iter().map(|it| &*it.upstream).collect();
+        assert_eq!(told, ["m/1", "m/2"], "both have that name");
+        assert_eq!(targets.targets_of(&one)[0].addresses, ["127.0.0.1:80".parse().unwrap()]);
+        assert_eq!(targets.not_answered_of(&one).count(), 0);
+
+        assert!(!targets.end_use("m/1"));
+        assert!(targets.end_use("m/1") && !targets.is_used("m/1"));
+        assert!(!targets.end_use("m/1"), "it is gone");
+        assert_eq!(targets.targets_of(&other)[0].addresses.len(), 1, "its name is still followed");
+        targets.follow(&[&snapshot(1, vec![upstream("file#1", &["shop.test:82"])])]);
+        assert!(targets.end_use("m/2"));
+        assert_eq!(targets.tell().upstream("file#1").unwrap()[0].addresses.len(), 1);
+        targets.follow(&[]);
+        assert!(targets.addresses.is_empty() && targets.managed_names.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_reload_keeps_the_names_of_stages() {
+        let dns = FakeDns::start(60).await;
+        dns.zone.lock().unwrap().insert("shop.test", vec![Ipv4Addr::LOCALHOST]);
+        let mut targets = Targets::new(Ok(dns.resolver.clone()), no_tls);
+        let used = upstream("m/1", &["shop.test:80"]);
+        targets.begin_use(&used);
+        tokio::time::timeout(PATIENCE, targets.changed()).await.expect("news in time");
+        targets.follow(&[&snapshot(1, vec![upstream("file#1", &["127.0.0.1:82"])])]);
+        assert_eq!(targets.targets_of(&used)[0].addresses.len(), 1);
+        assert!(targets.tell().upstream("m/1").is_none(), "told one by one, not with the file's");
+    }
+
+    #[tokio::test]
     async fn what_no_snapshot_names_is_no_longer_followed() {
         let mut targets = Targets::new(Err("none".to_owned()), no_tls);
         let old = snapshot(1, vec![upstream("a#1", &["a.test:80"])]);

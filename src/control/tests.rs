@@ -103,6 +103,7 @@ fn fake_shard(seat: Seat, behaviour: Behaviour, log: &Mutex<Vec<String>>) {
 /// A control thread with fake shards. It is told what signals would tell it through its remote,
 /// because a signal goes to the whole process and so to every test that runs in it.
 struct Process {
+    publisher: Publisher,
     folder: tempfile::TempDir,
     announced: Arc<Mutex<Vec<String>>>,
     log: Arc<Mutex<Vec<String>>>,
@@ -141,8 +142,10 @@ impl Process {
         }
         let status = control.status.clone();
         let remote = control.remote();
+        let publisher = control.publisher();
         Self {
             folder,
+            publisher,
             announced,
             log,
             status,
@@ -223,6 +226,25 @@ fn it_announces_when_every_shard_serves_and_ends_when_told() {
     });
     assert_eq!(process.ended().unwrap(), Ended { requests_cut: 2, all_ended: true });
     assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn a_publication_is_done_when_every_live_shard_has_applied_it() {
+    let process = Process::serving();
+    let publish = || {
+        let name = "gone".into();
+        let change = crate::snapshot::managed::StageChange::Remove { api_id: "a".into(), name };
+        let delta = ManagedDelta { stages: vec![change], ..ManagedDelta::default() };
+        let (done, receiver) = tokio::sync::oneshot::channel();
+        process.publisher.blocking_send(Publication { delta, done }).unwrap();
+        receiver
+    };
+    publish().blocking_recv().expect("done");
+    assert!(process.logged("0: applies 1") && process.logged("1: applies 1"));
+    publish().blocking_recv().expect("done");
+    assert!(process.logged("0: applies 2") && process.logged("1: applies 2"));
+    process.remote.stop();
+    process.ended().unwrap();
 }
 
 #[test]

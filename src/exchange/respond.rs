@@ -3,11 +3,9 @@
 //! From a back end's head for proxied requests, from the refusal for those the gateway answers
 //! itself; a mock brings its own. Every answer carries the request's ids and a date.
 
-use super::integrate::function::Answer;
 use super::integrate::mapping;
 use super::{Ids, Refusal};
 use crate::http::{self, Field, Known, ResponseHead, Version};
-use crate::ring::Outgoing;
 use crate::snapshot::Protocol;
 use crate::snapshot::managed::MappedResponse;
 
@@ -103,8 +101,12 @@ pub fn refuse(
     let is_rest = protocol == Some(Protocol::Rest);
     // Built-in bodies of REST APIs have a blank behind the colon from 500 on, and none below.
     let (lead, message, end): (&[u8], &str, &[u8]) = match refusal {
-        Refusal::AuthorizerMisconfigured if is_rest => (b"{\"message\":null", "", b"}"),
-        Refusal::AccessDenied if is_rest => (b"{\"Message\":\"", message, b"\"}"),
+        Refusal::AuthorizerMisconfigured | Refusal::AuthorizerFailed if is_rest => {
+            (b"{\"message\":null", "", b"}")
+        }
+        Refusal::AccessDenied | Refusal::DeniedExplicitly if is_rest => {
+            (b"{\"Message\":\"", message, b"\"}")
+        }
         _ if is_rest && status >= 500 => (b"{\"message\": \"", message, b"\"}"),
         _ => (b"{\"message\":\"", message, b"\"}"),
     };
@@ -124,32 +126,6 @@ pub fn refuse(
     out.extend_from_slice(message.as_bytes());
     out.extend_from_slice(end);
     body_bytes as u64
-}
-
-/// Appends a whole answer that a function's result stands for. Returns the bytes of content.
-pub fn function_answer(
-    answer: &Answer,
-    protocol: Protocol,
-    ids: &Ids,
-    connection: Connection,
-    date: &[u8; 29],
-    is_head: bool,
-    out: &mut Outgoing,
-) -> u64 {
-    let head = out.written();
-    http::write::status_line(head, answer.status);
-    head.extend_from_slice(&answer.fields);
-    let has_content = !matches!(answer.status, 204 | 304);
-    if has_content {
-        http::write::content_length(head, answer.content.len() as u64);
-    }
-    common_fields(ids, Some(protocol), connection, Some(date), head);
-    head.extend_from_slice(b"\r\n");
-    if is_head || !has_content {
-        return 0;
-    }
-    out.share(&answer.content);
-    answer.content.len() as u64
 }
 
 /// Appends the head of a proxied answer that the integration's response mapping makes.

@@ -61,7 +61,7 @@ pub(super) struct Done {
     pub answer: Answer,
     /// What it changed, one line per member, without secrets.
     pub changes: Vec<String>,
-    /// What it touched: kind, owner and id.
+    /// What it touched: region, kind, owner and id, with slashes between.
     pub places: Vec<String>,
     /// Its number in the history; `None` when nothing was changed.
     pub revision: Option<Revision>,
@@ -199,8 +199,12 @@ impl Lane {
                 }
             };
             let (touched, before) = call.draft.finish();
+            if let Some(key) = touched.0.keys().find(|key| state.is_shown(key)) {
+                let _ = job.reply.send(Err(read_only(key)));
+                continue;
+            }
             let changes = lines(&touched, &before);
-            let places: Vec<String> = touched.0.keys().map(place).collect();
+            let places: Vec<String> = touched.0.keys().map(path).collect();
             if !touched.is_empty() {
                 batch.changes.push(change(&job, millis, &touched, before, &changes));
             }
@@ -307,7 +311,8 @@ impl Lane {
     fn against(&self, rows: Vec<Row>) -> Result<Touched, StoreError> {
         let stored = nouns(rows)?;
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        let gone = state.iter().filter(|(key, _)| stored.object(key).is_none());
+        let gone =
+            state.iter().filter(|(key, _)| stored.object(key).is_none() && !state.is_shown(key));
         let mut touched = Touched(gone.map(|(key, _)| (key.clone(), None)).collect());
         let differs = |key: &Key, object: &Arc<dyn Object>| {
             state.object(key).is_none_or(|known| known.to_json() != object.to_json())
@@ -400,6 +405,14 @@ impl Ran {
     }
 }
 
+/// APIs of the configuration file change with it.
+fn read_only(key: &Key) -> Fault {
+    let api = if key.owner.is_empty() { &key.id } else { &key.owner };
+    Fault::bad_request(format!(
+        "API {api} is declared in ringgate's configuration file and can only be changed there"
+    ))
+}
+
 fn refuse(jobs: Vec<Job>, error: &StoreError) {
     for job in jobs {
         let text = match error {
@@ -455,6 +468,12 @@ fn lines(touched: &Touched, before: &Before) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A noun's place, for programs: `us-east-1/stage/a1b2c3d4e5/prod`.
+fn path(key: &Key) -> String {
+    let parts = [&*key.region, key.kind, &*key.owner, &*key.id];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
 }
 
 /// A noun's place, for people.

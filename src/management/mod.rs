@@ -16,9 +16,12 @@ pub mod audit;
 pub mod call;
 #[cfg(test)]
 mod complete_tests;
+pub mod declared;
 mod difference;
+mod domain;
 #[cfg(test)]
 mod fixture;
+pub mod from_file;
 pub mod http;
 pub mod incoming;
 mod lane;
@@ -27,6 +30,7 @@ pub mod operation;
 mod own;
 pub mod page;
 pub mod patch;
+mod policy;
 pub mod publish;
 pub mod refusal;
 pub mod rest;

@@ -63,9 +63,35 @@ impl Page {
         id: impl Fn(&T) -> &str,
         show: impl Fn(&T) -> Result<Value, Fault>,
     ) -> Result<(Vec<Value>, Option<String>), Fault> {
-        // One more than is shown says whether there is more.
-        let nouns: Vec<Arc<T>> =
-            call.draft.list_after(owner, self.after.as_deref(), self.limit + 1);
+        self.take_where(call, owner, |_| true, id, show)
+    }
+
+    /// As [`Page::take`], of those that `keep` keeps. Costs what is kept and what lies between.
+    ///
+    /// # Errors
+    /// What `show` fails with.
+    pub fn take_where<T: Entity>(
+        &self,
+        call: &Call<'_>,
+        owner: &str,
+        keep: impl Fn(&T) -> bool,
+        id: impl Fn(&T) -> &str,
+        show: impl Fn(&T) -> Result<Value, Fault>,
+    ) -> Result<(Vec<Value>, Option<String>), Fault> {
+        let mut nouns: Vec<Arc<T>> = Vec::new();
+        let mut after = self.after.clone();
+        // One more than is shown says whether there is more; without a filter one look is enough.
+        let mut look = self.limit + 1;
+        while nouns.len() <= self.limit {
+            let found = call.draft.list_after::<T>(owner, after.as_deref(), look);
+            let is_end = found.len() < look;
+            after = found.last().map(|last| id(last).to_owned());
+            nouns.extend(found.into_iter().filter(|noun| keep(noun)));
+            if is_end {
+                break;
+            }
+            look = MAX;
+        }
         let more = nouns.len() > self.limit;
         let shown = &nouns[..nouns.len().min(self.limit)];
         let items = shown.iter().map(|noun| show(noun)).collect::<Result<Vec<_>, _>>()?;

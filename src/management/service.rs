@@ -10,12 +10,13 @@ use super::refusal::{self, Protocol};
 use super::{Answer, Call, Settings, http, own, rest, sts};
 use crate::aws::id::IdSource;
 use crate::aws::{Fault, shapes};
-use crate::resources::{Draft, State, Timestamp};
+use crate::resources::{Draft, Key, Object, State, Timestamp};
 use crate::snapshot::ManagedDelta;
 use crate::store::{Change, LastGood, Store, StoreError};
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -35,6 +36,8 @@ pub struct Beginning {
     pub last_good: Option<PathBuf>,
     /// Account and names.
     pub settings: Settings,
+    /// What is shown besides: APIs of the configuration file.
+    pub shown: BTreeMap<Key, Arc<dyn Object>>,
     /// Who may call.
     pub gate: Gate,
     /// Where writes are recorded.
@@ -92,7 +95,8 @@ impl Service {
     /// # Errors
     /// The store must not be used: a newer schema, damage, an address that is none.
     pub async fn begin(beginning: Beginning) -> Result<(Self, ManagedDelta), StoreError> {
-        let Beginning { url, last_good, settings, gate, audit, publisher, ailment } = beginning;
+        let Beginning { url, last_good, settings, shown, gate, audit, publisher, ailment } =
+            beginning;
         let (store, revision, state) = match open(&url).await {
             Ok((store, revision, state)) => (Some(Arc::new(store)), revision, state),
             Err(error @ (StoreError::Unavailable { .. } | StoreError::Locked { .. })) => {
@@ -114,6 +118,8 @@ impl Service {
         };
         let settings = Arc::new(settings);
         let initial = Affected::all(&state).compile(&state, &settings);
+        let mut state = state;
+        state.show(shown);
         let state = Arc::new(RwLock::new(state));
         let (sender, jobs) = mpsc::channel(JOBS_MAX);
         let (asker, questions) = mpsc::channel(QUESTIONS_MAX);
@@ -142,6 +148,11 @@ impl Service {
             audit,
         }));
         Ok((service, initial))
+    }
+
+    /// Shows other APIs of the configuration file, after a reload.
+    pub fn show(&self, nouns: BTreeMap<Key, Arc<dyn Object>>) {
+        self.0.state.write().unwrap_or_else(PoisonError::into_inner).show(nouns);
     }
 
     /// Looks at the resources.
@@ -191,7 +202,8 @@ impl Service {
                     }
                     Err(fault) => Err(fault),
                 };
-                record.end(matched.operation.success, &incoming.path, &result);
+                let targets = matched.labels().map(str::to_owned).collect();
+                record.end(matched.operation.success, targets, &result);
                 result?.answer
             }
         };
@@ -208,16 +220,23 @@ impl Service {
         region: &str,
         input: Map<String, Value>,
     ) -> Result<Answer, Fault> {
+        self.draft(region, |call| {
+            call.input = input;
+            (operation.run)(call)
+        })
+    }
+
+    /// Runs something on a draft that is dropped afterwards.
+    pub(super) fn draft<R>(&self, region: &str, act: impl FnOnce(&mut Call<'_>) -> R) -> R {
         let mut ids = IdSource::random();
         self.look(|state| {
-            let mut call = Call {
+            act(&mut Call {
                 draft: Draft::new(state, region),
-                input,
+                input: Map::new(),
                 now: Timestamp(since_epoch().as_secs() as i64),
                 ids: &mut ids,
                 settings: &self.0.settings,
-            };
-            (operation.run)(&mut call)
+            })
         })
     }
 
@@ -306,9 +325,8 @@ pub(super) struct Record {
 
 impl Record {
     /// The write has ended, well or not.
-    pub(super) fn end(self, success: u16, target: &str, result: &Result<Done, Fault>) {
-        let mut entry = self.entry;
-        entry.targets.push(target.to_owned());
+    pub(super) fn end(self, success: u16, targets: Vec<String>, result: &Result<Done, Fault>) {
+        let mut entry = Entry { targets, ..self.entry };
         let entry = match result {
             Ok(done) => {
                 entry.status = success;

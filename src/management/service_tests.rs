@@ -32,6 +32,7 @@ async fn ailing(
             domain_suffix: "localhost".into(),
             logging_needs_role: false,
         },
+        shown: BTreeMap::new(),
         gate: Gate::new(access),
         ailment,
         audit: Audit::off(),

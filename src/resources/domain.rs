@@ -23,6 +23,15 @@ pub struct DomainName {
     /// Edge-optimised and private names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate_arn: Option<String>,
+    /// An uploaded certificate, PEM; not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_body: Option<String>,
+    /// Its key, PEM. Never shown, never logged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_private_key: Option<String>,
+    /// What lies between it and its root, PEM; not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_chain: Option<String>,
     /// When the certificate came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate_upload_date: Option<Timestamp>,
@@ -77,6 +86,7 @@ pub struct DomainName {
 
 impl Entity for DomainName {
     const KIND: &'static str = "domain-name";
+    const SECRETS: &'static [&'static str] = &["certificatePrivateKey"];
 }
 
 /// Says in which region a domain name lives, because names are unique over all of them. Region and owner: none; id: the name.

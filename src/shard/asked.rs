@@ -14,14 +14,16 @@ use super::functions::NewInvocation;
 use super::functions::worker::Caller;
 use super::record::{Noted, Outcome, Request};
 use crate::control::invocation::{Completion, NotDone};
-use crate::exchange::integrate::function;
+use crate::exchange::integrate::lambda::{self, HeadFacts};
 use crate::exchange::respond::{self, Connection};
 use crate::exchange::{Admitted, ClientFacts, Exchange, Ids, Origin, Refusal, route};
 use crate::http::{self, BodyReader, Fields, Framing, HeadLimits, RequestHead, Version};
+use crate::ring::outgoing::COPY_BYTES_MAX;
 use crate::ring::{Env, Outgoing, SlotId};
 use crate::snapshot::{Integration, Lambda, Managed, Protocol, RouteIndex, Snapshot};
-use crate::telemetry::Finished;
+use crate::telemetry::{Finished, ids};
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -46,6 +48,8 @@ pub(super) struct Asked {
     content: Vec<u8>,
     version: Version,
     is_head: bool,
+    /// The value of `X-Amzn-Trace-Id`, once there is one.
+    trace: Box<str>,
     /// Whether the client's connection may stay open behind the answer.
     pub(super) persistent: bool,
     pub(super) stage: AskedStage,
@@ -130,6 +134,7 @@ impl<E: Env> Shard<E> {
             content: Vec::with_capacity(declared),
             version: head.version,
             is_head: head.method == "HEAD",
+            trace: "".into(),
             persistent,
             stage: AskedStage::Gathering,
             started: self.now,
@@ -176,27 +181,32 @@ impl<E: Env> Shard<E> {
         if asked.stage != AskedStage::Gathering || !is_complete {
             return;
         }
-        let since_epoch = self.since_epoch;
-        let made = asked.with_exchange(&self.managed, |exchange, lambda| {
-            let event = function::event(exchange, lambda, &asked.content, since_epoch)?;
-            let trace = exchange
-                .fields
-                .iter()
-                .find(|field| field.known == http::Known::XAmznTraceId)
-                .and_then(|field| std::str::from_utf8(field.value).ok())
-                .map(Into::into);
-            Ok((event, trace, lambda.function.clone(), lambda.timeout))
+        let since_epoch = self.since_epoch.saturating_sub(self.now - asked.started);
+        let seconds = since_epoch.as_secs() as u32;
+        let root = ids::trace_root(seconds, [self.env.random(), self.env.random()]);
+        let made = asked.with_exchange(&self.managed, |exchange, declared| {
+            let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
+            let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
+            let trace: Box<str> = told.unwrap_or(root.as_str()).into();
+            let (content, mut event) = (&asked.content, Vec::new());
+            lambda::write_event(
+                exchange,
+                declared,
+                content,
+                trace.as_bytes(),
+                since_epoch,
+                &mut event,
+            );
+            (event, trace, declared.function.clone(), declared.timeout)
         });
-        let (event, trace, arn, patience) = match made {
-            Some(Ok(made)) => made,
-            Some(Err(refusal)) => return self.refuse_asked(id, refusal),
-            None => return self.refuse_asked(id, Refusal::Internal),
+        let Some((event, trace, arn, patience)) = made else {
+            return self.refuse_asked(id, Refusal::Internal);
         };
-        let request_id = crate::telemetry::ids::uuid([self.env.random(), self.env.random()]);
+        let request_id = ids::uuid([self.env.random(), self.env.random()]);
         let new = NewInvocation {
             request_id,
             event: Bytes::from(event),
-            trace,
+            trace: Some(trace.clone()),
             client_context: None,
             caller: Caller::Asked(id),
             patience,
@@ -207,6 +217,7 @@ impl<E: Env> Shard<E> {
                 if let Some(asked) = self.asked.get_mut(id) {
                     asked.stage = AskedStage::Invoking(invocation);
                     asked.handed_over = Some(now);
+                    asked.trace = trace;
                 }
             }
             Err(refused) => self.refuse_asked(id, refusal_of(refused)),
@@ -216,26 +227,48 @@ impl<E: Env> Shard<E> {
     /// What came of the invocation that a request asked for.
     pub(super) fn asked_answered(&mut self, id: SlotId, completion: Completion) {
         let Some(asked) = self.asked.get(id) else { return };
-        let made = match completion {
-            Completion::NotDone(why) => Err(refusal_of(why)),
-            Completion::Failure(_) => Err(Refusal::FunctionFailed),
-            Completion::Result(result) => asked
-                .with_exchange(&self.managed, |exchange, lambda| {
-                    function::answer(exchange, lambda, &result)
-                })
-                .unwrap_or(Err(Refusal::Internal)),
+        let result = match completion {
+            Completion::NotDone(why) => return self.refuse_asked(id, refusal_of(why)),
+            Completion::Failure(_) => return self.refuse_asked(id, Refusal::FunctionFailed),
+            Completion::Result(result) => result,
         };
-        match made {
-            Err(refusal) => self.refuse_asked(id, refusal),
-            Ok(answer) => {
-                let (ids, protocol, is_head) = (asked.ids, asked.protocol, asked.is_head);
-                self.answer_asked(id, answer.status, None, |connection, date, out| {
-                    respond::function_answer(
-                        &answer, protocol, &ids, connection, date, is_head, out,
-                    )
-                });
+        let made = asked.with_exchange(&self.managed, |exchange, declared| {
+            lambda::answer(exchange, declared, &result)
+        });
+        let mut answer = match made {
+            None => return self.refuse_asked(id, Refusal::Internal),
+            Some(Ok(answer)) => answer,
+            Some(Err(fault)) => {
+                tracing::debug!(shard = self.id, ?fault, "a function's result is no answer");
+                return self.refuse_asked(id, fault.refusal());
             }
-        }
+        };
+        let (ids, protocol, is_head) = (asked.ids, asked.protocol, asked.is_head);
+        let trace = asked.trace.clone();
+        self.answer_asked(id, answer.status, None, |connection, date, out| {
+            let facts = HeadFacts {
+                protocol,
+                ids: &ids,
+                connection,
+                date,
+                trace_id: trace.as_bytes(),
+                is_head,
+            };
+            let count = lambda::write_head(&answer, &facts, out.written()).len();
+            if count == 0 {
+                return 0;
+            }
+            // Large content goes on in the memory in which it came.
+            let content = match std::mem::take(&mut answer.body) {
+                Cow::Borrowed(content) if content.len() > COPY_BYTES_MAX => {
+                    result.slice_ref(content)
+                }
+                Cow::Borrowed(content) => Bytes::copy_from_slice(content),
+                Cow::Owned(content) => Bytes::from(content),
+            };
+            out.share(&content);
+            count as u64
+        });
     }
 
     /// Ends such a request with an answer of our own.

@@ -818,15 +818,20 @@ fn counted(refusal: Refusal) -> Counted {
     match refusal {
         Refusal::NoApi => Counted::NoApi,
         Refusal::NoRoute => Counted::NoRoute,
-        Refusal::Forbidden | Refusal::AccessDenied | Refusal::Unsigned => Counted::NoRoute,
+        Refusal::Forbidden
+        | Refusal::AccessDenied
+        | Refusal::DeniedExplicitly
+        | Refusal::Unauthorized
+        | Refusal::Unsigned => Counted::NoRoute,
         Refusal::BodyTooLarge { .. } => Counted::BodyTooLarge,
         Refusal::TooSlow => Counted::BodyTimeout,
         Refusal::Unavailable => Counted::Unavailable,
         Refusal::Internal
         | Refusal::Misconfigured
+        | Refusal::AuthorizerMisconfigured
+        | Refusal::AuthorizerFailed
         | Refusal::FunctionFailed
-        | Refusal::FunctionRefused
-        | Refusal::AuthorizerMisconfigured => Counted::Internal,
+        | Refusal::FunctionRefused => Counted::Internal,
         Refusal::BadRequest(_)
         | Refusal::DotSegment
         | Refusal::BadBody

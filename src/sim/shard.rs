@@ -9,11 +9,16 @@ use super::world::{
     run_seed, run_seeds,
 };
 use crate::control::endpoints::{Endpoints, Health, TargetEndpoints, UpstreamEndpoints};
-use crate::control::mailbox::{FromShard, ListenerId, ListenerKind, Reporter, ToShard};
+use crate::control::mailbox::{
+    Delta, FromShard, ListenerId, ListenerKind, NewUpstream, Reporter, ToShard,
+};
 use crate::model;
 use crate::ring::BufferGroup;
 use crate::shard::{Activity, Shard, ShardSettings};
-use crate::snapshot::{Snapshot, compile};
+use crate::snapshot::managed::{
+    DefaultEndpoint, DomainChange, Mapping, RoutingMode, StageChange, UpstreamUse,
+};
+use crate::snapshot::{Domain, ManagedDomain, ManagedStage, Snapshot, Upstream, compile};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -26,7 +31,18 @@ struct Simulated {
     version: u64,
     /// Snapshots taken and not returned.
     snapshots: usize,
+    managed: ManagedWorld,
     drained: bool,
+}
+
+/// What the shard was told of managed APIs.
+#[derive(Debug, Default)]
+struct ManagedWorld {
+    sequence: u64,
+    /// The variant that is served in the place of the file's API.
+    served: Option<u64>,
+    /// Stages taken and not returned.
+    stages: usize,
 }
 
 /// How many configurations a world changes between.
@@ -87,14 +103,92 @@ integration = {{ type = "mock", status = 200, body = "{MOCK_BODY}" }}
     Box::new(compile(&model, version, 1))
 }
 
+/// The world's API as a stage of a managed one, with the upstream of that variant.
+fn managed_stage(setup: &Setup, variant: u64) -> (ManagedStage, Upstream) {
+    let mut snapshot = snapshot(setup, 0, variant);
+    let mut upstream = snapshot.upstreams.remove(0);
+    upstream.key = format!("managed/{variant}").into();
+    let release = snapshot.apis.remove(0);
+    let stage = ManagedStage {
+        api_id: "abcdefghij".into(),
+        region: "us-east-1".into(),
+        name: "$default".into(),
+        protocol: release.protocol,
+        default_endpoint: DefaultEndpoint::Enabled,
+        release,
+        canary: None,
+        upstreams: [UpstreamUse { key: upstream.key.clone(), pool: 0 }].into(),
+    };
+    (stage, upstream)
+}
+
+/// Leads from the host that all clients name to that stage.
+fn managed_domain() -> ManagedDomain {
+    let mapping = Mapping {
+        base_path: Box::default(),
+        api_id: "abcdefghij".into(),
+        stage: Some("$default".into()),
+    };
+    ManagedDomain {
+        domain: Domain::Exact("a".into()),
+        mode: RoutingMode::Mappings,
+        rules: Box::default(),
+        mappings: [mapping].into(),
+        refuses: false,
+        warnings: Vec::new(),
+    }
+}
+
 impl Simulated {
-    fn tell_health(&mut self, health: Vec<Health>) {
+    /// The managed API takes the place of the file's, changes, or leaves it again. Clients must not
+    /// notice any of it.
+    fn change_managed(&mut self) {
+        let variant = self.setup.random.below(VARIANTS as usize) as u64;
+        let before = self.managed.served;
+        let mut delta = Delta { sequence: self.managed.sequence + 1, ..Delta::default() };
+        let unused = before.filter(|before| *before != variant).map(|it| format!("managed/{it}"));
+        delta.unused.extend(unused.map(Into::into));
+        match before {
+            Some(_) if self.setup.random.below(3) == 0 => {
+                let (api_id, name) = ("abcdefghij".into(), "$default".into());
+                delta.stages.push(StageChange::Remove { api_id, name });
+                delta.domains.push(DomainChange::Remove { name: "a".into() });
+                let key = before.map(|it| format!("managed/{it}").into());
+                delta.unused = key.into_iter().collect();
+                self.managed.served = None;
+            }
+            _ => {
+                let (stage, upstream) = managed_stage(&self.setup, variant);
+                if before != Some(variant) {
+                    let targets = self.targets(vec![Health::Healthy; self.setup.back_ends.len()]);
+                    delta.upstreams.push(NewUpstream { upstream, targets });
+                }
+                delta.stages.push(StageChange::Put(Box::new(stage)));
+                delta.domains.push(DomainChange::Put(Box::new(managed_domain())));
+                self.managed.stages += 1;
+                self.managed.served = Some(variant);
+            }
+        }
+        self.managed.sequence += 1;
+        self.shard.deliver(ToShard::Delta(Box::new(delta)));
+    }
+
+    fn targets(&self, health: Vec<Health>) -> Vec<TargetEndpoints> {
         let target = |(address, health): (&SocketAddr, Health)| TargetEndpoints {
             target: address.to_string().into(),
             addresses: vec![*address],
             health,
         };
-        let targets: Vec<_> = self.setup.back_ends.iter().zip(health).map(target).collect();
+        self.setup.back_ends.iter().zip(health).map(target).collect()
+    }
+
+    fn tell_health(&mut self, health: Vec<Health>) {
+        let targets = self.targets(health);
+        let managed = (0..VARIANTS).map(|variant| UpstreamEndpoints {
+            upstream: format!("managed/{variant}").into(),
+            targets: targets.clone(),
+        });
+        self.shard.deliver(ToShard::Addresses(managed.collect()));
         // All variants of the configuration, each with its own key.
         let upstreams = (0..VARIANTS).map(|variant| {
             let snapshot = snapshot(&self.setup, 0, variant);
@@ -122,7 +216,15 @@ impl Subject for Simulated {
         for (index, (socket, _)) in setup.listeners.iter().enumerate() {
             shard.listen(ListenerId(index as u32), ListenerKind::Plain, *socket);
         }
-        Self { shard, setup: setup.clone(), reports, version: 1, snapshots: 1, drained: false }
+        Self {
+            shard,
+            setup: setup.clone(),
+            reports,
+            version: 1,
+            snapshots: 1,
+            managed: ManagedWorld::default(),
+            drained: false,
+        }
     }
 
     fn turn(&mut self) -> bool {
@@ -130,6 +232,10 @@ impl Subject for Simulated {
         while let Ok(report) = self.reports.try_recv() {
             match report {
                 FromShard::Retired(_) => self.snapshots -= 1,
+                FromShard::RetiredManaged(stages, _) => self.managed.stages -= stages.len(),
+                FromShard::Applied { sequence, .. } => {
+                    assert_eq!(sequence, self.managed.sequence, "each delta is applied at once");
+                }
                 FromShard::Drained { .. } => {
                     assert!(!self.drained, "a drain ends once");
                     self.drained = true;
@@ -158,6 +264,12 @@ impl Subject for Simulated {
             "{} snapshots are held and no request uses the old ones",
             self.snapshots
         );
+        let served = usize::from(self.managed.served.is_some());
+        assert!(
+            self.shard.open_for_clients().is_some() || self.managed.stages == served,
+            "{} stages are held and no request uses the old ones",
+            self.managed.stages
+        );
     }
 
     fn ring(&self) -> &SimRing {
@@ -170,7 +282,8 @@ impl Subject for Simulated {
 
     fn swap(&mut self) -> Option<SocketAddr> {
         let random = &mut self.setup.random;
-        match random.below(10) {
+        match random.below(15) {
+            10..=14 => self.change_managed(),
             0..=5 => {
                 self.version += 1;
                 self.snapshots += 1;

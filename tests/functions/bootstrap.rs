@@ -97,11 +97,12 @@ fn bootstrap() {
 
 #[expect(clippy::zombie_processes, reason = "what is left behind is what is tested")]
 fn serve(runtime: &mut Runtime, id: &str, event: &Value, next: &Answer) {
-    let path = event["rawPath"].as_str().unwrap_or_default().to_owned();
+    let path = event["rawPath"].as_str().or(event["path"].as_str()).unwrap_or_default().to_owned();
     let mut words = path.trim_start_matches('/').split('/');
     let (what, argument) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let number: usize = argument.parse().unwrap_or(0);
     let mut body = String::new();
+    let mut is_base64 = false;
     match what {
         "exit" => std::process::exit(number as i32),
         "kill" => {
@@ -180,9 +181,13 @@ fn serve(runtime: &mut Runtime, id: &str, event: &Value, next: &Answer) {
                 unknown.status
             );
         }
-        _ => body = event["body"].as_str().unwrap_or_default().to_owned(),
+        _ => {
+            body = event["body"].as_str().unwrap_or_default().to_owned();
+            is_base64 = event["isBase64Encoded"].as_bool().unwrap_or_default();
+        }
     }
-    let result = serde_json::json!({ "statusCode": 200, "body": body });
+    let result =
+        serde_json::json!({ "statusCode": 200, "body": body, "isBase64Encoded": is_base64 });
     let call = format!("/invocation/{id}/response");
     let _ = runtime.ask("POST", &call, &serde_json::to_vec(&result).unwrap());
     match what {

@@ -139,6 +139,15 @@ impl Operation {
         constraints::check(self, &input)?;
         Ok(input)
     }
+
+    /// Refuses input that was not sent by a client but put together, where it breaks a constraint of
+    /// the model. Types are the caller's business.
+    ///
+    /// # Errors
+    /// As [`Operation::input`].
+    pub fn check(&self, input: &Map<String, Value>) -> Result<(), Fault> {
+        constraints::check(self, input)
+    }
 }
 
 /// A request's operation, and what its path says.
@@ -151,6 +160,11 @@ pub struct Match {
 }
 
 impl Match {
+    /// The decoded values of all labels, from left to right.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        self.labels.iter().map(|(_, value)| value.as_str())
+    }
+
     /// The decoded value of a label, by its name in the URI template, e.g. `restapi_id`.
     pub fn label(&self, name: &str) -> Option<&str> {
         self.labels.iter().find(|(label, _)| *label == name).map(|(_, value)| value.as_str())

@@ -4,13 +4,14 @@
 //! (`wss` for WebSocket APIs) and without a port: it names the API as clients reach it from outside,
 //! and which listener, port or load balancer that takes them through is not the API's business.
 
+use super::super::domain::mapping;
 use super::super::operation::{Operation, read, write};
 use super::super::page::{self, Page};
+use super::super::rest::usage_plan;
 use super::super::{Answer, Call, tagging};
 use super::members::Members;
 use super::{quick_create, show};
 use crate::aws::Fault;
-use crate::resources::domain::{ApiMapping, DomainName};
 use crate::resources::http::{Api, Cors};
 use crate::resources::rest::Map;
 use serde_json::Value;
@@ -96,11 +97,13 @@ fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
 
 fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let id = find(call)?.api_id.clone();
-    if is_mapped(call, |mapping| mapping.api_id == id) {
+    if !mapping::domains_of(call, |mapping| mapping.api_id == id).is_empty() {
         return Err(Fault::bad_request(format!(
             "Deleting API {id} failed. Please remove all API mappings for the API from your custom domain names."
         )));
     }
+    // WebSocket APIs have keys, too.
+    usage_plan::forget_api(call, &id);
     call.draft.remove_owned(&id);
     call.draft.remove::<Api>("", &id);
     Ok(Answer::Empty)
@@ -112,18 +115,6 @@ fn delete_cors(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let id = api.api_id.clone();
     call.draft.put("", &id, api);
     Ok(Answer::Empty)
-}
-
-/// Whether a domain name of the region has such a mapping.
-pub(super) fn is_mapped(call: &Call<'_>, is_it: impl Fn(&ApiMapping) -> bool) -> bool {
-    let names = call.draft.list::<DomainName>("");
-    names.iter().any(|name| {
-        let owner = match &name.domain_name_id {
-            Some(id) => format!("{}+{id}", name.domain_name),
-            None => name.domain_name.clone(),
-        };
-        call.draft.list::<ApiMapping>(&owner).iter().any(|mapping| is_it(mapping))
-    })
 }
 
 /// The API as it is answered.

@@ -5,12 +5,13 @@ mod patch;
 pub(super) mod variables;
 
 use super::super::answer::Answer;
+use super::super::domain::mapping;
 use super::super::operation::{Operation, read, write};
 use super::super::{Call, answer, tagging};
 use super::place;
 use crate::aws::Fault;
 use crate::resources::Timestamp;
-use crate::resources::domain::{ApiMapping, DomainName};
+use crate::resources::domain::ApiMapping;
 use crate::resources::rest::{DocumentationVersion, Map};
 use crate::resources::rest_stage::{CanarySettings, Deployment, Stage};
 use crate::resources::usage::UsagePlan;
@@ -214,7 +215,9 @@ fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
 fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let stage = place::stage(call)?;
     let (api_id, name) = (call.text("restApiId").to_owned(), &stage.stage_name);
-    let domains = domains_of(call, &api_id, name);
+    let leads_here =
+        |it: &ApiMapping| it.api_id == api_id && it.stage.as_deref() == Some(name.as_str());
+    let domains = mapping::domains_of(call, leads_here);
     if !domains.is_empty() {
         return Err(Fault::bad_request(format!(
             "Deleting stage {name} failed. Please remove all base path mappings related to the stage in your domains: {}",
@@ -235,21 +238,6 @@ fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
     }
     call.draft.remove::<Stage>(&api_id, name);
     Ok(Answer::Empty)
-}
-
-/// The domain names of which a base path leads to a stage.
-fn domains_of(call: &Call<'_>, api_id: &str, stage: &str) -> Vec<String> {
-    let domains = call.draft.list::<DomainName>("");
-    let leads_there = |domain: &DomainName| {
-        let id = match &domain.domain_name_id {
-            Some(id) => format!("{}+{id}", domain.domain_name),
-            None => domain.domain_name.clone(),
-        };
-        let mappings = call.draft.list::<ApiMapping>(&id);
-        mappings.iter().any(|it| it.api_id == api_id && it.stage.as_deref() == Some(stage))
-    };
-    let leading = domains.iter().filter(|domain| leads_there(domain));
-    leading.map(|domain| domain.domain_name.clone()).collect()
 }
 
 /// Both flushes: nothing that is stored changes. What shards keep is theirs to forget.

@@ -110,7 +110,7 @@ fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let users = users(call, &link.id);
     if !users.is_empty() {
         return Err(Fault::bad_request(format!(
-            "Cannot delete vpc link. Vpc link '{}', is referenced in [{}] in format of [RESTApiId:Method:Resource:Stage].",
+            "Cannot delete vpc link. Vpc link '{}', is referenced in [{}] in format of [{USERS_FORMAT}].",
             link.id,
             users.join(", ")
         )));
@@ -119,8 +119,11 @@ fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
     Ok(Answer::Empty)
 }
 
+/// How [`users`] writes a method.
+pub(in crate::management) const USERS_FORMAT: &str = "RESTApiId:Method:Resource:Stage";
+
 /// The methods that go through a link: those being edited, and those that stages serve.
-fn users(call: &Call<'_>, link: &str) -> Vec<String> {
+pub(in crate::management) fn users(call: &Call<'_>, link: &str) -> Vec<String> {
     let mut users = Vec::new();
     for api in call.draft.list::<RestApi>("") {
         for resource in call.draft.list::<Resource>(&api.id) {

@@ -217,3 +217,64 @@ fn conditions(condition: &RuleCondition) -> impl Iterator<Item = Condition> {
     });
     paths.into_iter().chain(headers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn glob(text: &str) -> HeaderGlob {
+        let condition: RuleCondition = serde_json::from_value(serde_json::json!({
+            "matchHeaders": { "anyOf": [{ "header": "x", "valueGlob": text }] },
+        }))
+        .unwrap();
+        match conditions(&condition).next() {
+            Some(Condition::Headers(globs)) => globs[0].clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn stars_at_the_ends_of_a_glob_stand_for_anything() {
+        for (text, fitting, others) in [
+            ("a", &["a"][..], &["", "A", "aa", "ab", "ba"][..]),
+            ("a*", &["a", "ab"], &["ba", ""]),
+            ("*a", &["a", "ba"], &["ab", ""]),
+            ("*a*", &["a", "bab"], &["b", ""]),
+            ("*", &["", "anything"], &[]),
+            ("a*b", &["a*b"], &["axb"]),
+        ] {
+            for value in fitting {
+                assert!(glob(text).fits(value.as_bytes()), "{text} {value}");
+            }
+            for value in others {
+                assert!(!glob(text).fits(value.as_bytes()), "{text} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_base_path_ends_at_a_slash_or_at_the_end() {
+        for (key, path, expected) in [
+            ("", "/x", Some(0)),
+            ("(none)", "", Some(0)),
+            ("a/b", "/a/b", Some(4)),
+            ("/a/b/", "/a/b/c", Some(4)),
+            ("a/b", "/a/bc", None),
+            ("a/b", "/a", None),
+            ("a", "/A", None),
+        ] {
+            assert_eq!(base_path_bytes(&base_path(key), path.as_bytes()), expected, "{key} {path}");
+        }
+    }
+
+    #[test]
+    fn a_private_name_is_not_served() {
+        for private in [
+            serde_json::json!({ "domainName": "a.test", "domainNameId": "abc" }),
+            serde_json::json!({ "domainName": "a.test", "endpointConfiguration": { "types": ["PRIVATE"] } }),
+        ] {
+            let domain: DomainName = serde_json::from_value(private).unwrap();
+            assert!(compile_domain(&domain, &[], &[]).is_none());
+        }
+    }
+}

@@ -120,3 +120,78 @@ impl Managed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::rest_stage::{Definition, Stage};
+    use crate::snapshot::managed::{StagePlace, compile_rest_stage};
+
+    fn put(api_id: &str, name: &str) -> StageChange<ManagedStage> {
+        let place = StagePlace { region: "us-east-1", account_id: "1", api_id };
+        let stage = Stage { stage_name: name.to_owned(), ..Stage::default() };
+        let compiled = compile_rest_stage(&place, &stage, &Definition::default(), None);
+        StageChange::Put(Box::new(compiled.stage))
+    }
+
+    fn gone(api_id: &str, name: &str) -> StageChange<ManagedStage> {
+        StageChange::Remove { api_id: api_id.into(), name: name.into() }
+    }
+
+    fn names(table: &Managed, api_id: &str) -> Vec<String> {
+        let Some(api) = table.api(api_id) else { return Vec::new() };
+        let found: Vec<_> = api.stages.iter().map(|stage| stage.name.to_string()).collect();
+        for name in &found {
+            assert_eq!(&*api.stage(name.as_bytes()).expect("it is found").name, name);
+        }
+        assert!(api.stage(b"none").is_none());
+        found
+    }
+
+    #[test]
+    fn stages_come_are_replaced_and_go() {
+        let mut table = Managed::new([1, 2, 3, 4]);
+        for name in ["prod", "$default", "test", "beta"] {
+            assert!(table.change_stage(put("a", name)).is_none());
+        }
+        assert!(table.change_stage(put("b", "prod")).is_none());
+        assert_eq!(names(&table, "a"), ["$default", "beta", "prod", "test"]);
+        let old = table.change_stage(put("a", "prod")).expect("the one before");
+        assert_eq!(&*old.name, "prod");
+        assert!(Rc::try_unwrap(old).is_ok(), "the table holds it no longer");
+        assert!(table.change_stage(gone("a", "none")).is_none());
+        assert!(table.change_stage(gone("none", "prod")).is_none());
+        for name in ["prod", "$default", "test", "beta"] {
+            assert!(table.change_stage(gone("a", name)).is_some(), "{name}");
+        }
+        assert!(table.api("a").is_none(), "an API without stages is none");
+        assert_eq!(names(&table, "b"), ["prod"]);
+    }
+
+    #[test]
+    fn domains_come_are_replaced_and_go() {
+        let mut table = Managed::new([1, 2, 3, 4]);
+        assert!(!table.has_domains());
+        let put = |name: &str| {
+            let name = crate::resources::domain::DomainName {
+                domain_name: name.to_owned(),
+                ..Default::default()
+            };
+            let domain = super::super::compile_domain(&name, &[], &[]).expect("a public name");
+            DomainChange::Put(Box::new(domain))
+        };
+        for name in ["a.test", "*.a.test"] {
+            assert!(table.change_domain(put(name)).is_none());
+            assert!(table.change_domain(put(name)).is_some());
+        }
+        assert!(table.domain("a.test").is_some() && table.domain("x.a.test").is_some());
+        for host in [".a.test", "x.y.a.test", "test", ""] {
+            assert!(table.domain(host).is_none(), "{host}");
+        }
+        for name in ["a.test", "*.a.test"] {
+            assert!(table.change_domain(DomainChange::Remove { name: name.into() }).is_some());
+            assert!(table.change_domain(DomainChange::Remove { name: name.into() }).is_none());
+        }
+        assert!(!table.has_domains());
+    }
+}

@@ -7,15 +7,14 @@ mod patch;
 #[cfg(test)]
 mod tests;
 
+use super::super::domain::mapping;
 use super::super::operation::{Operation, read, write};
 use super::super::page::{self, Page};
-use super::super::{Answer, Call, answer, tagging};
-use super::place;
+use super::super::{Answer, Call, answer, policy, tagging};
+use super::{place, usage_plan};
 use crate::aws::Fault;
-use crate::resources::domain::{ApiMapping, DomainName};
 use crate::resources::http::Api;
 use crate::resources::rest::{Map, Resource, RestApi};
-use crate::resources::usage::UsagePlan;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -59,7 +58,7 @@ fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
     }
     let endpoint = input.endpoint_configuration.map(endpoint::Input::check).transpose()?;
     let size = input.minimum_compression_size.as_ref().map(compression_size).transpose()?;
-    let policy = input.policy.as_deref().map(plain_policy).transpose()?.flatten();
+    let policy = input.policy.as_deref().map(policy::plain).transpose()?.flatten();
     tagging::check(&input.tags)?;
     let source = match input.clone_from.as_deref().filter(|id| !id.is_empty()) {
         None => None,
@@ -133,7 +132,7 @@ fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
 
 fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let api = place::api(call)?;
-    let domains = mapped_domains(call, &api.id);
+    let domains = mapping::domains_of(call, |mapping| mapping.api_id == api.id);
     if !domains.is_empty() {
         return Err(Fault::bad_request(format!(
             "Deleting RestApi {} failed. Please remove all base path mappings related to the RestApi in your domains: {}",
@@ -141,33 +140,10 @@ fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
             domains.join(", ")
         )));
     }
-    for plan in call.draft.list::<UsagePlan>("") {
-        if plan.api_stages.iter().any(|stage| stage.api_id == api.id) {
-            let mut plan = UsagePlan::clone(&plan);
-            plan.api_stages.retain(|stage| stage.api_id != api.id);
-            let id = plan.id.clone();
-            call.draft.put("", &id, plan);
-        }
-    }
+    usage_plan::forget_api(call, &api.id);
     call.draft.remove_owned(&api.id);
     call.draft.remove::<RestApi>("", &api.id);
     Ok(Answer::Empty)
-}
-
-/// The domain names that lead to an API, in order.
-fn mapped_domains(call: &Call<'_>, api: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    for domain in call.draft.list::<DomainName>("") {
-        let owner = match &domain.domain_name_id {
-            Some(id) => format!("{}+{id}", domain.domain_name),
-            None => domain.domain_name.clone(),
-        };
-        let mappings = call.draft.list::<ApiMapping>(&owner);
-        if mappings.iter().any(|mapping| mapping.api_id == api) {
-            names.push(domain.domain_name.clone());
-        }
-    }
-    names
 }
 
 /// An identifier that no API of either service has in this region: both share one address.
@@ -208,30 +184,11 @@ fn compression_size(size: &Value) -> Result<i64, Fault> {
     })
 }
 
-/// A resource policy as a plain document; none when it is empty. Takes the form in which answers show
-/// it, too, so that what was read can be sent back.
-fn plain_policy(policy: &str) -> Result<Option<String>, Fault> {
-    let is_object = |text: &str| serde_json::from_str::<Map<Value>>(text).is_ok();
-    if policy.is_empty() {
-        return Ok(None);
-    }
-    if is_object(policy) {
-        return Ok(Some(policy.to_owned()));
-    }
-    let unescaped = serde_json::from_str::<String>(&format!("\"{policy}\"")).ok();
-    match unescaped.filter(|text| is_object(text)) {
-        Some(plain) => Ok(Some(plain)),
-        None => Err(Fault::bad_request(
-            "Invalid policy document. Please check the policy syntax and ensure that Principals are valid.",
-        )),
-    }
-}
-
 /// An API as lists and the answer of its creation show it: `tags` only when there are any.
 pub(super) fn shown(api: &RestApi) -> Result<Value, Fault> {
     let mut document = answer::document(api)?;
     if let Some(policy) = &api.policy {
-        document["policy"] = Value::String(escaped(policy));
+        document["policy"] = Value::String(policy::escaped(policy));
     }
     Ok(document)
 }
@@ -239,11 +196,4 @@ pub(super) fn shown(api: &RestApi) -> Result<Value, Fault> {
 /// An API as single reads and updates show it.
 pub(super) fn shown_with_tags(api: &RestApi) -> Result<Answer, Fault> {
     tagging::with_tags(&shown(api)?)
-}
-
-/// The inside of a JSON string. Amazon shows policies this way, and Terraform wraps what it reads in
-/// quotation marks and reads that as a string.
-fn escaped(policy: &str) -> String {
-    let quoted = Value::from(policy).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
 }

@@ -1,7 +1,7 @@
 //! What an update of a REST API may change.
 
-use super::super::super::Call;
 use super::super::super::patch::{Family, Op, PatchOperation, operations};
+use super::super::super::{Call, policy};
 use super::super::entries;
 use super::endpoint;
 use crate::aws::Fault;
@@ -45,7 +45,7 @@ fn apply_one(operation: &PatchOperation, api: &mut RestApi) -> Result<(), Fault>
         }
         ["policy"] => {
             entries::only_replace(operation)?;
-            api.policy = super::plain_policy(operation.value.as_deref().unwrap_or_default())?;
+            api.policy = policy::plain(operation.value.as_deref().unwrap_or_default())?;
         }
         ["securityPolicy"] => {
             entries::only_replace(operation)?;

@@ -1,6 +1,0 @@
-//! API keys.
-
-use super::super::operation::Operation;
-
-/// The operations of this file.
-pub(super) static OPERATIONS: &[Operation] = &[];

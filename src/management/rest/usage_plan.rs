@@ -1,6 +1,0 @@
-//! Usage plans, their keys and what was used.
-
-use super::super::operation::Operation;
-
-/// The operations of this file.
-pub(super) static OPERATIONS: &[Operation] = &[];

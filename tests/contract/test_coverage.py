@@ -1,0 +1,27 @@
+"""Looks at what the other tests did. Runs last, and only after all of them."""
+
+import pathlib
+
+import pytest
+import wire
+
+
+@pytest.fixture
+def whole(request):
+    """Skips when only some of the tests were asked for."""
+    files = {path.name for path in pathlib.Path(__file__).parent.glob("test_*.py")}
+    asked = {item.path.name for item in request.session.items}
+    if files - asked or request.config.option.keyword:
+        pytest.skip("only some of the tests run")
+
+
+@pytest.mark.parametrize("service", ["apigateway", "apigatewayv2"])
+def test_every_operation_was_called(whole, gateway, service):
+    model = set(gateway.client(service).meta.service_model.operation_names)
+    called = {operation for name, operation in wire.called if name == service}
+    assert sorted(model - called) == []
+    assert len(model) == {"apigateway": 124, "apigatewayv2": 103}[service]
+
+
+def test_every_answer_was_as_the_model_says():
+    assert sorted(set(wire.faults)) == []
