@@ -68,8 +68,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "exchange",
         &[
             "snapshot",
-            // Who may call is said in IAM's policy language.
+            // Callers sign as AWS's do, and who may call is said in IAM's policy language.
+            "aws::Fault",
             "aws::policy",
+            "aws::sigv4",
             "telemetry",
             "http",
             // A mock's body is sent without a copy.

@@ -44,6 +44,9 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
 /// What shards may take to end once told to.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
+/// What the last good state may take to be written at the end.
+const STORE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// What access logs may take to be written at the end.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -257,6 +260,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
     }
     running.functions.close().await;
     running.management.task.abort();
+    running.service.end(STORE_PATIENCE).await;
     running.audit.close(LOG_PATIENCE);
     let writer = running.writer;
     // Blocks: nothing else is left to be done on this thread.

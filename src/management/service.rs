@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot};
 
 /// Writes that wait for their turn. More are told to come back.
@@ -56,6 +56,7 @@ struct Inner {
     state: Arc<RwLock<State>>,
     jobs: mpsc::Sender<Job>,
     questions: mpsc::Sender<Question>,
+    ends: mpsc::Sender<oneshot::Sender<()>>,
     settings: Arc<Settings>,
     ids: Mutex<IdSource>,
     gate: Gate,
@@ -123,6 +124,7 @@ impl Service {
         let state = Arc::new(RwLock::new(state));
         let (sender, jobs) = mpsc::channel(JOBS_MAX);
         let (asker, questions) = mpsc::channel(QUESTIONS_MAX);
+        let (ender, ends) = mpsc::channel(1);
         let lane = Lane {
             url,
             store,
@@ -136,18 +138,36 @@ impl Service {
             questions,
             last_good,
             kept: None,
+            ends,
         };
         tokio::spawn(lane.run());
         let service = Self(Arc::new(Inner {
             state,
             jobs: sender,
             questions: asker,
+            ends: ender,
             settings,
             ids: Mutex::new(IdSource::random()),
             gate,
             audit,
         }));
         Ok((service, initial))
+    }
+
+    /// Ends the lane, once what it has begun is done and the last good state is on disk: a host that
+    /// is stopped and started while the store is away must not serve what was there some seconds
+    /// before. Waits for it no longer than `patience`; writes are refused from then on.
+    pub async fn end(&self, patience: Duration) {
+        let (done, ended) = oneshot::channel();
+        let asked = async {
+            if self.0.ends.send(done).await.is_ok() {
+                // Fails when the lane is gone: ended as well.
+                let _ = ended.await;
+            }
+        };
+        if tokio::time::timeout(patience, asked).await.is_err() {
+            tracing::warn!("the last good state may be older than the last change");
+        }
     }
 
     /// Shows other APIs of the configuration file, after a reload.
