@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "resources",
             "store",
             "template",
+            "runtimes",
             "aws",
             "telemetry",
             "http",
@@ -63,13 +64,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // Reads and changes resources; what shards serve of them is compiled by the snapshot's code.
-    ("management", &["snapshot", "model", "resources", "store", "aws"]),
+    ("management", &["snapshot", "model", "resources", "store", "runtimes", "aws"]),
     (
         "exchange",
         &[
             "snapshot",
-            // Who may call is said in IAM's policy language.
+            // Callers sign as AWS's do, and who may call is said in IAM's policy language.
+            "aws::Fault",
             "aws::policy",
+            "aws::sigv4",
             "telemetry",
             "http",
             // A mock's body is sent without a copy.
@@ -84,6 +87,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("resources", &[]),
     ("store", &[]),
     ("template", &[]),
+    ("runtimes", &[]),
     ("aws", &[]),
     ("telemetry", &[]),
     ("http", &[]),

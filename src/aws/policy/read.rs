@@ -128,7 +128,7 @@ fn statement(value: &Value, kind: Kind<'_>, variables: Variables) -> Result<Stat
         )?,
         conditions: members
             .get("Condition")
-            .map_or(Ok(Box::default()), |it| conditions(it, variables))?,
+            .map_or_else(|| Ok(Box::default()), |it| conditions(it, variables))?,
     })
 }
 

@@ -4,6 +4,7 @@
 //! request is neither metered nor passed on. Asking a function is the shard's part; what it is asked, and
 //! what its answer means, is here.
 
+pub mod iam;
 pub mod lambda;
 mod policy;
 

@@ -5,12 +5,15 @@ use super::json::{Object, text, text_inside};
 use crate::http::path;
 use std::borrow::Cow;
 
+/// A name and a value.
+type Parameter<'x> = (Cow<'x, [u8]>, Cow<'x, [u8]>);
+
 /// A query string's parameters, decoded.
 ///
 /// REST APIs split at `;` as well as at `&`. A parameter without `=` has an empty value. What is badly
 /// encoded stands for itself.
 pub(crate) struct Query<'x> {
-    parameters: Vec<(Cow<'x, [u8]>, Cow<'x, [u8]>)>,
+    parameters: Vec<Parameter<'x>>,
     /// Positions of parameters; those of one name lie next to each other, in order.
     by_name: Vec<usize>,
 }
@@ -58,7 +61,7 @@ impl<'x> Query<'x> {
             .chunk_by(move |one, other| at(one).map(|it| &it.0) == at(other).map(|it| &it.0))
             .filter_map(move |group| {
                 let (name, _) = at(group.first()?)?;
-                Some((&**name, group.iter().filter_map(move |it| at(it)).map(|it| &*it.1)))
+                Some((&**name, group.iter().filter_map(at).map(|it| &*it.1)))
             })
     }
 

@@ -337,7 +337,9 @@ fn paths_say_where_the_request_came_in() {
 
 #[test]
 fn bodies_are_text_or_base64_by_each_formats_rule() {
-    let table: &[(Format, &[&str], Option<&str>, &[u8], &str, bool)] = &[
+    type Case =
+        (Format, &'static [&'static str], Option<&'static str>, &'static [u8], &'static str, bool);
+    let table: &[Case] = &[
         (Format::Rest, &[], Some("image/png"), b"abc", "abc", false),
         (Format::Rest, &[], Some("image/png"), b"\xff\x00", "/wA=", true),
         (Format::Rest, &["image/png"], Some("Image/PNG; q=1"), b"abc", "YWJj", true),
