@@ -8,7 +8,8 @@ use crate::management::declared::adopt::{Adoption, Layout, Topic, report};
 use crate::resources::{account, domain, http, rest, usage};
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -52,6 +53,9 @@ const PACE: Duration = Duration::from_millis(110);
 /// comes after two minutes: other programs may use up the account's calls meanwhile.
 const TRIES_MAX: u32 = 9;
 
+/// How often a call is made that fails for a reason of the service's own.
+const FAILURES_MAX: u32 = 3;
+
 /// Pages of a list at most: a service that never ends must not keep us for ever.
 const PAGES_MAX: usize = 10_000;
 
@@ -88,7 +92,10 @@ pub(super) fn adopt(command: &Command) -> ExitCode {
         Err(error) => return super::remote::failed(&error),
     };
     let pace = if endpoint.contains("amazonaws.com") { PACE } else { Duration::ZERO };
-    let account = Account { remote, pace };
+    let account = Account { remote, pace, unread: RefCell::default(),
+        failing: RefCell::default(),
+        has_read: Cell::default(),
+    };
     let options = options.clone();
     run(async move { account.adopt(&options).await })
 }
@@ -97,6 +104,12 @@ pub(super) fn adopt(command: &Command) -> ExitCode {
 struct Account {
     remote: Remote,
     pace: Duration,
+    /// Calls that were refused or failed, for the report.
+    unread: RefCell<Vec<String>>,
+    /// Kinds of nouns, by the ends of their paths, at which the service fails: asked for once each.
+    failing: RefCell<BTreeSet<String>>,
+    /// Whether anything was read: before that, a refusal is one of the credentials.
+    has_read: Cell<bool>,
 }
 
 impl Account {
@@ -126,6 +139,9 @@ impl Account {
             self.shared(&mut adoption, secrets).await?;
         } else if count < options.api.len() {
             eprintln!("warning: {count} of {} APIs were found", options.api.len());
+        }
+        for call in self.unread.take() {
+            adoption.remark(Topic::Unreadable, call);
         }
         let layout = if options.out.is_some() { Layout::Folder } else { Layout::File };
         let (mut files, remarks) = adoption.finish(secrets, layout);
@@ -307,16 +323,31 @@ impl Account {
         Ok(())
     }
 
-    /// One noun; nothing where there is none, or the service does not know such nouns.
+    /// One noun; nothing where there is none, or the service does not know such nouns. What may not be
+    /// read, or cannot, is left out and told of.
     async fn one(&self, target: &str) -> Result<Option<Value>, Failed> {
         let mut pause = Duration::from_millis(500);
-        for _ in 0..TRIES_MAX {
+        let path = target.split('?').next().unwrap_or_default();
+        let kind = path.rsplit('/').next().unwrap_or_default();
+        for tried in 1..=TRIES_MAX {
             tokio::time::sleep(self.pace).await;
             let reply = self.remote.call("GET", target, Vec::new()).await?;
             match reply.status {
-                200..=299 => return Ok(Some(reply.document)),
+                200..=299 => {
+                    self.has_read.set(true);
+                    return Ok(Some(reply.document));
+                }
                 // Not all services have all kinds of nouns: what they do not have cannot be adopted.
                 404 | 405 | 501 => return Ok(None),
+                403 if self.has_read.get() => {
+                    self.leave_out(target, &reply.document);
+                    return Ok(None);
+                }
+                500..=599 if tried == FAILURES_MAX || self.failing.borrow().contains(kind) => {
+                    self.failing.borrow_mut().insert(kind.to_owned());
+                    self.leave_out(target, &reply.document);
+                    return Ok(None);
+                }
                 429 | 500..=599 => {
                     // A part of the pause by chance, so that several of us do not come back together.
                     let chance = u64::from(std::process::id() % 97);
@@ -328,6 +359,14 @@ impl Account {
         }
         let message = serde_json::json!({"message": format!("it is too busy to answer GET {target}")});
         Err(self.remote.refused(429, &message))
+    }
+
+    /// Notes a call that has no answer.
+    fn leave_out(&self, target: &str, document: &Value) {
+        let message = document["message"].as_str().or_else(|| document["Message"].as_str());
+        let path = target.split('?').next().unwrap_or_default();
+        let reason = message.unwrap_or("no reason given");
+        self.unread.borrow_mut().push(format!("GET {path}: {reason}"));
     }
 
     /// All elements of a list of the older service.

@@ -16,6 +16,7 @@ mod routes;
 mod serve;
 mod shown;
 mod store;
+mod worker_exec;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -66,6 +67,9 @@ enum Command {
     /// Read the APIs of another gateway into TOML files
     #[command(subcommand)]
     Adopt(adopt::Command),
+    /// Take a worker's limits and become the program that follows; what `serve` starts functions with
+    #[command(hide = true)]
+    WorkerExec(worker_exec::Arguments),
 }
 
 /// The exit status for a wrong configuration.
@@ -88,6 +92,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check => check::check(config),
         Command::Routes => routes::routes(config),
         Command::Doctor => doctor::doctor(config),
+        Command::WorkerExec(arguments) => worker_exec::worker_exec(arguments),
         Command::Store(command) => store::store(config, &command),
         Command::Export(options) => export::export(config, &options),
         Command::Apply(options) => apply::apply(config, &options),

@@ -51,6 +51,8 @@ pub enum Refusal {
     BadGateway,
     /// No back end is healthy, or too many requests wait for one.
     Unavailable,
+    /// A function could not be invoked: it is not there, or as much of it runs as may.
+    FunctionRefused,
     /// A bug of ours: reported as such.
     Internal,
 }
@@ -77,6 +79,7 @@ impl Refusal {
             (Self::IntegrationTimeout, _) => 504,
             (Self::IntegrationFailure, Some(Protocol::Rest)) => 504,
             (Self::IntegrationFailure | Self::BadGateway, _) => 502,
+            (Self::FunctionRefused, _) => 500,
             (Self::Unavailable, _) => 503,
             (Self::Internal | Self::Misconfigured | Self::AuthorizerMisconfigured, _) => 500,
         }
@@ -104,6 +107,7 @@ impl Refusal {
             | Self::AuthorizerMisconfigured
             | Self::AuthorizerFailed
             | Self::FunctionFailed
+            | Self::FunctionRefused
                 if protocol == Some(Protocol::Http) =>
             {
                 "Internal Server Error"
@@ -119,7 +123,8 @@ impl Refusal {
             | Self::Misconfigured
             | Self::AuthorizerMisconfigured
             | Self::AuthorizerFailed
-            | Self::FunctionFailed => "Internal server error",
+            | Self::FunctionFailed
+            | Self::FunctionRefused => "Internal server error",
         }
     }
 
@@ -146,6 +151,7 @@ impl Refusal {
             | Self::Unavailable
             | Self::Misconfigured
             | Self::FunctionFailed
+            | Self::FunctionRefused
             | Self::Internal => "InternalServerErrorException",
         }
     }
@@ -169,7 +175,10 @@ impl Refusal {
             Self::BodyTooLarge { .. } => "REQUEST_TOO_LARGE",
             Self::IntegrationTimeout => "INTEGRATION_TIMEOUT",
             Self::IntegrationFailure | Self::BadGateway => "INTEGRATION_FAILURE",
-            Self::Unavailable | Self::Internal | Self::FunctionFailed => "DEFAULT_5XX",
+            Self::Unavailable
+            | Self::Internal
+            | Self::FunctionFailed
+            | Self::FunctionRefused => "DEFAULT_5XX",
         }
     }
 }

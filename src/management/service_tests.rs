@@ -36,6 +36,7 @@ async fn ailing(
         gate: Gate::new(access),
         ailment,
         audit: Audit::off(),
+        invoker: Arc::new(lambda::NoInvoker),
         publisher: Box::new(move |_, done| {
             count.fetch_add(1, Ordering::Relaxed);
             let _ = done.send(());

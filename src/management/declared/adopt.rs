@@ -10,7 +10,7 @@ use crate::resources::rest_stage::{Definition, Deployment, Stage};
 use crate::resources::{Draft, Entity, Key, Object, State, account, domain, http};
 use crate::resources::{http_stage, usage};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -127,7 +127,9 @@ impl Adoption {
         id: &str,
         answer: &Value,
     ) -> Option<Arc<T>> {
-        match serde_json::from_value::<T>(cleaned(answer)) {
+        let mut answer = cleaned(answer);
+        complete(T::KIND, &mut answer);
+        match serde_json::from_value::<T>(answer) {
             Ok(noun) => Some(self.put(owner, id, noun)),
             Err(error) => {
                 let owner = if owner.is_empty() { String::new() } else { format!(" of {owner}") };
@@ -307,19 +309,12 @@ impl Adoption {
 
     /// A domain name. Returns the owner of its mappings.
     pub fn domain_name(&mut self, answer: &Value) -> Option<String> {
-        let mut answer = answer.clone();
-        if answer["securityPolicy"].is_null() {
-            answer["securityPolicy"] = Value::from("TLS_1_2");
-        }
-        if answer["routingMode"].is_null() {
-            answer["routingMode"] = Value::from("BASE_PATH_MAPPING_ONLY");
-        }
         let name = answer["domainName"].as_str().unwrap_or_default().to_owned();
         let id = match answer["domainNameId"].as_str() {
             Some(id) => format!("{name}+{id}"),
             None => name.clone(),
         };
-        let noun = self.keep::<domain::DomainName>("", &id, &answer)?;
+        let noun = self.keep::<domain::DomainName>("", &id, answer)?;
         if noun.certificate_arn.is_some() || noun.regional_certificate_arn.is_some() {
             self.remark(Topic::Certificate, name.clone());
         }
@@ -383,6 +378,49 @@ pub fn report(region: &str, place: &str, remarks: &[Remark]) -> String {
     out
 }
 
+/// Fills in what Amazon always says, and other services may leave out.
+fn complete(kind: &str, answer: &mut Value) {
+    let defaults: &[(&str, Value)] = match kind {
+        <RestApi as Entity>::KIND => &[
+            ("apiKeySource", json!("HEADER")),
+            ("endpointConfiguration", json!({"types": ["EDGE"]})),
+        ],
+        <http::Api as Entity>::KIND => &[
+            ("apiKeySelectionExpression", json!("$request.header.x-api-key")),
+            ("routeSelectionExpression", json!("$request.method $request.path")),
+            ("ipAddressType", json!("ipv4")),
+        ],
+        <http::Integration as Entity>::KIND => {
+            &[("connectionType", json!("INTERNET")), ("timeoutInMillis", json!(30_000))]
+        }
+        <http::Route as Entity>::KIND => &[("authorizationType", json!("NONE"))],
+        <domain::DomainName as Entity>::KIND => &[
+            ("securityPolicy", json!("TLS_1_2")),
+            ("routingMode", json!("BASE_PATH_MAPPING_ONLY")),
+        ],
+        _ => &[],
+    };
+    fill(answer, defaults);
+    if kind == <Resource as Entity>::KIND
+        && let Some(methods) = answer.get_mut("resourceMethods").and_then(Value::as_object_mut)
+    {
+        for (verb, method) in methods {
+            fill(method, &[("authorizationType", json!("NONE")), ("httpMethod", json!(verb))]);
+            let integration = method.get_mut("methodIntegration");
+            if let Some(integration) = integration.filter(|it| it.is_object()) {
+                fill(integration, &[("timeoutInMillis", json!(29_000))]);
+            }
+        }
+    }
+}
+
+fn fill(answer: &mut Value, defaults: &[(&str, Value)]) {
+    let Some(members) = answer.as_object_mut() else { return };
+    for (member, value) in defaults {
+        members.entry(*member).or_insert_with(|| value.clone());
+    }
+}
+
 /// An answer without dates and nulls.
 fn cleaned(answer: &Value) -> Value {
     match answer {
@@ -401,7 +439,6 @@ fn cleaned(answer: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn answers_become_files_and_what_stays_behind_is_told() {

@@ -11,9 +11,11 @@
 
 mod answer;
 mod head;
+mod request;
 mod result;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Answer, AnswerFacts, Fault, RESULT_BYTES_MAX, read_result};
 pub use head::{HeadFacts, write_head};
+pub use request::{answer, write_event};
