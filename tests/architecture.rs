@@ -69,6 +69,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "exchange",
         &[
             "snapshot",
+            // Callers sign as AWS's do, and who may call is said in IAM's policy language.
+            "aws::Fault",
+            "aws::policy",
+            "aws::sigv4",
             "telemetry",
             "http",
             // A mock's body is sent without a copy.
@@ -76,8 +80,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // A log's destination and format are telemetry's words; a mock's head is written once, here.
-    // Deployments are compiled from resources.
-    ("snapshot", &["model", "resources", "telemetry::access_log"]),
+    // Deployments are compiled from resources; an authorizer's expression is Java's.
+    ("snapshot", &["model", "resources", "template::JavaPattern", "telemetry::access_log"]),
     // A log format is parsed to see whether it can be.
     ("model", &["telemetry::access_log"]),
     ("resources", &[]),

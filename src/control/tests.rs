@@ -63,6 +63,10 @@ fn fake_shard(seat: Seat, behaviour: Behaviour, log: &Mutex<Vec<String>>) {
                         reporter.send(FromShard::Applied { shard, sequence }).unwrap();
                     }
                 }
+                ToShard::Invoke(_)
+                | ToShard::WorkerEnded { .. }
+                | ToShard::SpareWorker { .. }
+                | ToShard::ReplaceWorkers { .. } => note("hears of functions".to_owned()),
                 ToShard::Addresses(news) => note(format!("hears of {}", news.len())),
                 ToShard::TakeListeners(taken) => {
                     note(format!("takes {}", taken.len()));

@@ -2,7 +2,9 @@
 //! everything that is served. They are never stored and cannot be changed here: the file is their
 //! only source, and a reload replaces them as a whole.
 
-use crate::model::{self, Integration, MethodMatch, Model, PathPiece, ProxyPath, Protocol, RouteKey};
+use crate::model::{
+    self, Integration, MethodMatch, Model, PathPiece, Protocol, ProxyPath, RouteKey,
+};
 use crate::resources::rest::{EndpointConfiguration, Map};
 use crate::resources::{Entity, Key, Object, Timestamp, http, http_stage, rest, rest_stage};
 use crate::snapshot::stable_id;

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 /// Jobs in one transaction.
 const BATCH_MAX: usize = 64;
@@ -97,8 +98,10 @@ pub(super) struct Lane {
     pub(super) questions: mpsc::Receiver<Question>,
     /// Where the last good state is kept; `None` keeps none.
     pub(super) last_good: Option<PathBuf>,
-    /// Tells who keeps it of each new revision.
-    pub(super) kept: Option<watch::Sender<Revision>>,
+    /// Tells who keeps it of each new revision, and who that is.
+    pub(super) kept: Option<(watch::Sender<Revision>, JoinHandle<()>)>,
+    /// Where whoever asks for the end is answered.
+    pub(super) ends: mpsc::Receiver<oneshot::Sender<()>>,
 }
 
 /// A job that has run, and what it did.
@@ -118,7 +121,7 @@ struct Batch {
 }
 
 impl Lane {
-    /// Runs until the last sender of jobs is gone.
+    /// Runs until the end is asked for, or the last sender of jobs is gone.
     pub(super) async fn run(mut self) {
         self.keep_last_good();
         let mut jobs = Vec::new();
@@ -134,6 +137,15 @@ impl Lane {
                     self.batch(std::mem::take(&mut jobs)).await;
                 }
                 Some(question) = self.questions.recv() => self.look_up(question).await,
+                Some(asked) = self.ends.recv() => {
+                    if let Some((sender, keeper)) = self.kept.take() {
+                        // Without a sender it writes what is missing, and is done.
+                        drop(sender);
+                        let _ = keeper.await;
+                    }
+                    let _ = asked.send(());
+                    return;
+                }
                 _ = poll.tick() => self.look().await,
             }
         }
@@ -258,7 +270,7 @@ impl Lane {
             state.apply(touched);
             affected.compile(&state, &self.settings)
         };
-        if let Some(kept) = &self.kept {
+        if let Some((kept, _)) = &self.kept {
             // Who keeps it ends only with the lane.
             let _ = kept.send(self.revision);
         }
@@ -275,8 +287,8 @@ impl Lane {
         if let (Some(store), Some(file), None) = (&self.store, &self.last_good, &self.kept) {
             let (sender, changed) = watch::channel(self.revision);
             let (store, file) = (Arc::clone(store), file.clone());
-            tokio::spawn(async move { keep(&store, &file, changed).await });
-            self.kept = Some(sender);
+            let keeper = tokio::spawn(async move { keep(&store, &file, changed).await });
+            self.kept = Some((sender, keeper));
         }
     }
 
@@ -311,9 +323,8 @@ impl Lane {
     fn against(&self, rows: Vec<Row>) -> Result<Touched, StoreError> {
         let stored = nouns(rows)?;
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        let gone = state
-            .iter()
-            .filter(|(key, _)| stored.object(key).is_none() && !state.is_shown(key));
+        let gone =
+            state.iter().filter(|(key, _)| stored.object(key).is_none() && !state.is_shown(key));
         let mut touched = Touched(gone.map(|(key, _)| (key.clone(), None)).collect());
         let differs = |key: &Key, object: &Arc<dyn Object>| {
             state.object(key).is_none_or(|known| known.to_json() != object.to_json())

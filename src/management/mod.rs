@@ -16,6 +16,7 @@ pub mod audit;
 pub mod call;
 #[cfg(test)]
 mod complete_tests;
+pub mod declared;
 mod difference;
 mod domain;
 #[cfg(test)]

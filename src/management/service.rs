@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot};
 
 /// Writes that wait for their turn. More are told to come back.
@@ -59,6 +59,7 @@ struct Inner {
     state: Arc<RwLock<State>>,
     jobs: mpsc::Sender<Job>,
     questions: mpsc::Sender<Question>,
+    ends: mpsc::Sender<oneshot::Sender<()>>,
     settings: Arc<Settings>,
     ids: Mutex<IdSource>,
     gate: Gate,
@@ -141,6 +142,7 @@ impl Service {
         let state = Arc::new(RwLock::new(state));
         let (sender, jobs) = mpsc::channel(JOBS_MAX);
         let (asker, questions) = mpsc::channel(QUESTIONS_MAX);
+        let (ender, ends) = mpsc::channel(1);
         let lane = Lane {
             url,
             store,
@@ -154,12 +156,14 @@ impl Service {
             questions,
             last_good,
             kept: None,
+            ends,
         };
         tokio::spawn(lane.run());
         let service = Self(Arc::new(Inner {
             state,
             jobs: sender,
             questions: asker,
+            ends: ender,
             settings,
             ids: Mutex::new(IdSource::random()),
             gate,
@@ -167,6 +171,22 @@ impl Service {
             invoker,
         }));
         Ok((service, initial))
+    }
+
+    /// Ends the lane, once what it has begun is done and the last good state is on disk: a host that
+    /// is stopped and started while the store is away must not serve what was there some seconds
+    /// before. Waits for it no longer than `patience`; writes are refused from then on.
+    pub async fn end(&self, patience: Duration) {
+        let (done, ended) = oneshot::channel();
+        let asked = async {
+            if self.0.ends.send(done).await.is_ok() {
+                // Fails when the lane is gone: ended as well.
+                let _ = ended.await;
+            }
+        };
+        if tokio::time::timeout(patience, asked).await.is_err() {
+            tracing::warn!("the last good state may be older than the last change");
+        }
     }
 
     /// Shows other APIs of the configuration file, after a reload.
@@ -239,8 +259,11 @@ impl Service {
         incoming: &Incoming,
         request_id: &str,
     ) -> Result<Response<Body>, Fault> {
-        let prepare = |call: &mut Call<'_>| lambda::prepare(call, incoming, request_id);
-        let Some(invocation) = self.call(&caller.region, input, prepare)?.invocation else {
+        let prepared = self.draft(&caller.region, |call| {
+            call.input = input;
+            lambda::prepare(call, incoming, request_id)
+        })?;
+        let Some(invocation) = prepared.invocation else {
             return lambda::respond(None);
         };
         let (mode, version) = (invocation.mode, invocation.configuration.version.clone());
@@ -258,26 +281,23 @@ impl Service {
         region: &str,
         input: Map<String, Value>,
     ) -> Result<Answer, Fault> {
-        self.call(region, input, operation.run)
+        self.draft(region, |call| {
+            call.input = input;
+            (operation.run)(call)
+        })
     }
 
-    /// Runs something that reads.
-    fn call<R>(
-        &self,
-        region: &str,
-        input: Map<String, Value>,
-        run: impl FnOnce(&mut Call<'_>) -> R,
-    ) -> R {
+    /// Runs something on a draft that is dropped afterwards.
+    pub(super) fn draft<R>(&self, region: &str, act: impl FnOnce(&mut Call<'_>) -> R) -> R {
         let mut ids = IdSource::random();
         self.look(|state| {
-            let mut call = Call {
+            act(&mut Call {
                 draft: Draft::new(state, region),
-                input,
+                input: Map::new(),
                 now: Timestamp(since_epoch().as_secs() as i64),
                 ids: &mut ids,
                 settings: &self.0.settings,
-            };
-            run(&mut call)
+            })
         })
     }
 

@@ -278,7 +278,8 @@ fn kind_of<'a>(
 fn read_lambda(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Lambda> {
     reader.raw("type");
     let function = reader.text("function");
-    let timeout = reader.duration_if_set("timeout").unwrap_or_else(|| default_timeout(around.protocol));
+    let timeout =
+        reader.duration_if_set("timeout").unwrap_or_else(|| default_timeout(around.protocol));
     let formats = [("1.0", PayloadFormat::V1), ("2.0", PayloadFormat::V2)];
     let format = reader.choice("payload_format", &formats);
     let payload_format = match around.protocol {
@@ -433,7 +434,8 @@ fn read_proxy(reader: &Reader<'_>, around: &mut Surroundings<'_>) -> Option<Http
             ("OPTIONS", Some(Method::Options)),
         ],
     );
-    let timeout = reader.duration_if_set("timeout").unwrap_or_else(|| default_timeout(around.protocol));
+    let timeout =
+        reader.duration_if_set("timeout").unwrap_or_else(|| default_timeout(around.protocol));
     let upstream = reader.text("upstream");
     let url = reader.text("url");
     let own_path = reader.text("path");

@@ -41,11 +41,15 @@ pub use certificate::Certificate;
 pub use domain::Domain;
 pub(crate) use domain::is_host_name;
 pub use function::{Function, FunctionLog, Runtime, User, Workers};
-pub use integration::{HttpProxy, Integration, Lambda, PayloadFormat, Mock, PathPattern, PathPiece, ProxyPath};
+pub use integration::{
+    HttpProxy, Integration, Lambda, Mock, PathPattern, PathPiece, PayloadFormat, ProxyPath,
+};
 pub(crate) use integration::{RESERVED_FIELDS, is_field_name, is_field_value};
 pub use log::{Log, LogFormat};
 pub use management::{AuditLog, Credential, Management, Role};
 pub use problem::{Problem, ProblemKind, Problems, Severity, Source};
+pub(crate) use problem::nearest;
+pub(crate) use reader::found;
 pub use ring::{Buffers, Ring};
 pub use route_key::{
     Method, MethodMatch, PARAMETERS_MAX, RouteKey, RouteKeyError, RoutePath, SEGMENT_BYTES_MAX,
@@ -111,14 +115,13 @@ const fn table(name: &'static str, kind: Kind) -> Key {
 }
 
 /// Tables that are values of a key and so have no header of their own in the file.
-pub static INLINE_TABLES: &[&Table] =
-    &[
-        &upstream::TARGET,
-        &upstream::TLS,
-        &integration::HTTP_PROXY,
-        &integration::LAMBDA,
-        &integration::MOCK,
-    ];
+pub static INLINE_TABLES: &[&Table] = &[
+    &upstream::TARGET,
+    &upstream::TLS,
+    &integration::HTTP_PROXY,
+    &integration::LAMBDA,
+    &integration::MOCK,
+];
 
 /// The configuration that runs when there is no file: the commented default that ships beside it.
 pub const BUILT_IN: &str = include_str!("../../config/ringgate.toml");

@@ -192,7 +192,9 @@ pub enum ProblemKind {
         declared: Vec<String>,
     },
     /// A payload format that REST APIs do not have.
-    #[error("a REST API has no `payload_format`: its events are those of format 1.0 with a context of its own")]
+    #[error(
+        "a REST API has no `payload_format`: its events are those of format 1.0 with a context of its own"
+    )]
     PayloadFormatInRest,
     /// Neither or both of the two ways to name a back end.
     #[error("an `http_proxy` integration needs either `upstream` or `url`, found {found}")]
@@ -307,6 +309,12 @@ pub enum ProblemKind {
         /// The upstream.
         upstream: String,
     },
+    /// What an operation of the management API refused, of a declared form.
+    #[error("{message}")]
+    Refused {
+        /// The operation's words.
+        message: String,
+    },
     /// An upstream that no route uses.
     #[error("upstream `{name}` is not used by any route")]
     UnusedUpstream {
@@ -354,6 +362,7 @@ impl ProblemKind {
             Self::LogLineBreak => "log-line-break",
             Self::LogTooLong { .. } => "log-too-long",
             Self::VerificationSkipped { .. } => "verification-skipped",
+            Self::Refused { .. } => "refused",
             Self::UnusedUpstream { .. } => "unused-upstream",
         }
     }
@@ -382,7 +391,7 @@ fn hint(way_out: Option<&str>) -> String {
 
 /// The known word nearest to `found`, when it is near enough to be a slip of the fingers: less than
 /// a third of the letters differ, or the words differ in case only.
-pub(super) fn nearest<'k>(
+pub(crate) fn nearest<'k>(
     found: &str,
     known: impl IntoIterator<Item = &'k str>,
 ) -> Option<&'k str> {
@@ -403,7 +412,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    pub(super) fn new(source: Source, mut list: Vec<Problem>) -> Self {
+    pub(crate) fn new(source: Source, mut list: Vec<Problem>) -> Self {
         list.sort_by_key(|problem| (problem.span.start, problem.span.end));
         list.dedup();
         Self { source, list }
@@ -465,7 +474,7 @@ pub struct Source {
 }
 
 impl Source {
-    pub(super) fn new(file: PathBuf, text: String) -> Self {
+    pub(crate) fn new(file: PathBuf, text: String) -> Self {
         let line_starts = std::iter::once(0)
             .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
             .collect();

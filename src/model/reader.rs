@@ -520,7 +520,7 @@ pub(super) fn choice<T: Copy>(
 }
 
 /// A value in the words that follow "found".
-pub(super) fn found(value: &DeValue<'_>) -> String {
+pub(crate) fn found(value: &DeValue<'_>) -> String {
     match value {
         // A URL's user and password are nobody's business, whichever key they were given to.
         DeValue::String(text) if text.contains("://") && text.contains('@') => {

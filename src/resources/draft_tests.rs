@@ -8,9 +8,11 @@ fn plan(id: &str) -> UsagePlan {
 }
 
 fn state(ids: &[&str]) -> State {
-    State::new(ids.iter().map(|id| {
-        (Key::new("r", "", UsagePlan::KIND, id), Arc::new(plan(id)) as Arc<dyn Object>)
-    }))
+    State::new(
+        ids.iter().map(|id| {
+            (Key::new("r", "", UsagePlan::KIND, id), Arc::new(plan(id)) as Arc<dyn Object>)
+        }),
+    )
 }
 
 fn ids(draft: &Draft<'_>) -> Vec<String> {

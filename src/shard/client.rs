@@ -53,6 +53,9 @@ pub(super) enum ClientState {
     Head { since: Instant },
     /// A request is being served by a back end; `body` reads what is left of its content.
     Exchange { exchange: SlotId, body: BodyReader },
+    /// A request whose content is gathered, or that a function answers; `body` reads what is left of
+    /// its content.
+    Asked { asked: SlotId, body: BodyReader },
     /// A request was answered before its content was read; the rest is dropped. `dropped_bytes` is how
     /// much has been.
     Discard { body: BodyReader, persistent: bool, dropped_bytes: u64 },
@@ -140,10 +143,20 @@ impl Client {
         }
     }
 
+    /// The request being gathered or answered by a function.
+    pub(super) fn asked(&self) -> Option<SlotId> {
+        match self.state {
+            ClientState::Asked { asked, .. } => Some(asked),
+            _ => None,
+        }
+    }
+
     /// Whether the request's content has arrived in full.
     pub(super) fn request_is_complete(&self) -> bool {
         match &self.state {
-            ClientState::Exchange { body, .. } | ClientState::Discard { body, .. } => {
+            ClientState::Exchange { body, .. }
+            | ClientState::Asked { body, .. }
+            | ClientState::Discard { body, .. } => {
                 body.is_done()
             }
             _ => true,

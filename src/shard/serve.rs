@@ -58,7 +58,10 @@ impl<E: Env> Shard<E> {
             Ok(_) => {}
             Err(fault) => {
                 tracing::debug!(shard = self.id, error = %fault, "a client broke TLS");
-                if self.clients.get(id).is_some_and(|client| client.exchange().is_some()) {
+                let is_asking = |client: &Client| {
+                    client.exchange().is_some() || client.asked().is_some()
+                };
+                if self.clients.get(id).is_some_and(is_asking) {
                     self.client_lost(id);
                 } else {
                     self.finish_client(id);
@@ -128,6 +131,7 @@ impl<E: Env> Shard<E> {
                     input = rest;
                 }
                 ClientState::Exchange { .. } => self.take_content(id, &mut input),
+                ClientState::Asked { .. } => self.gather_content(id, &mut input),
                 ClientState::Discard { body, dropped_bytes, .. } => match body.read(&input) {
                     Ok(piece) => {
                         *dropped_bytes += piece.data.len() as u64;
@@ -148,6 +152,8 @@ impl<E: Env> Shard<E> {
         let Some(client) = self.clients.get_mut(id) else { return };
         if let Some(exchange) = client.exchange() {
             self.launch(exchange);
+        } else if let Some(asked) = client.asked() {
+            self.launch_asked(asked);
         }
         if let Some(client) = self.clients.get_mut(id) {
             client.stream.flush(self.env.ring());
@@ -182,7 +188,7 @@ impl<E: Env> Shard<E> {
         match http::request_head(bytes, &mut fields, &self.head_limits) {
             Ok(Some(head)) => {
                 let consumed = head.head_bytes;
-                self.serve(id, &head, &fields);
+                self.serve(id, &head, &fields, &bytes[..consumed]);
                 Some(consumed)
             }
             Ok(None) => {
@@ -201,7 +207,7 @@ impl<E: Env> Shard<E> {
     }
 
     /// One request, from its head.
-    fn serve(&mut self, id: SlotId, head: &RequestHead<'_>, fields: &Fields<'_>) {
+    fn serve(&mut self, id: SlotId, head: &RequestHead<'_>, fields: &Fields<'_>, raw: &[u8]) {
         let snapshot = Rc::clone(&self.snapshot);
         let ids = self.new_ids();
         let Some(client) = self.clients.get_mut(id) else { return };
@@ -239,7 +245,7 @@ impl<E: Env> Shard<E> {
         for phase in &route.program.phases {
             let refusal = match phase {
                 Phase::Integrate => {
-                    self.integrate(id, &exchange, &route.integration, persistent).err()
+                    self.integrate(id, &exchange, &route.integration, raw, persistent).err()
                 }
                 Phase::Refuse(refusing) => Some((*refusing).into()),
             };
@@ -254,6 +260,7 @@ impl<E: Env> Shard<E> {
         id: SlotId,
         exchange: &Exchange<'_>,
         integration: &Integration,
+        raw: &[u8],
         persistent: bool,
     ) -> Result<(), Refusal> {
         let mock = match integration {
@@ -265,9 +272,8 @@ impl<E: Env> Shard<E> {
                 };
                 mapped.choose(value(Known::ContentType), value(Known::Accept))?
             }
-            Integration::Lambda(_) | Integration::Misconfigured => {
-                return Err(Refusal::Misconfigured);
-            }
+            Integration::Lambda(_) => return self.gather(id, exchange, raw, persistent),
+            Integration::Misconfigured => return Err(Refusal::Misconfigured),
         };
         self.answer_mock(id, exchange, mock, persistent);
         Ok(())
@@ -563,6 +569,16 @@ impl<E: Env> Shard<E> {
                     self.fail_request(exchange_id, Refusal::BadBody);
                 }
             }
+            ClientState::Asked { body, asked } => {
+                let asked_id = *asked;
+                let is_cut = !body.is_done();
+                if let Some(asked) = self.asked.get_mut(asked_id) {
+                    asked.persistent = false;
+                }
+                if is_cut {
+                    self.refuse_asked(asked_id, Refusal::BadBody);
+                }
+            }
             ClientState::Handshaking
             | ClientState::Idle
             | ClientState::Head { .. }
@@ -583,12 +599,15 @@ impl<E: Env> Shard<E> {
     /// Closes a client's connection at once, and gives up what is being done for it.
     pub(super) fn abort_client(&mut self, id: SlotId, how: Close) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        let exchange = client.exchange();
+        let (exchange, asked) = (client.exchange(), client.asked());
         client.state = ClientState::Closing;
         client.held.clear();
         client.stream.close(self.env.ring(), how);
         if let Some(exchange) = exchange {
             self.abandon(exchange);
+        }
+        if let Some(asked) = asked {
+            self.abandon_asked(asked);
         }
         self.free_client_if_over(id);
     }
@@ -649,12 +668,14 @@ impl<E: Env> Shard<E> {
             ClientState::Idle => request_due,
             ClientState::Head { since } => *since + timeouts.head,
             // While what it has sent waits here, the back end is late and not the client.
-            ClientState::Exchange { body, .. }
+            ClientState::Exchange { body, .. } | ClientState::Asked { body, .. }
                 if body.is_done() || !client.held.is_empty() || client.stream.is_paused() =>
             {
                 return client.deadline.clear();
             }
-            ClientState::Exchange { .. } | ClientState::Discard { .. } => {
+            ClientState::Exchange { .. }
+            | ClientState::Asked { .. }
+            | ClientState::Discard { .. } => {
                 self.now + timeouts.body_idle
             }
             ClientState::Lingering => self.now + LINGER,
@@ -682,6 +703,11 @@ impl<E: Env> Shard<E> {
                 let exchange = *exchange;
                 self.record.recorder.refused(Counted::BodyTimeout);
                 self.fail_request(exchange, Refusal::TooSlow);
+            }
+            ClientState::Asked { asked, .. } => {
+                let asked = *asked;
+                self.record.recorder.refused(Counted::BodyTimeout);
+                self.refuse_asked(asked, Refusal::TooSlow);
             }
             ClientState::Handshaking
             | ClientState::Discard { .. }
@@ -718,6 +744,7 @@ fn can_take(client: &Client, exchanges: &Slots<Proxied>, backends: &Slots<Backen
                         .is_some_and(|it| it.stream.pending_bytes() < PENDING_BYTES_MAX),
                 })
         }
+        ClientState::Asked { body, .. } => !body.is_done(),
         ClientState::Discard { .. } => true,
         ClientState::Handshaking | ClientState::Lingering | ClientState::Closing => false,
     }
@@ -791,13 +818,20 @@ fn counted(refusal: Refusal) -> Counted {
     match refusal {
         Refusal::NoApi => Counted::NoApi,
         Refusal::NoRoute => Counted::NoRoute,
-        Refusal::Forbidden | Refusal::AccessDenied | Refusal::Unsigned => Counted::NoRoute,
+        Refusal::Forbidden
+        | Refusal::AccessDenied
+        | Refusal::DeniedExplicitly
+        | Refusal::Unauthorized
+        | Refusal::Unsigned => Counted::NoRoute,
         Refusal::BodyTooLarge { .. } => Counted::BodyTooLarge,
         Refusal::TooSlow => Counted::BodyTimeout,
         Refusal::Unavailable => Counted::Unavailable,
-        Refusal::Internal | Refusal::Misconfigured | Refusal::AuthorizerMisconfigured => {
-            Counted::Internal
-        }
+        Refusal::Internal
+        | Refusal::Misconfigured
+        | Refusal::AuthorizerMisconfigured
+        | Refusal::AuthorizerFailed
+        | Refusal::FunctionFailed
+        | Refusal::FunctionRefused => Counted::Internal,
         Refusal::BadRequest(_)
         | Refusal::DotSegment
         | Refusal::BadBody

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::managed::{MappedMock, RequestMapping, ResponseMapping};
 use super::{
-    AccessLogIndex, Domain, Lambda, Mock, Protocol, ProxyPath, RouteIndex, RouteTable, UpstreamIndex,
+    AccessLogIndex, Domain, Lambda, Mock, Protocol, ProxyPath, RouteIndex, RouteTable,
+    UpstreamIndex,
 };
 
 /// One API.

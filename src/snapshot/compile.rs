@@ -1,7 +1,7 @@
 //! Model to snapshot.
 
 use super::api::{Api, HttpProxy, Integration, Phase, Program, Route};
-use super::function::{Function, Lambda, Launch, function_arn};
+use super::function::{Function, Lambda, LambdaFacts, Launch, function_arn};
 use super::path_template::{PathTemplate, Piece, ProxyPath};
 use super::upstream::{Target, Upstream};
 use super::{AccessLog, AccessLogIndex, Addresses, Mock, RouteTable, Snapshot, UpstreamIndex};
@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// the hash tables, so a simulation that gives the same seed gets the same program.
 pub fn compile(model: &Model, version: u64, seed: u64) -> Snapshot {
     let mut access_logs = Vec::new();
-    let apis = model.apis.iter().map(|api| compile_api(api, &model.aws, &mut access_logs, seed)).collect();
+    let apis =
+        model.apis.iter().map(|api| compile_api(api, &model.aws, &mut access_logs, seed)).collect();
     Snapshot {
         version,
         server: model.server.clone(),
@@ -69,6 +70,11 @@ fn compile_route(route: &model::Route, aws: &model::Aws) -> Route {
                 function: function_arn(&aws.region, &aws.account_id, &lambda.function).into(),
                 payload_format: lambda.payload_format,
                 timeout: lambda.timeout,
+                facts: Box::new(LambdaFacts {
+                    region: aws.region.as_str().into(),
+                    account_id: aws.account_id.as_str().into(),
+                    ..LambdaFacts::default()
+                }),
             }),
             model::Integration::HttpProxy(proxy) => Integration::HttpProxy(HttpProxy {
                 upstream: UpstreamIndex(proxy.upstream as u32),

@@ -17,6 +17,27 @@ pub struct Lambda {
     pub payload_format: PayloadFormat,
     /// How long a client waits, for a worker and for the function together; beyond it 504.
     pub timeout: Duration,
+    /// What its events tell besides the request.
+    pub facts: Box<LambdaFacts>,
+}
+
+/// What is the same in all events of a route.
+#[derive(Debug, Clone, Default)]
+pub struct LambdaFacts {
+    /// The API's region.
+    pub region: Box<str>,
+    /// The account: twelve digits.
+    pub account_id: Box<str>,
+    /// The deployment that the stage points to; REST only.
+    pub deployment_id: Box<str>,
+    /// The resource; REST only.
+    pub resource_id: Box<str>,
+    /// The method's operation name; REST only.
+    pub operation_name: Option<Box<str>>,
+    /// Names and values, those of a canary laid over them.
+    pub stage_variables: Box<[(Box<str>, Box<str>)]>,
+    /// What a REST API takes for binary.
+    pub binary_media_types: Box<[Box<str>]>,
 }
 
 /// One version of one function.

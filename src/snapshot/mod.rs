@@ -10,6 +10,7 @@ mod addresses;
 mod api;
 mod compile;
 pub mod function;
+mod lambda_authorizer;
 pub mod managed;
 mod mock;
 mod path_template;
@@ -20,6 +21,10 @@ pub use addresses::Addresses;
 pub use api::{Api, HttpProxy, Integration, Phase, Program, Refusing, Route};
 pub use compile::{compile, stable_id};
 pub use function::{Function, Lambda};
+pub use lambda_authorizer::{
+    AuthorizerKind, BadAuthorizer, DeclaredAuthorizer, Expression, IdentitySource, LambdaAuthorizer,
+    SourceSyntax,
+};
 pub use managed::{Managed, ManagedDelta, ManagedDomain, ManagedStage};
 pub use mock::Mock;
 pub use path_template::{DotSegment, PathTemplate, ProxyPath};

@@ -39,6 +39,7 @@ pub use inputs::{ContextVariables, Inputs, NoContext, Variable};
 pub use json_path::{JsonPath, PathError};
 pub use limits::Limits;
 pub use overrides::Overrides;
+pub use pattern::JavaPattern;
 pub use problem::{ParseError, Position, RenderError, RenderProblem};
 
 /// A parsed template. Never changes; shards may share it.

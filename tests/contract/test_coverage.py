@@ -31,5 +31,14 @@ def test_every_operation_of_lambda_that_there_is_was_called(whole):
     assert sorted(set(table["operations"]) - called) == []
 
 
+@pytest.mark.parametrize("service", ["apigateway", "apigatewayv2"])
+def test_every_paginator_was_used(whole, gateway, service):
+    client = gateway.client(service)
+    has = {model for method, model in client.meta.method_to_api_mapping.items() if client.can_paginate(method)}
+    portals = {"ListPortals", "ListPortalProducts", "ListProductPages", "ListProductRestEndpointPages"}
+    used = {operation for name, operation in wire.paginated if name == service}
+    assert sorted(has - portals - used) == []
+
+
 def test_every_answer_was_as_the_model_says():
     assert sorted(set(wire.faults)) == []

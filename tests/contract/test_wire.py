@@ -78,7 +78,7 @@ def test_the_answer_is_plain_json_for_everybody(raw, accept):
     # A double looks like one.
     assert b"10000.0" in content
     assert account["apiKeyVersion"] == "4"
-    assert "_links" not in account and "cloudwatchRoleArn" not in account
+    assert "_links" not in account
 
 
 def test_errors(raw):

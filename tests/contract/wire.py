@@ -11,6 +11,9 @@ import re
 # `(service, operation)` of every call made, in this process.
 called = set()
 
+# `(service, paginator)` of every one that a test asked for.
+paginated = set()
+
 # What was wrong with an answer: "service.Operation: where: what".
 faults = []
 
@@ -25,6 +28,13 @@ def watch(client):
     service = client.meta.service_model.service_name
     client.meta.events.register("before-call", lambda model, **_: called.add((service, model.name)))
     client.meta.events.register("before-parse", lambda **event: _answer(service, **event))
+    get_paginator = client.get_paginator
+
+    def noted(name):
+        paginated.add((service, client.meta.method_to_api_mapping[name]))
+        return get_paginator(name)
+
+    client.get_paginator = noted
     return client
 
 

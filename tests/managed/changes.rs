@@ -164,7 +164,8 @@ fn publications_that_wait_are_laid_together_in_their_order() {
     let rounds = rounds.into_iter().chain([put(proxied()), gone(), put(proxied())]);
     let waiting: Vec<_> = rounds
         .map(|change| {
-            gateway.begin_to_publish(ManagedDelta { stages: vec![change], ..ManagedDelta::default() })
+            gateway
+                .begin_to_publish(ManagedDelta { stages: vec![change], ..ManagedDelta::default() })
         })
         .collect();
     for done in waiting {

@@ -147,6 +147,15 @@ impl Operation {
         constraints::check(self, &input)?;
         Ok(input)
     }
+
+    /// Refuses input that was not sent by a client but put together, where it breaks a constraint of
+    /// the model. Types are the caller's business.
+    ///
+    /// # Errors
+    /// As [`Operation::input`].
+    pub fn check(&self, input: &Map<String, Value>) -> Result<(), Fault> {
+        constraints::check(self, input)
+    }
 }
 
 /// A request's operation, and what its path says.

@@ -52,6 +52,8 @@ pub(super) struct Runner<'r, 'c> {
     path: Vec<String>,
     pub(super) troubles: Vec<Trouble>,
     pub(super) notes: Vec<Note>,
+    /// What belongs to no API, as it was when it was last looked at.
+    pub(super) shared: Map<String, Value>,
 }
 
 /// Makes the draft's region what the document declares. Returns what was refused, and notes.
@@ -60,14 +62,20 @@ pub(super) fn region(
     document: &Document,
     prune: Prune,
 ) -> (Vec<Trouble>, Vec<Note>) {
-    let mut runner =
-        Runner { call, document, path: Vec::new(), troubles: Vec::new(), notes: Vec::new() };
-    apply_shared::before_apis(&mut runner);
+    let mut runner = Runner {
+        call,
+        document,
+        path: Vec::new(),
+        troubles: Vec::new(),
+        notes: Vec::new(),
+        shared: Map::new(),
+    };
+    let mut kept = apply_shared::before_apis(&mut runner);
     let rest = runner.each("rest_api", apply_rest::api);
     let http = runner.each("http_api", |runner, tree| apply_http::api(runner, tree, "HTTP"));
     let websocket =
         runner.each("websocket_api", |runner, tree| apply_http::api(runner, tree, "WEBSOCKET"));
-    let kept = apply_shared::after_apis(&mut runner);
+    apply_shared::after_apis(&mut runner, &mut kept);
     // Knock-on refusals would only hide what is wrong.
     if runner.troubles.is_empty() {
         if prune == Prune::All {
@@ -79,12 +87,8 @@ pub(super) fn region(
             apply_http::delete_stages(runner, &websocket)
         });
         if prune == Prune::All {
-            let apis: Vec<&String> = rest
-                .iter()
-                .chain(&http)
-                .chain(&websocket)
-                .map(|api| &api.id)
-                .collect();
+            let apis: Vec<&String> =
+                rest.iter().chain(&http).chain(&websocket).map(|api| &api.id).collect();
             apply_shared::delete_rest(&mut runner, &apis, &kept);
         }
         runner.attempt(&[], |runner| http::deployment::follow_changes(runner.call));
@@ -199,12 +203,17 @@ impl Runner<'_, '_> {
 
     /// The id of the API that a text names.
     pub(super) fn api_named(&self, name: &str) -> Result<String, Fault> {
-        self.one_named("API", name, self.names().apis().ids(name))
+        self.one_named("API", name, &self.names().apis().ids(name))
     }
 
     /// The one of several ids that a name means.
-    pub(super) fn one_named(&self, what: &str, name: &str, ids: Vec<&str>) -> Result<String, Fault> {
-        match ids[..] {
+    pub(super) fn one_named(
+        &self,
+        what: &str,
+        name: &str,
+        ids: &[&str],
+    ) -> Result<String, Fault> {
+        match *ids {
             [id] => Ok(id.to_owned()),
             [] => Err(Fault::bad_request(format!("there is no {what} `{name}`"))),
             _ => Err(Fault::bad_request(format!(
@@ -215,11 +224,15 @@ impl Runner<'_, '_> {
     }
 
     /// What a `vpc_link` key says, as Amazon's `connectionId`: a name, an id or a stage variable.
-    pub(super) fn link(&self, tree: &Map<String, Value>, wire: &mut Map<String, Value>) -> Result<(), Fault> {
+    pub(super) fn link(
+        &self,
+        tree: &Map<String, Value>,
+        wire: &mut Map<String, Value>,
+    ) -> Result<(), Fault> {
         let Some(name) = text(tree, "vpc_link") else { return Ok(()) };
         let id = match name.starts_with("${") {
             true => name.to_owned(),
-            false => self.one_named("VPC link", name, self.names().links().ids(name))?,
+            false => self.one_named("VPC link", name, &self.names().links().ids(name))?,
         };
         wire.insert("connectionId".into(), json!(id));
         Ok(())
@@ -283,7 +296,8 @@ pub(super) fn entries<'t>(
 /// A noun's own members: without its parts, its identity and how it is deployed.
 pub(super) fn own(form: &Form, tree: &Map<String, Value>) -> Map<String, Value> {
     let is_own = |kind: Kind| !matches!(kind, Kind::Named(_) | Kind::NamedTwice(_) | Kind::List(_));
-    let members = form.members.iter().filter(|it| is_own(it.kind) && it.name != "id" && it.name != "deploy");
+    let members =
+        form.members.iter().filter(|it| is_own(it.kind) && it.name != "id" && it.name != "deploy");
     members.filter_map(|it| Some((it.name.to_owned(), tree.get(it.name)?.clone()))).collect()
 }
 
@@ -308,6 +322,6 @@ pub(super) fn with(mut wire: Map<String, Value>, more: &[(&str, &str)]) -> Value
 }
 
 /// The first that fits.
-pub(super) fn find<'n, T>(nouns: &'n [Arc<T>], fits: impl Fn(&T) -> bool) -> Option<&'n Arc<T>> {
+pub(super) fn find<T>(nouns: &[Arc<T>], fits: impl Fn(&T) -> bool) -> Option<&Arc<T>> {
     nouns.iter().find(|noun| fits(noun))
 }

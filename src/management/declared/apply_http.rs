@@ -53,9 +53,8 @@ pub(super) fn api(
     }
     let mut deployed = None;
     for (name, declared) in entries(tree, "stage") {
-        runner.attempt(&["stage", name], |runner| {
-            stage(runner, &id, name, declared, &mut deployed)
-        });
+        runner
+            .attempt(&["stage", name], |runner| stage(runner, &id, name, declared, &mut deployed));
     }
     Ok(Declared::of(id, tree))
 }
@@ -156,7 +155,8 @@ fn model(
     if let Some(before) = &before {
         runner.call.draft.remove::<Model>(api, before);
     }
-    let made = runner.v2("CreateModel", with(HTTP_MODEL.wire(tree), &[("apiId", api), ("name", name)]))?;
+    let made =
+        runner.v2("CreateModel", with(HTTP_MODEL.wire(tree), &[("apiId", api), ("name", name)]))?;
     let Some(id) = before else { return Ok(()) };
     let made = made["modelId"].as_str().unwrap_or_default();
     runner.settle::<Model>(api, made, &id, |it| it.model_id.clone_from(&id))
@@ -176,7 +176,8 @@ struct Integrations {
 fn routes(runner: &mut Runner<'_, '_>, api: &str, tree: &Tree) -> Result<(), Fault> {
     let declared = inner(tree, "route");
     let before = runner.call.draft.list::<Route>(api);
-    let targets = before.iter().filter_map(|it| Some((it.route_key.clone(), target(it)?.to_owned())));
+    let targets =
+        before.iter().filter_map(|it| Some((it.route_key.clone(), target(it)?.to_owned())));
     let mut integrations = Integrations {
         targets: targets.collect(),
         shared: BTreeMap::new(),
@@ -196,9 +197,12 @@ fn routes(runner: &mut Runner<'_, '_>, api: &str, tree: &Tree) -> Result<(), Fau
             integrations.shared.insert(name.clone(), id);
         }
     }
+    let present = present(runner, api)?;
+    let present = inner(&present, "route");
     for (key, tree) in entries(tree, "route") {
+        let are = present.get(key).and_then(Value::as_object);
         runner.attempt(&["route", key], |runner| {
-            route(runner, api, key, tree, &mut integrations)
+            route(runner, api, key, tree, are, &mut integrations)
         });
     }
     for it in runner.call.draft.list::<Integration>(api) {
@@ -303,25 +307,27 @@ fn route(
     api: &str,
     key: &str,
     tree: &Tree,
+    are: Option<&Tree>,
     integrations: &mut Integrations,
 ) -> Result<(), Fault> {
     let leads_to = match tree.get("integration") {
         None => None,
-        Some(Value::String(name)) => Some(integrations.shared.get(name).cloned().ok_or_else(|| {
-            let known: Vec<&str> = integrations.shared.keys().map(String::as_str).collect();
-            Fault::bad_request(format!(
-                "integration `{name}` is not declared in this API; declared are: {}",
-                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
-            ))
-        })?),
+        Some(Value::String(name)) => {
+            Some(integrations.shared.get(name).cloned().ok_or_else(|| {
+                let known: Vec<&str> = integrations.shared.keys().map(String::as_str).collect();
+                Fault::bad_request(format!(
+                    "integration `{name}` is not declared in this API; declared are: {}",
+                    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+                ))
+            })?)
+        }
         Some(tree) => {
             let known = integrations.targets.get(key);
             let known = known.filter(|id| !integrations.claimed.contains(*id)).cloned();
             let none = Map::new();
             let tree = tree.as_object().unwrap_or(&none);
-            let id = runner.attempt(&["integration"], |runner| {
-                integration(runner, api, tree, known, None)
-            });
+            let id = runner
+                .attempt(&["integration"], |runner| integration(runner, api, tree, known, None));
             let Some(id) = id else { return Ok(()) };
             integrations.claimed.insert(id.clone());
             Some(id)
@@ -329,8 +335,6 @@ fn route(
     };
     let all = runner.call.draft.list::<Route>(api);
     let before = find(&all, |it| it.route_key == key).cloned();
-    let present = present(runner, api)?;
-    let are = inner(&present, "route").get(key).and_then(Value::as_object);
     let without_target = |tree: &Tree| {
         let mut tree = tree.clone();
         tree.remove("integration");
@@ -422,7 +426,10 @@ fn stage(
         let served = served.and_then(|id| runner.call.draft.get::<Definition>(api_id, id));
         let is_current = served.is_some_and(|served| present_http::is_same(&served, &now));
         if !is_current && is_manual && before.is_some() {
-            runner.note(api_id, format!("! stage.{name} serves an older definition: deploy = \"manual\""));
+            runner.note(
+                api_id,
+                format!("! stage.{name} serves an older definition: deploy = \"manual\""),
+            );
         } else if !is_current && !is_manual {
             if deployed.is_none() {
                 let input = json!({"apiId": api_id, "description": DEPLOYMENT});

@@ -43,7 +43,9 @@ pub(super) fn api(runner: &mut Runner<'_, '_>, tree: &Tree) -> Result<Declared, 
     }
     paths(runner, &id, tree)?;
     for (kind, declared) in entries(tree, "gateway_response") {
-        if inner(&present, "gateway_response").get(kind).and_then(Value::as_object) != Some(declared) {
+        if inner(&present, "gateway_response").get(kind).and_then(Value::as_object)
+            != Some(declared)
+        {
             let input = GATEWAY_RESPONSE.wire(declared);
             let input = with(input, &[("restApiId", &id), ("responseType", kind)]);
             runner.attempt(&["gateway_response", kind], |runner| {
@@ -55,9 +57,8 @@ pub(super) fn api(runner: &mut Runner<'_, '_>, tree: &Tree) -> Result<Declared, 
     documentation(runner, &id, tree, &present)?;
     let mut deployed = None;
     for (name, declared) in entries(tree, "stage") {
-        runner.attempt(&["stage", name], |runner| {
-            stage(runner, &id, name, declared, &mut deployed)
-        });
+        runner
+            .attempt(&["stage", name], |runner| stage(runner, &id, name, declared, &mut deployed));
     }
     let declared = inner(tree, "documentation_version");
     for version in runner.call.draft.list::<DocumentationVersion>(&id) {
@@ -354,7 +355,7 @@ fn delete_parts(runner: &mut Runner<'_, '_>, api: &str, tree: &Tree) -> Result<(
             let input = json!({"restApiId": api, "modelName": it.name});
             let refused = runner.v1("DeleteModel", input).err();
             let is_left = refused.is_some();
-            last = refused.or(last.take());
+            last = refused.or_else(|| last.take());
             is_left
         });
         if gone.len() == count {
@@ -405,10 +406,12 @@ fn documentation(
                 let made = runner.v1("CreateDocumentationPart", input)?;
                 let made = made["id"].as_str().unwrap_or_default();
                 match find(&before, same) {
-                    Some(before) => runner.settle::<DocumentationPart>(api, made, &before.id, |it| {
-                        it.id.clone_from(&before.id);
-                        it.location.clone_from(&before.location);
-                    }),
+                    Some(before) => {
+                        runner.settle::<DocumentationPart>(api, made, &before.id, |it| {
+                            it.id.clone_from(&before.id);
+                            it.location.clone_from(&before.location);
+                        })
+                    }
                     None => Ok(()),
                 }
             });
@@ -421,10 +424,14 @@ fn documentation(
         runner.attempt(&["documentation_version", version], |runner| match known {
             None => {
                 let input = with(Map::new(), &here);
-                runner.v1("CreateDocumentationVersion", with(object(input), &[("description", description)]))
+                runner.v1(
+                    "CreateDocumentationVersion",
+                    with(object(input), &[("description", description)]),
+                )
             }
             Some(known) if known.description.as_deref().unwrap_or_default() != description => {
-                let patch = json!([{"op": "replace", "path": "/description", "value": description}]);
+                let patch =
+                    json!([{"op": "replace", "path": "/description", "value": description}]);
                 let mut input = object(with(Map::new(), &here));
                 input.insert("patchOperations".into(), patch);
                 runner.v1("UpdateDocumentationVersion", Value::Object(input))
@@ -456,7 +463,10 @@ fn stage(
     let deployment = match serves {
         Some(id) if is_current => id,
         Some(id) if is_manual => {
-            runner.note(api_id, format!("! stage.{name} serves an older definition: deploy = \"manual\""));
+            runner.note(
+                api_id,
+                format!("! stage.{name} serves an older definition: deploy = \"manual\""),
+            );
             id
         }
         _ => {
@@ -540,7 +550,8 @@ fn patches(tree: &Tree, input: &mut Tree) -> Vec<Value> {
         patches.push(replace("/clientCertificateId".into(), &id));
     }
     if let Some(Value::Object(log)) = input.remove("accessLogSettings") {
-        patches.extend(log.iter().map(|(key, it)| replace(format!("/accessLogSettings/{key}"), it)));
+        patches
+            .extend(log.iter().map(|(key, it)| replace(format!("/accessLogSettings/{key}"), it)));
     }
     // Settings of all methods first: others begin as copies of them, so each says everything.
     let mut settings: Vec<_> = entries(tree, "method_settings").collect();
@@ -569,10 +580,7 @@ const SETTING_PATHS: [(&str, &str); 10] = [
     ("caching_enabled", "caching/enabled"),
     ("cache_ttl_in_seconds", "caching/ttlInSeconds"),
     ("cache_data_encrypted", "caching/dataEncrypted"),
-    (
-        "require_authorization_for_cache_control",
-        "caching/requireAuthorizationForCacheControl",
-    ),
+    ("require_authorization_for_cache_control", "caching/requireAuthorizationForCacheControl"),
     (
         "unauthorized_cache_control_header_strategy",
         "caching/unauthorizedCacheControlHeaderStrategy",

@@ -15,6 +15,10 @@ pub struct Group {
     pub title: String,
     /// What differs, with `+`, `-`, `~` or `!` before each.
     pub lines: Vec<String>,
+    /// The noun's id, for those who add to the group. That of a new one is not shown: it is made
+    /// anew each time that the change is tried.
+    #[serde(skip)]
+    pub(super) id: Option<String>,
 }
 
 /// What differs between two trees of a region.
@@ -26,11 +30,14 @@ pub(super) fn groups(before: &Map<String, Value>, after: &Map<String, Value>) ->
             let mut lines = Vec::new();
             compare(&mut lines, "", Some(member.kind), was, is);
             if !lines.is_empty() {
-                groups.push(Group { title: format!("~ {}", member.name), lines });
+                groups.push(Group { title: format!("~ {}", member.name), lines, id: None });
             }
             continue;
         }
-        let list = |tree: Option<&Value>| tree.and_then(Value::as_array).cloned().unwrap_or_default();
+        let list = |tree: Option<&Value>| -> Vec<Value> {
+            let list = tree.and_then(Value::as_array).into_iter().flatten();
+            list.map(without_deploy).collect()
+        };
         let (was, is) = (list(was), list(is));
         let identity = |noun: &Value| (noun["id"].clone(), noun["name"].clone());
         let find = |list: &[Value], noun: &Value| {
@@ -48,7 +55,15 @@ pub(super) fn groups(before: &Map<String, Value>, after: &Map<String, Value>) ->
                 compare(&mut lines, "", Some(member.kind), was, is);
             }
             if sign != '~' || !lines.is_empty() {
-                groups.push(Group { title: format!("{sign} {}", title(member.name, noun)), lines });
+                let id = noun["id"].as_str().map(str::to_owned);
+                let mut shown = noun.clone();
+                if sign == '+'
+                    && let Some(members) = shown.as_object_mut()
+                {
+                    members.remove("id");
+                }
+                let title = format!("{sign} {}", title(member.name, &shown));
+                groups.push(Group { title, lines, id });
             }
         };
         for noun in &is {
@@ -65,12 +80,28 @@ pub(super) fn groups(before: &Map<String, Value>, after: &Map<String, Value>) ->
 }
 
 /// What differs between two forms of one noun, without a heading.
-pub(super) fn lines(form: &'static Form, before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
+pub(super) fn lines(
+    form: &'static Form,
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+) -> Vec<String> {
     let mut lines = Vec::new();
     let (before, after) = (form.plain(before), form.plain(after));
     let (before, after) = (Value::Object(before), Value::Object(after));
     compare(&mut lines, "", Some(Kind::Table(form)), Some(&before), Some(&after));
     lines
+}
+
+/// A noun without what its stages say of their deployment: what became of it has a line of its own.
+fn without_deploy(noun: &Value) -> Value {
+    let mut noun = noun.clone();
+    let stages = noun.get_mut("stage").and_then(Value::as_object_mut);
+    for stage in stages.into_iter().flat_map(|stages| stages.values_mut()) {
+        if let Some(members) = stage.as_object_mut() {
+            members.remove("deploy");
+        }
+    }
+    noun
 }
 
 /// A noun's kind, name and id.
@@ -87,8 +118,8 @@ fn compare(
     was: Option<&Value>,
     is: Option<&Value>,
 ) {
-    // Ids are told by the heading, and what became of a stage by a line of its own.
-    if was == is || ["id", "deploy"].contains(&at) || (at.starts_with("stage.") && at.ends_with(".deploy")) {
+    // Ids are told by the heading.
+    if was == is || at == "id" {
         return;
     }
     let none = Map::new();
@@ -178,7 +209,7 @@ mod tests {
     #[test]
     fn what_is_new_is_told_in_full_and_what_is_gone_by_its_name() {
         let api = json!({"http_api": [{"name": "a", "id": "1", "description": "d"}]});
-        let lines = ["+ http_api \"a\" (1)", "+ name = \"a\"", "+ description = \"d\""];
+        let lines = ["+ http_api \"a\"", "+ name = \"a\"", "+ description = \"d\""];
         assert_eq!(shown(json!({}), api.clone()), lines);
         assert_eq!(shown(api, json!({})), ["- http_api \"a\" (1)"]);
     }

@@ -1,6 +1,8 @@
 //! What the management API holds, in the declared form.
 
-use super::form::{ACCOUNT, API_KEY, CLIENT_CERTIFICATE, DOMAIN_NAME, FILE, HTTP_VPC_LINK, MAPPING};
+use super::form::{
+    ACCOUNT, API_KEY, CLIENT_CERTIFICATE, DOMAIN_NAME, FILE, HTTP_VPC_LINK, MAPPING,
+};
 use super::form::{Form, PLAN_STAGE, PLAN_THROTTLE, USAGE_PLAN, VPC_LINK};
 use super::{present_http, present_rest};
 use crate::resources::account::{Account, ClientCertificate, HttpVpcLink, VpcLink};
@@ -50,7 +52,12 @@ pub(super) fn region(draft: &Draft<'_>, secrets: Secrets, apis: &[String]) -> Ma
 }
 
 /// What belongs to no API.
-fn shared(draft: &Draft<'_>, names: &Names, secrets: Secrets, tree: &mut Map<String, Value>) {
+pub(super) fn shared(
+    draft: &Draft<'_>,
+    names: &Names,
+    secrets: Secrets,
+    tree: &mut Map<String, Value>,
+) {
     if let Some(account) = draft.get::<Account>("", "account") {
         tree.insert("account".into(), Value::Object(ACCOUNT.written(&value(&*account))));
     }
@@ -78,7 +85,21 @@ fn shared(draft: &Draft<'_>, names: &Names, secrets: Secrets, tree: &mut Map<Str
     let plans = draft.list::<UsagePlan>("");
     insert(tree, "usage_plan", plans.iter().map(|it| plan(draft, names, it)).collect());
     let domains = draft.list::<DomainName>("");
-    insert(tree, "domain_name", domains.iter().map(|it| domain(draft, names, it)).collect());
+    let domain = |it: &Arc<DomainName>| {
+        let mut written = domain(draft, names, it);
+        let parts = [
+            ("certificate_body", &it.certificate_body),
+            ("certificate_private_key", &it.certificate_private_key),
+            ("certificate_chain", &it.certificate_chain),
+        ];
+        for (key, text) in parts {
+            if let Some(text) = text.as_ref().filter(|_| secrets == Secrets::Written) {
+                written.insert(key.into(), json!(text));
+            }
+        }
+        written
+    };
+    insert(tree, "domain_name", domains.iter().map(domain).collect());
 }
 
 fn all<T: Entity>(draft: &Draft<'_>, form: &Form) -> Vec<Map<String, Value>> {
@@ -138,9 +159,7 @@ fn rule(names: &Names, rule: &RoutingRule) -> Value {
             written["base_paths"] = json!(paths.any_of);
         }
         if let Some(headers) = &condition.match_headers {
-            let header = |it: &crate::resources::domain::MatchHeader| {
-                json!({ "header": it.header, "value_glob": it.value_glob })
-            };
+            let header = |it: &crate::resources::domain::MatchHeader| json!({ "header": it.header, "value_glob": it.value_glob });
             written["headers"] = headers.any_of.iter().map(header).collect();
         }
     }

@@ -119,7 +119,11 @@ fn timeout(api: &Api) -> i64 {
 }
 
 /// An integration with its responses.
-pub(super) fn integration(names: &Names, from: &Definition, it: &Integration) -> Tree<String, Value> {
+pub(super) fn integration(
+    names: &Names,
+    from: &Definition,
+    it: &Integration,
+) -> Tree<String, Value> {
     let mut written = HTTP_INTEGRATION.written(&value(it));
     if it.timeout_in_millis == timeout(&from.api) {
         written.remove("timeout_in_millis");
@@ -173,9 +177,10 @@ fn flags(parameters: &Map<ParameterConstraints>) -> Value {
 
 fn stage(draft: &Draft<'_>, api_id: &str, stage: &Stage, now: &Definition) -> Value {
     let mut written = HTTP_STAGE.written(&value(stage));
-    let settings = stage.route_settings.iter().map(|(key, setting)| {
-        (key.clone(), Value::Object(ROUTE_SETTING.written(&value(setting))))
-    });
+    let settings = stage
+        .route_settings
+        .iter()
+        .map(|(key, setting)| (key.clone(), Value::Object(ROUTE_SETTING.written(&value(setting)))));
     written.insert("route_settings".into(), Value::Object(settings.collect()));
     let served = stage.deployment_id.as_deref();
     let served = served.and_then(|id| draft.get::<Definition>(api_id, id));

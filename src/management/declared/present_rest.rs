@@ -92,9 +92,7 @@ pub(super) fn definition(names: &Names, from: &Definition) -> Tree<String, Value
         }
         (handle, Value::Object(written))
     };
-    let model = |it: &Arc<Model>| {
-        (it.name.clone(), Value::Object(MODEL.written(&value(&**it))))
-    };
+    let model = |it: &Arc<Model>| (it.name.clone(), Value::Object(MODEL.written(&value(&**it))));
     let gateway_response = |it: &Arc<crate::resources::rest::GatewayResponse>| {
         (it.response_type.clone(), Value::Object(GATEWAY_RESPONSE.written(&value(&**it))))
     };
@@ -133,9 +131,10 @@ pub(super) fn handle(validators: &[Arc<RequestValidator>], id: &str) -> String {
 fn paths(names: &Names, from: &Definition) -> Tree<String, Value> {
     let mut paths = Tree::new();
     for resource in &from.resources {
-        let methods = resource.resource_methods.values().map(|it| {
-            (it.http_method.clone(), Value::Object(method(names, from, resource, it)))
-        });
+        let methods = resource
+            .resource_methods
+            .values()
+            .map(|it| (it.http_method.clone(), Value::Object(method(names, from, resource, it))));
         let methods: Tree<String, Value> = methods.collect();
         let is_parent = |it: &Arc<Resource>| it.parent_id.as_ref() == Some(&resource.id);
         // A resource that others are below is made for them.

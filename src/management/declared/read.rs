@@ -69,6 +69,7 @@ pub fn read(texts: &[&str], region: &str) -> Result<BTreeMap<String, Document>, 
     for document in documents.values_mut() {
         document.tree = FILE.plain(&document.tree);
     }
+    problems.sort_by_key(|(file, problem)| (*file, problem.span.start, problem.span.end));
     if problems.is_empty() { Ok(documents) } else { Err(problems) }
 }
 
@@ -350,6 +351,9 @@ mod tests {
     fn what_says_what_its_absence_says_is_left_out() {
         let text = "[[rest_api]]\nname = \"a\"\nendpoint = \"EDGE\"\ntags = {}\n";
         let read = read(&[text], "r").unwrap();
-        assert_eq!(Value::Object(read["r"].tree.clone()), serde_json::json!({"rest_api": [{"name": "a"}]}));
+        assert_eq!(
+            Value::Object(read["r"].tree.clone()),
+            serde_json::json!({"rest_api": [{"name": "a"}]})
+        );
     }
 }

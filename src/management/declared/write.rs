@@ -71,10 +71,15 @@ fn body(out: &mut String, form: &Form, tree: &Map<String, Value>, at: &str) {
 fn sections_of(out: &mut String, form: &Form, named: &Map<String, Value>, at: &str) {
     for (name, inner) in named {
         let at = format!("{at}.{}", key(name));
-        let _ = writeln!(out, "\n[{at}]");
+        let mut inside = String::new();
         if let Some(inner) = inner.as_object() {
-            body(out, form, inner, &at);
+            body(&mut inside, form, inner, &at);
         }
+        // The headers of what is inside say the name, too.
+        if !inside.starts_with('\n') {
+            let _ = writeln!(out, "\n[{at}]");
+        }
+        out.push_str(&inside);
     }
 }
 
@@ -129,7 +134,9 @@ fn plain(value: &Value, may_break: bool) -> String {
         }
         Value::Object(map) if map.is_empty() => "{}".to_owned(),
         Value::Object(map) => {
-            let of = |(name, value): (&String, &Value)| format!("{} = {}", key(name), plain(value, false));
+            let of = |(name, value): (&String, &Value)| {
+                format!("{} = {}", key(name), plain(value, false))
+            };
             format!("{{ {} }}", map.iter().map(of).collect::<Vec<_>>().join(", "))
         }
         Value::Number(number) => match number.as_f64() {
