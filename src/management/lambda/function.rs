@@ -140,11 +140,12 @@ fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
 
 /// A page under its own name.
 pub(super) fn listed(member: &str, items: Vec<Value>, next: Option<String>) -> Answer {
-    let mut list = json!({ member: items });
+    let mut list = serde_json::Map::new();
+    list.insert(member.to_owned(), Value::Array(items));
     if let Some(next) = next {
-        list["NextMarker"] = Value::String(next);
+        list.insert("NextMarker".into(), Value::String(next));
     }
-    Answer::Json(list)
+    Answer::Json(Value::Object(list))
 }
 
 /// `DeleteFunction`: of a version where there is a qualifier.
