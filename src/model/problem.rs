@@ -555,8 +555,7 @@ mod tests {
 
     #[test]
     fn secrets_are_starred_out_and_nothing_moves() {
-        let text =
-            "access_key_id = \"A\"\nsecret_access_key = \"hush ß\"\nvalue = \"hush\"\nurl = \"postgres://u:p@h/d\"\n";
+        let text = "access_key_id = \"A\"\nsecret_access_key = \"hush ß\"\nvalue = \"hush\"\nurl = \"postgres://u:p@h/d\"\n";
         let starred = Source::new("x".into(), text.into()).text_without_secrets();
         assert_eq!(starred.len(), text.len());
         assert!(!starred.contains("hush") && !starred.contains("u:p"));
