@@ -27,7 +27,6 @@ fn function(name: &str) -> Value {
 
 /// With some members replaced.
 #[expect(clippy::needless_pass_by_value, reason = "called with `json!`")]
-#[expect(clippy::needless_pass_by_value, reason = "a test writes the members where it calls")]
 fn with(mut base: Value, members: Value) -> Value {
     for (member, value) in members.as_object().unwrap() {
         base[member] = value.clone();
