@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "resources",
             "store",
             "template",
+            "runtimes",
             "aws",
             "telemetry",
             "http",
@@ -63,7 +64,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // Reads and changes resources; what shards serve of them is compiled by the snapshot's code.
-    ("management", &["snapshot", "model", "resources", "store", "aws"]),
+    ("management", &["snapshot", "model", "resources", "store", "runtimes", "aws"]),
     (
         "exchange",
         &[
@@ -86,6 +87,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("resources", &[]),
     ("store", &[]),
     ("template", &[]),
+    ("runtimes", &[]),
     ("aws", &[]),
     ("telemetry", &[]),
     ("http", &[]),

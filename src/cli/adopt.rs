@@ -1,14 +1,17 @@
 //! `ringgate adopt`: another gateway's APIs as TOML, read with `Get` calls only.
 
 use super::export;
-use super::remote::{Failed, Pair, Remote, encoded, pair_of_environment, region_of_environment, run};
+use super::remote::{
+    Failed, Pair, Remote, encoded, pair_of_environment, region_of_environment, run,
+};
 use super::shown::print;
 use crate::management::declared::Secrets;
 use crate::management::declared::adopt::{Adoption, Layout, Topic, report};
 use crate::resources::{account, domain, http, rest, usage};
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -52,6 +55,9 @@ const PACE: Duration = Duration::from_millis(110);
 /// comes after two minutes: other programs may use up the account's calls meanwhile.
 const TRIES_MAX: u32 = 9;
 
+/// How often a call is made that fails for a reason of the service's own.
+const FAILURES_MAX: u32 = 3;
+
 /// Pages of a list at most: a service that never ends must not keep us for ever.
 const PAGES_MAX: usize = 10_000;
 
@@ -59,13 +65,15 @@ const PAGES_MAX: usize = 10_000;
 pub(super) fn adopt(command: &Command) -> ExitCode {
     let Command::Aws(options) = command;
     let profile = options.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
-    let from_environment =
-        || pair_of_environment("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", Some("AWS_SESSION_TOKEN"));
+    let from_environment = || {
+        pair_of_environment("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", Some("AWS_SESSION_TOKEN"))
+    };
     // A profile that is asked for goes before the environment, as with Amazon's own tools.
     let pair = match &options.profile {
         Some(name) => pair_of_profile(name),
-        None => from_environment()
-            .or_else(|| pair_of_profile(profile.as_deref().unwrap_or("default"))),
+        None => {
+            from_environment().or_else(|| pair_of_profile(profile.as_deref().unwrap_or("default")))
+        }
     };
     let Some(pair) = pair else {
         eprintln!(
@@ -88,7 +96,13 @@ pub(super) fn adopt(command: &Command) -> ExitCode {
         Err(error) => return super::remote::failed(&error),
     };
     let pace = if endpoint.contains("amazonaws.com") { PACE } else { Duration::ZERO };
-    let account = Account { remote, pace };
+    let account = Account {
+        remote,
+        pace,
+        unread: RefCell::default(),
+        failing: RefCell::default(),
+        has_read: Cell::default(),
+    };
     let options = options.clone();
     run(async move { account.adopt(&options).await })
 }
@@ -97,6 +111,12 @@ pub(super) fn adopt(command: &Command) -> ExitCode {
 struct Account {
     remote: Remote,
     pace: Duration,
+    /// Calls that were refused or failed, for the report.
+    unread: RefCell<Vec<String>>,
+    /// Kinds of nouns, by the ends of their paths, at which the service fails: asked for once each.
+    failing: RefCell<BTreeSet<String>>,
+    /// Whether anything was read: before that, a refusal is one of the credentials.
+    has_read: Cell<bool>,
 }
 
 impl Account {
@@ -126,6 +146,9 @@ impl Account {
             self.shared(&mut adoption, secrets).await?;
         } else if count < options.api.len() {
             eprintln!("warning: {count} of {} APIs were found", options.api.len());
+        }
+        for call in self.unread.take() {
+            adoption.remark(Topic::Unreadable, call);
         }
         let layout = if options.out.is_some() { Layout::Folder } else { Layout::File };
         let (mut files, remarks) = adoption.finish(secrets, layout);
@@ -307,16 +330,31 @@ impl Account {
         Ok(())
     }
 
-    /// One noun; nothing where there is none, or the service does not know such nouns.
+    /// One noun; nothing where there is none, or the service does not know such nouns. What may not be
+    /// read, or cannot, is left out and told of.
     async fn one(&self, target: &str) -> Result<Option<Value>, Failed> {
         let mut pause = Duration::from_millis(500);
-        for _ in 0..TRIES_MAX {
+        let path = target.split('?').next().unwrap_or_default();
+        let kind = path.rsplit('/').next().unwrap_or_default();
+        for tried in 1..=TRIES_MAX {
             tokio::time::sleep(self.pace).await;
             let reply = self.remote.call("GET", target, Vec::new()).await?;
             match reply.status {
-                200..=299 => return Ok(Some(reply.document)),
+                200..=299 => {
+                    self.has_read.set(true);
+                    return Ok(Some(reply.document));
+                }
                 // Not all services have all kinds of nouns: what they do not have cannot be adopted.
                 404 | 405 | 501 => return Ok(None),
+                403 if self.has_read.get() => {
+                    self.leave_out(target, &reply.document);
+                    return Ok(None);
+                }
+                500..=599 if tried == FAILURES_MAX || self.failing.borrow().contains(kind) => {
+                    self.failing.borrow_mut().insert(kind.to_owned());
+                    self.leave_out(target, &reply.document);
+                    return Ok(None);
+                }
                 429 | 500..=599 => {
                     // A part of the pause by chance, so that several of us do not come back together.
                     let chance = u64::from(std::process::id() % 97);
@@ -326,8 +364,17 @@ impl Account {
                 status => return Err(self.remote.refused(status, &reply.document)),
             }
         }
-        let message = serde_json::json!({"message": format!("it is too busy to answer GET {target}")});
+        let message =
+            serde_json::json!({"message": format!("it is too busy to answer GET {target}")});
         Err(self.remote.refused(429, &message))
+    }
+
+    /// Notes a call that has no answer.
+    fn leave_out(&self, target: &str, document: &Value) {
+        let message = document["message"].as_str().or_else(|| document["Message"].as_str());
+        let path = target.split('?').next().unwrap_or_default();
+        let reason = message.unwrap_or("no reason given");
+        self.unread.borrow_mut().push(format!("GET {path}: {reason}"));
     }
 
     /// All elements of a list of the older service.
@@ -405,7 +452,8 @@ fn region_of_profile(name: &str) -> Option<String> {
 /// The first of the named sections of an INI file that there is.
 fn section(text: &str, names: &[&str]) -> Option<BTreeMap<String, String>> {
     names.iter().find_map(|name| {
-        let heading = |line: &str| Some(line.strip_prefix('[')?.strip_suffix(']')?.trim().to_owned());
+        let heading =
+            |line: &str| Some(line.strip_prefix('[')?.strip_suffix(']')?.trim().to_owned());
         let mut lines = text.lines().map(str::trim);
         lines.by_ref().find(|line| heading(line).as_deref() == Some(*name))?;
         let own = lines.take_while(|line| heading(line).is_none());
@@ -425,7 +473,10 @@ mod tests {
     fn a_profile_is_its_own_section() {
         let file = "# mine\n[default]\naws_access_key_id = A\n[ work ]\n; old\naws_access_key_id=B\naws_secret_access_key = s=1\n\n[c]\nregion = x\n";
         let work = section(file, &["profile work", "work"]).unwrap();
-        assert_eq!((work["aws_access_key_id"].as_str(), work["aws_secret_access_key"].as_str()), ("B", "s=1"));
+        assert_eq!(
+            (work["aws_access_key_id"].as_str(), work["aws_secret_access_key"].as_str()),
+            ("B", "s=1")
+        );
         assert_eq!(work.len(), 2);
         assert!(section(file, &["missing"]).is_none());
     }

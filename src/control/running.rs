@@ -21,6 +21,7 @@ use super::{
 };
 use crate::management::access::Gate;
 use crate::management::audit::Audit;
+use crate::management::lambda::NoInvoker;
 use crate::management::{Beginning, Service};
 use crate::snapshot::{AccessLog, Snapshot};
 use crate::store::StoreError;
@@ -205,6 +206,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
                 let _ = publisher.send(Publication { delta, done }).await;
             })
         }),
+        invoker: Arc::new(NoInvoker),
         ailment,
     })
     .await?;

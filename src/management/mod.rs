@@ -24,6 +24,7 @@ mod fixture;
 pub mod from_file;
 pub mod http;
 pub mod incoming;
+pub mod lambda;
 mod lane;
 pub mod limit;
 pub mod operation;

@@ -3,6 +3,7 @@
 use super::access::{Caller, Gate};
 use super::audit::{Audit, Entry, Slot};
 use super::incoming::Incoming;
+use super::lambda::{self, Invoker};
 use super::lane::{Ailment, Done, Job, Lane, Question, Work, nouns, since_epoch};
 use super::operation::{self, Access, Operation};
 use super::publish::{Affected, Publisher};
@@ -44,6 +45,8 @@ pub struct Beginning {
     pub audit: Audit,
     /// Takes what changed to the shards.
     pub publisher: Publisher,
+    /// Runs functions.
+    pub invoker: Arc<dyn Invoker>,
     /// Where it is told what is wrong with the store, while something is.
     pub ailment: Ailment,
 }
@@ -61,29 +64,44 @@ struct Inner {
     ids: Mutex<IdSource>,
     gate: Gate,
     audit: Audit,
+    invoker: Arc<dyn Invoker>,
 }
 
-/// Which of the two services, told apart by the first segment of the path.
+/// Which of the services, told apart by the first segment of the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
+pub enum Model {
     /// `apigateway`.
     V1,
     /// `apigatewayv2`.
     V2,
+    /// `lambda`.
+    Lambda,
 }
 
-impl Version {
+impl Model {
+    fn of(path: &str) -> Self {
+        if path == "/v2" || path.starts_with("/v2/") {
+            Self::V2
+        } else if lambda::is_path(path) {
+            Self::Lambda
+        } else {
+            Self::V1
+        }
+    }
+
     fn tables(self) -> &'static [&'static [Operation]] {
         match self {
-            Version::V1 => rest::TABLES,
-            Version::V2 => http::TABLES,
+            Self::V1 => rest::TABLES,
+            Self::V2 => http::TABLES,
+            Self::Lambda => lambda::TABLES,
         }
     }
 
     fn shapes(self) -> &'static shapes::Service {
         match self {
-            Version::V1 => shapes::apigateway(),
-            Version::V2 => shapes::apigatewayv2(),
+            Self::V1 => shapes::apigateway(),
+            Self::V2 => shapes::apigatewayv2(),
+            Self::Lambda => shapes::lambda(),
         }
     }
 }
@@ -96,7 +114,7 @@ impl Service {
     /// # Errors
     /// The store must not be used: a newer schema, damage, an address that is none.
     pub async fn begin(beginning: Beginning) -> Result<(Self, ManagedDelta), StoreError> {
-        let Beginning { url, last_good, settings, shown, gate, audit, publisher, ailment } =
+        let Beginning { url, last_good, settings, shown, gate, audit, publisher, invoker, ailment } =
             beginning;
         let (store, revision, state) = match open(&url).await {
             Ok((store, revision, state)) => (Some(Arc::new(store)), revision, state),
@@ -150,6 +168,7 @@ impl Service {
             ids: Mutex::new(IdSource::random()),
             gate,
             audit,
+            invoker,
         }));
         Ok((service, initial))
     }
@@ -197,15 +216,17 @@ impl Service {
         if let Some(path) = incoming.path.strip_prefix("/_ringgate/") {
             return own::answer(self, path, incoming, &caller, request_id).await;
         }
-        let version = match incoming.path == "/v2" || incoming.path.starts_with("/v2/") {
-            true => Version::V2,
-            false => Version::V1,
-        };
-        let matched = version
+        let model = Model::of(&incoming.path);
+        let matched = model
             .shapes()
             .find(&incoming.method, &incoming.path, &incoming.query)
             .ok_or_else(|| Fault::new(404, "UnknownOperationException", "Not Found"))?;
-        let operation = operation::find(version.tables(), matched.operation.name)
+        if model == Model::Lambda && matched.operation.name == lambda::INVOKE {
+            let field = |name: &str| incoming.field(name);
+            let input = matched.operation.input(&matched, &incoming.query, field, &[])?;
+            return self.invoke(&caller, input, incoming, request_id).await;
+        }
+        let operation = operation::find(model.tables(), matched.operation.name)
             .ok_or_else(|| not_there(matched.operation.name))?;
         let input = |incoming: &Incoming| {
             let field = |name: &str| incoming.field(name);
@@ -228,6 +249,26 @@ impl Service {
             }
         };
         success(matched.operation.success, answer)
+    }
+
+    /// Invokes a function, and waits for it.
+    async fn invoke(
+        &self,
+        caller: &Caller,
+        input: Map<String, Value>,
+        incoming: &Incoming,
+        request_id: &str,
+    ) -> Result<Response<Body>, Fault> {
+        let prepared = self.draft(&caller.region, |call| {
+            call.input = input;
+            lambda::prepare(call, incoming, request_id)
+        })?;
+        let Some(invocation) = prepared.invocation else {
+            return lambda::respond(None);
+        };
+        let (mode, version) = (invocation.mode, invocation.configuration.version.clone());
+        let result = self.0.invoker.invoke(invocation).await;
+        lambda::respond(Some((mode, version, result)))
     }
 
     /// Runs an operation that changes nothing.

@@ -102,7 +102,8 @@ class Gateway:
             aws_secret_access_key=secret,
             config=Config(retries={"total_max_attempts": retries + 1}),
         )
-        return wire.watch(client) if service.startswith("apigateway") else client
+        watched = service.startswith("apigateway") or service == "lambda"
+        return wire.watch(client) if watched else client
 
     def aws(self, *arguments, region=REGION, check=True):
         """Runs the `aws` command; returns its JSON, or what it printed, or nothing."""

@@ -1,8 +1,10 @@
 """Looks at what the other tests did. Runs last, and only after all of them."""
 
+import json
 import pathlib
 
 import pytest
+import shapes
 import wire
 
 
@@ -21,6 +23,12 @@ def test_every_operation_was_called(whole, gateway, service):
     called = {operation for name, operation in wire.called if name == service}
     assert sorted(model - called) == []
     assert len(model) == {"apigateway": 124, "apigatewayv2": 103}[service]
+
+
+def test_every_operation_of_lambda_that_there_is_was_called(whole):
+    table = json.loads((shapes.FOLDER / "lambda.json").read_text())
+    called = {operation for name, operation in wire.called if name == "lambda"}
+    assert sorted(set(table["operations"]) - called) == []
 
 
 @pytest.mark.parametrize("service", ["apigateway", "apigatewayv2"])

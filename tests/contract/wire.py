@@ -53,7 +53,8 @@ def _answer(service, operation_model, response_dict, **_):
         error = json.loads(body)
         if not re.fullmatch(r"[A-Za-z]+", headers.get("x-amzn-errortype", "")):
             fault("header", f"no type of the error {error}")
-        if not isinstance(error.get("message"), str):
+        # Some of Lambda's errors have a capital letter.
+        if not isinstance(error.get("message", error.get("Message") if service == "lambda" else None), str):
             fault("body", f"no message in {error}")
         return
     # The Go SDKs and the CLI's paginators look at the number itself.
