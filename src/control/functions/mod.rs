@@ -20,7 +20,7 @@ use bytes::Bytes;
 use logs::{Epoch, LINE_BYTES_MAX, LogWriter, SETTLE, WorkerLog};
 use processes::Process;
 use rustix::process::Signal;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
@@ -34,6 +34,9 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Between two looks at the process table while there are workers.
 const WATCH: Duration = Duration::from_millis(250);
+
+/// Until a shard that had no room for a message is tried again: it takes them between two turns.
+const RETRY: Duration = Duration::from_millis(2);
 
 /// Until processes that were killed are reaped.
 const REAP: Duration = Duration::from_millis(20);
@@ -99,6 +102,9 @@ impl Invoker {
 /// All workers of all shards.
 pub(super) struct Functions {
     posts: Vec<Post>,
+    /// What a shard's queue had no room for, in order: none of it may be lost.
+    unsent: Vec<VecDeque<ToShard>>,
+    next_try: Option<Instant>,
     /// Where each shard's workers find it, once it has had one.
     addresses: Vec<Option<SocketAddr>>,
     workers: HashMap<Name, Running>,
@@ -144,6 +150,8 @@ impl Functions {
     pub(super) fn new(posts: Vec<Post>, calls: Calls) -> Self {
         Self {
             addresses: vec![None; posts.len()],
+            unsent: posts.iter().map(|_| VecDeque::new()).collect(),
+            next_try: None,
             posts,
             workers: HashMap::new(),
             logs: BTreeMap::new(),
@@ -316,11 +324,22 @@ impl Functions {
         }
     }
 
-    fn tell(&self, shard: ShardId, message: ToShard) {
-        if let Some(post) = self.posts.get(shard)
-            && let Err(error) = post.send(message)
-        {
-            tracing::error!(shard, %error, "message to shard is lost");
+    fn tell(&mut self, shard: ShardId, message: ToShard) {
+        let Some(unsent) = self.unsent.get_mut(shard) else { return };
+        unsent.push_back(message);
+        self.send_unsent(shard);
+    }
+
+    fn send_unsent(&mut self, shard: ShardId) {
+        let (Some(post), Some(unsent)) = (self.posts.get(shard), self.unsent.get_mut(shard)) else {
+            return;
+        };
+        while let Some(message) = unsent.pop_front() {
+            if let Err(full) = post.send(message) {
+                unsent.push_front(full.0);
+                self.next_try.get_or_insert_with(|| Instant::now() + RETRY);
+                return;
+            }
         }
     }
 
@@ -419,10 +438,16 @@ impl Functions {
 
     /// When something is to be done even if nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.next_watch.into_iter().chain(self.next_settle).min()
+        self.next_watch.into_iter().chain(self.next_settle).chain(self.next_try).min()
     }
 
     pub(super) fn on_time(&mut self, now: Instant) {
+        if self.next_try.is_some_and(|due| due <= now) {
+            self.next_try = None;
+            for shard in 0..self.posts.len() {
+                self.send_unsent(shard);
+            }
+        }
         if self.next_settle.is_some_and(|due| due <= now) {
             self.settle(now - SETTLE, now);
         }
