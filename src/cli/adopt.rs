@@ -1,7 +1,9 @@
 //! `ringgate adopt`: another gateway's APIs as TOML, read with `Get` calls only.
 
 use super::export;
-use super::remote::{Failed, Pair, Remote, encoded, pair_of_environment, region_of_environment, run};
+use super::remote::{
+    Failed, Pair, Remote, encoded, pair_of_environment, region_of_environment, run,
+};
 use super::shown::print;
 use crate::management::declared::Secrets;
 use crate::management::declared::adopt::{Adoption, Layout, Topic, report};
@@ -63,13 +65,15 @@ const PAGES_MAX: usize = 10_000;
 pub(super) fn adopt(command: &Command) -> ExitCode {
     let Command::Aws(options) = command;
     let profile = options.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
-    let from_environment =
-        || pair_of_environment("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", Some("AWS_SESSION_TOKEN"));
+    let from_environment = || {
+        pair_of_environment("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", Some("AWS_SESSION_TOKEN"))
+    };
     // A profile that is asked for goes before the environment, as with Amazon's own tools.
     let pair = match &options.profile {
         Some(name) => pair_of_profile(name),
-        None => from_environment()
-            .or_else(|| pair_of_profile(profile.as_deref().unwrap_or("default"))),
+        None => {
+            from_environment().or_else(|| pair_of_profile(profile.as_deref().unwrap_or("default")))
+        }
     };
     let Some(pair) = pair else {
         eprintln!(
@@ -92,7 +96,10 @@ pub(super) fn adopt(command: &Command) -> ExitCode {
         Err(error) => return super::remote::failed(&error),
     };
     let pace = if endpoint.contains("amazonaws.com") { PACE } else { Duration::ZERO };
-    let account = Account { remote, pace, unread: RefCell::default(),
+    let account = Account {
+        remote,
+        pace,
+        unread: RefCell::default(),
         failing: RefCell::default(),
         has_read: Cell::default(),
     };
@@ -357,7 +364,8 @@ impl Account {
                 status => return Err(self.remote.refused(status, &reply.document)),
             }
         }
-        let message = serde_json::json!({"message": format!("it is too busy to answer GET {target}")});
+        let message =
+            serde_json::json!({"message": format!("it is too busy to answer GET {target}")});
         Err(self.remote.refused(429, &message))
     }
 
@@ -444,7 +452,8 @@ fn region_of_profile(name: &str) -> Option<String> {
 /// The first of the named sections of an INI file that there is.
 fn section(text: &str, names: &[&str]) -> Option<BTreeMap<String, String>> {
     names.iter().find_map(|name| {
-        let heading = |line: &str| Some(line.strip_prefix('[')?.strip_suffix(']')?.trim().to_owned());
+        let heading =
+            |line: &str| Some(line.strip_prefix('[')?.strip_suffix(']')?.trim().to_owned());
         let mut lines = text.lines().map(str::trim);
         lines.by_ref().find(|line| heading(line).as_deref() == Some(*name))?;
         let own = lines.take_while(|line| heading(line).is_none());
@@ -464,7 +473,10 @@ mod tests {
     fn a_profile_is_its_own_section() {
         let file = "# mine\n[default]\naws_access_key_id = A\n[ work ]\n; old\naws_access_key_id=B\naws_secret_access_key = s=1\n\n[c]\nregion = x\n";
         let work = section(file, &["profile work", "work"]).unwrap();
-        assert_eq!((work["aws_access_key_id"].as_str(), work["aws_secret_access_key"].as_str()), ("B", "s=1"));
+        assert_eq!(
+            (work["aws_access_key_id"].as_str(), work["aws_secret_access_key"].as_str()),
+            ("B", "s=1")
+        );
         assert_eq!(work.len(), 2);
         assert!(section(file, &["missing"]).is_none());
     }

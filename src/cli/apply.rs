@@ -50,11 +50,7 @@ pub(super) fn apply(config: Option<&Path>, options: &Options) -> ExitCode {
     run(run_apply(remote, options.clone(), files))
 }
 
-async fn run_apply(
-    remote: Remote,
-    options: Options,
-    files: Vec<File>,
-) -> Result<ExitCode, Failed> {
+async fn run_apply(remote: Remote, options: Options, files: Vec<File>) -> Result<ExitCode, Failed> {
     let mut sent = Sent { files, dry_run: true, prune: options.prune, fingerprint: None };
     let answered = match send(&remote, &sent).await? {
         Ok(answered) => answered,
@@ -97,15 +93,11 @@ async fn run_apply(
 }
 
 /// What was done, or what is wrong.
-async fn send(
-    remote: &Remote,
-    sent: &Sent,
-) -> Result<Result<Answered, Vec<Refused>>, Failed> {
-    let unreadable =
-        |error: serde_json::Error| Failed::Unreadable {
-            place: remote.endpoint.clone(),
-            cause: error.to_string(),
-        };
+async fn send(remote: &Remote, sent: &Sent) -> Result<Result<Answered, Vec<Refused>>, Failed> {
+    let unreadable = |error: serde_json::Error| Failed::Unreadable {
+        place: remote.endpoint.clone(),
+        cause: error.to_string(),
+    };
     let body = serde_json::to_vec(sent).map_err(unreadable)?;
     let reply = remote.call("POST", "/_ringgate/apply", body).await?;
     match reply.status {
@@ -148,9 +140,8 @@ fn print_problems(files: &[File], found: &[(usize, Problem)]) {
 
 /// The files of a path, in the order of their names.
 fn files(path: &Path) -> Result<Vec<File>, String> {
-    let unreadable = |path: &Path, error: std::io::Error| {
-        format!("cannot read {}: {error}", path.display())
-    };
+    let unreadable =
+        |path: &Path, error: std::io::Error| format!("cannot read {}: {error}", path.display());
     let paths = match path.is_dir() {
         true => toml_files(path).map_err(|error| unreadable(path, error))?,
         false => vec![path.to_owned()],

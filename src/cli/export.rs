@@ -89,7 +89,10 @@ pub(super) fn write(
         let names: Vec<PathBuf> = files.iter().map(|file| target.join(&file.name)).collect();
         for old in super::apply::toml_files(target).unwrap_or_default() {
             if !names.contains(&old) {
-                eprintln!("warning: {} is from before and says what is no longer there", old.display());
+                eprintln!(
+                    "warning: {} is from before and says what is no longer there",
+                    old.display()
+                );
             }
         }
     }

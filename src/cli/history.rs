@@ -122,7 +122,10 @@ mod tests {
 
     #[test]
     fn the_sign_comes_first() {
-        assert_eq!(signed("stage a/prod ~ variables.x: 1 -> 2"), "~ stage a/prod variables.x: 1 -> 2");
+        assert_eq!(
+            signed("stage a/prod ~ variables.x: 1 -> 2"),
+            "~ stage a/prod variables.x: 1 -> 2"
+        );
         assert_eq!(signed("rest-api a1 made"), "+ rest-api a1");
         assert_eq!(signed("rest-api a1 deleted"), "- rest-api a1");
     }

@@ -77,7 +77,8 @@ impl Remote {
         let unreachable = |cause: String| Failed::Unreachable { place: endpoint.clone(), cause };
         // Already installed where another command ran before; that one is as good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let parsed = reqwest::Url::parse(&endpoint).map_err(|error| unreachable(error.to_string()))?;
+        let parsed =
+            reqwest::Url::parse(&endpoint).map_err(|error| unreachable(error.to_string()))?;
         let builder = reqwest::Client::builder()
             .timeout(PATIENCE)
             .redirect(reqwest::redirect::Policy::none());
@@ -208,13 +209,14 @@ impl Where {
         let region = self.region.clone().or_else(region_of_environment);
         let region = region.or_else(|| model.as_ref().map(|model| model.aws.region.clone()));
         let region = region.unwrap_or_else(|| "us-east-1".to_owned());
-        let pair = pair_of_environment("RINGGATE_ACCESS_KEY_ID", "RINGGATE_SECRET_ACCESS_KEY", None)
-            .or_else(|| model.as_ref().and_then(pair_of))
-            .or_else(|| {
-                let token = Some("AWS_SESSION_TOKEN");
-                pair_of_environment("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", token)
-            })
-            .unwrap_or_else(nobody);
+        let pair =
+            pair_of_environment("RINGGATE_ACCESS_KEY_ID", "RINGGATE_SECRET_ACCESS_KEY", None)
+                .or_else(|| model.as_ref().and_then(pair_of))
+                .or_else(|| {
+                    let token = Some("AWS_SESSION_TOKEN");
+                    pair_of_environment("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", token)
+                })
+                .unwrap_or_else(nobody);
         Remote::new(&endpoint, &region, pair).map_err(|error| failed(&error))
     }
 }
@@ -249,7 +251,8 @@ pub(super) fn region_of_environment() -> Option<String> {
 /// Who calls a gateway without credentials: it takes any signature, and its history the name in it.
 fn nobody() -> Pair {
     let user = std::env::var("USER").unwrap_or_default();
-    let is_name = !user.is_empty() && user.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
+    let is_name =
+        !user.is_empty() && user.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
     Pair {
         access_key_id: if is_name { user } else { "ringgate".to_owned() },
         secret_access_key: "none".to_owned(),

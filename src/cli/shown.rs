@@ -81,6 +81,8 @@ mod tests {
         let group = [group];
         assert_eq!(groups(&group, false), "~ rest_api \"a\"\n    + b = 1\n    c\n");
         let painted = groups(&group, true);
-        assert!(painted.contains("\u{1b}[33m~") && painted.contains("    \u{1b}[32m+ b = 1\u{1b}[0m"));
+        assert!(
+            painted.contains("\u{1b}[33m~") && painted.contains("    \u{1b}[32m+ b = 1\u{1b}[0m")
+        );
     }
 }

@@ -7,8 +7,8 @@
 //!
 //! Nothing here knows what a shard does with a message.
 
-use super::invocation::{Ended, Invoke, Invoked, Note, StartWorker, StopWorker, WorkerId};
 use super::endpoints::{Endpoints, TargetEndpoints, UpstreamEndpoints};
+use super::invocation::{Ended, Invoke, Invoked, Note, StartWorker, StopWorker, WorkerId};
 use crate::ring::Socket;
 use crate::snapshot::function::FunctionChange;
 use crate::snapshot::managed::{DomainChange, StageChange};

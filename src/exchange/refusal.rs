@@ -66,10 +66,9 @@ impl Refusal {
             (Self::NoRoute, Some(Protocol::Rest)) => 403,
             (Self::NoApi | Self::NoRoute, _) => 404,
             (Self::Unauthorized, _) => 401,
-            (
-                Self::Forbidden | Self::AccessDenied | Self::DeniedExplicitly | Self::Unsigned,
-                _,
-            ) => 403,
+            (Self::Forbidden | Self::AccessDenied | Self::DeniedExplicitly | Self::Unsigned, _) => {
+                403
+            }
             (Self::FunctionFailed, Some(Protocol::Rest)) => 502,
             (Self::FunctionFailed | Self::AuthorizerFailed, _) => 500,
             (Self::UnsupportedMediaType, _) => 415,
@@ -175,10 +174,9 @@ impl Refusal {
             Self::BodyTooLarge { .. } => "REQUEST_TOO_LARGE",
             Self::IntegrationTimeout => "INTEGRATION_TIMEOUT",
             Self::IntegrationFailure | Self::BadGateway => "INTEGRATION_FAILURE",
-            Self::Unavailable
-            | Self::Internal
-            | Self::FunctionFailed
-            | Self::FunctionRefused => "DEFAULT_5XX",
+            Self::Unavailable | Self::Internal | Self::FunctionFailed | Self::FunctionRefused => {
+                "DEFAULT_5XX"
+            }
         }
     }
 }

@@ -47,8 +47,8 @@ pub use integration::{
 pub(crate) use integration::{RESERVED_FIELDS, is_field_name, is_field_value};
 pub use log::{Log, LogFormat};
 pub use management::{AuditLog, Credential, Management, Role};
-pub use problem::{Problem, ProblemKind, Problems, Severity, Source};
 pub(crate) use problem::nearest;
+pub use problem::{Problem, ProblemKind, Problems, Severity, Source};
 pub(crate) use reader::found;
 pub use ring::{Buffers, Ring};
 pub use route_key::{

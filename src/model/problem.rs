@@ -492,11 +492,15 @@ impl Source {
     }
 
     /// The text with what could be a secret starred out, byte for byte as long, for printing lines
-    /// of it: whatever follows `secret_access_key =` on a line, and user and password of a URL.
+    /// of it: whatever follows `secret_access_key =`, `private_key =` and an API key's `value =` on a
+    /// line, and user and password of a URL.
     pub fn text_without_secrets(&self) -> String {
         let mut bytes = self.text.clone().into_bytes();
         for line in bytes.split_mut(|&byte| byte == b'\n') {
-            let secret = memchr::memmem::find(line, b"secret_access_key");
+            let secret = memchr::memmem::find(line, b"secret_access_key")
+                .or_else(|| memchr::memmem::find(line, b"private_key"))
+                // An API key's, in the declared form.
+                .or_else(|| line.trim_ascii_start().starts_with(b"value ").then_some(0));
             let value = secret.and_then(|at| Some(at + memchr::memchr(b'=', line.get(at..)?)?));
             if let Some(value) = value {
                 star_out(&mut line[value + 1..]);
@@ -551,8 +555,7 @@ mod tests {
 
     #[test]
     fn secrets_are_starred_out_and_nothing_moves() {
-        let text =
-            "access_key_id = \"A\"\nsecret_access_key = \"hush ß\"\nurl = \"postgres://u:p@h/d\"\n";
+        let text = "access_key_id = \"A\"\nsecret_access_key = \"hush ß\"\nvalue = \"hush\"\nurl = \"postgres://u:p@h/d\"\n";
         let starred = Source::new("x".into(), text.into()).text_without_secrets();
         assert_eq!(starred.len(), text.len());
         assert!(!starred.contains("hush") && !starred.contains("u:p"));

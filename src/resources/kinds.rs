@@ -1,8 +1,6 @@
 //! From a stored row back to a noun: the kinds that there are.
 
-use super::{
-    Entity, Object, account, domain, function, http, http_stage, rest, rest_stage, usage,
-};
+use super::{Entity, Object, account, domain, function, http, http_stage, rest, rest_stage, usage};
 use std::sync::Arc;
 
 /// A row of a kind that this version does not know: a newer one wrote it.

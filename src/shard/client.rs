@@ -156,9 +156,7 @@ impl Client {
         match &self.state {
             ClientState::Exchange { body, .. }
             | ClientState::Asked { body, .. }
-            | ClientState::Discard { body, .. } => {
-                body.is_done()
-            }
+            | ClientState::Discard { body, .. } => body.is_done(),
             _ => true,
         }
     }

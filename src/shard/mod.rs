@@ -41,14 +41,14 @@ use crate::http::{self, HeadLimits};
 use crate::ring::{BufferGroup, Completion, Env, Received, Ring, SlotId, Slots, Token};
 use crate::snapshot::{Managed, Snapshot};
 use crate::tls::Tickets;
+use asked::Asked;
+use aws_lc_rs::hmac;
 use client::{Client, Input};
 use drain::Draining;
 use exchanges::Proxied;
-use record::Record;
-use asked::Asked;
-use aws_lc_rs::hmac;
 use functions::runtime_api::RuntimeConnection;
 use functions::worker::{Errands, FunctionRow, Invocation, Worker};
+use record::Record;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -256,7 +256,9 @@ impl<E: Env> Shard<E> {
     /// When the shard wants its next turn even if nothing happens.
     pub fn next_deadline(&self) -> Instant {
         let mut next = self.next_telemetry;
-        for due in [self.timers.next(), self.record.logs_due(), self.notes_due()].into_iter().flatten() {
+        for due in
+            [self.timers.next(), self.record.logs_due(), self.notes_due()].into_iter().flatten()
+        {
             next = next.min(due);
         }
         next

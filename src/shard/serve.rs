@@ -58,9 +58,8 @@ impl<E: Env> Shard<E> {
             Ok(_) => {}
             Err(fault) => {
                 tracing::debug!(shard = self.id, error = %fault, "a client broke TLS");
-                let is_asking = |client: &Client| {
-                    client.exchange().is_some() || client.asked().is_some()
-                };
+                let is_asking =
+                    |client: &Client| client.exchange().is_some() || client.asked().is_some();
                 if self.clients.get(id).is_some_and(is_asking) {
                     self.client_lost(id);
                 } else {
@@ -675,9 +674,7 @@ impl<E: Env> Shard<E> {
             }
             ClientState::Exchange { .. }
             | ClientState::Asked { .. }
-            | ClientState::Discard { .. } => {
-                self.now + timeouts.body_idle
-            }
+            | ClientState::Discard { .. } => self.now + timeouts.body_idle,
             ClientState::Lingering => self.now + LINGER,
             // The handshake's deadline was set at accept; a close needs none.
             ClientState::Handshaking | ClientState::Closing => return,

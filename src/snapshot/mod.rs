@@ -22,8 +22,8 @@ pub use api::{Api, HttpProxy, Integration, Phase, Program, Refusing, Route};
 pub use compile::{compile, stable_id};
 pub use function::{Function, Lambda};
 pub use lambda_authorizer::{
-    AuthorizerKind, BadAuthorizer, DeclaredAuthorizer, Expression, IdentitySource, LambdaAuthorizer,
-    SourceSyntax,
+    AuthorizerKind, BadAuthorizer, DeclaredAuthorizer, Expression, IdentitySource,
+    LambdaAuthorizer, SourceSyntax,
 };
 pub use managed::{Managed, ManagedDelta, ManagedDomain, ManagedStage};
 pub use mock::Mock;

@@ -1,8 +1,12 @@
 """`ringgate export`, `apply`, `diff`, `history` and `undo`: a gateway that is kept in git."""
 
+import json
 import os
+import pty
 import re
 import subprocess
+import urllib.error
+import urllib.request
 
 import pytest
 from gateway import BINARY, PATIENCE, REGION, Gateway
@@ -90,6 +94,60 @@ def test_without_a_terminal_and_without_yes_nothing_is_changed(own, tmp_path):
     file.write_text(SHOP)
     assert "use --yes" in ringgate(own, "apply", file, status=2)
     assert own.client("apigateway").get_rest_apis()["items"] == []
+
+
+@pytest.mark.parametrize("answer, status", [(b"y\n", 0), (b"n\n", 1), (b"\n", 1)])
+def test_a_person_is_asked_and_colours_tell_what_changes(own, tmp_path, answer, status):
+    file = tmp_path / "shop.toml"
+    file.write_text(SHOP)
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [BINARY, "apply", file, "--endpoint", own.endpoint],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.STDOUT,
+    )
+    said = b""
+    while b"[y/N]" not in said:
+        said += os.read(ours, 65536)
+    assert b"\x1b[32m+ rest_api" in said
+    os.write(ours, answer)
+    assert child.wait(PATIENCE) == status
+    os.close(theirs)
+    os.close(ours)
+    there = own.client("apigateway").get_rest_apis()["items"]
+    assert len(there) == (1 if status == 0 else 0)
+
+
+def test_what_changed_since_the_difference_was_shown_is_not_overwritten(own, tmp_path):
+    def send(**members):
+        body = json.dumps({"files": [{"name": "a", "text": SHOP}], **members}).encode()
+        request = urllib.request.Request(f"{own.endpoint}/_ringgate/apply", body, method="POST")
+        try:
+            with urllib.request.urlopen(request) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    status, shown = send(dry_run=True)
+    assert status == 200 and shown["revision"] is None and len(shown["groups"]) == 4
+    v1 = own.client("apigateway")
+    v1.create_rest_api(name="meanwhile")
+    status, refused = send(fingerprint=shown["fingerprint"])
+    assert status == 409
+    assert "has changed since the difference was shown" in refused["message"]
+    _, shown = send(dry_run=True)
+    status, done = send(fingerprint=shown["fingerprint"])
+    assert (status, done["revision"]) == (200, 2)
+    status, refused = send(files=[{"name": "a", "text": "[[rest_api]]\n"}])
+    assert status == 400
+    assert refused["problems"] == [
+        {
+            "file": 0,
+            "span": [0, 12],
+            "message": "[[rest_api]] needs `name`: a text, for example `name = \"pets\"`",
+        }
+    ]
 
 
 def test_problems_are_shown_with_their_lines(own, tmp_path):

@@ -97,7 +97,8 @@ fn bootstrap() {
 
 #[expect(clippy::zombie_processes, reason = "what is left behind is what is tested")]
 fn serve(runtime: &mut Runtime, id: &str, event: &Value, next: &Answer) {
-    let path = event["rawPath"].as_str().or(event["path"].as_str()).unwrap_or_default().to_owned();
+    let path =
+        event["rawPath"].as_str().or_else(|| event["path"].as_str()).unwrap_or_default().to_owned();
     let mut words = path.trim_start_matches('/').split('/');
     let (what, argument) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let number: usize = argument.parse().unwrap_or(0);

@@ -1,7 +1,7 @@
 //! All that an event is made of, borrowed from who knows it.
 
-use crate::exchange::Exchange;
-use crate::http::{Field, Known, forwarded};
+use crate::exchange::{Admitted, Exchange, Origin};
+use crate::http::{Field, Known, authority, forwarded};
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -76,7 +76,36 @@ pub struct EventFacts<'x> {
     pub body: &'x [u8],
 }
 
-impl EventFacts<'_> {
+impl<'x> EventFacts<'x> {
+    /// The facts of an exchange that has been routed, of a caller who is nobody yet.
+    pub fn of(
+        exchange: &'x Exchange<'x>,
+        route: &'x RouteFacts<'x>,
+        trace_id: &'x [u8],
+        since_epoch: Duration,
+        body: &'x [u8],
+    ) -> Self {
+        Self {
+            route,
+            method: exchange.head.method,
+            prefix: Prefix::of(exchange),
+            path: exchange.path(),
+            query: exchange.head.target.query(),
+            parameters: &exchange.parameters,
+            fields: exchange.fields,
+            host: authority::host(exchange.head.host.unwrap_or_default()),
+            forwarded: Forwarded::of(exchange),
+            trace_id,
+            source_ip: exchange.source_address(),
+            request_id: exchange.ids.request.as_str(),
+            extended_request_id: exchange.ids.extended.as_str(),
+            since_epoch,
+            identity: Identity::default(),
+            authorizer: Authorized::Silent,
+            body,
+        }
+    }
+
     /// `$context.path`: with what stands before the API's own, as received.
     pub fn context_path(&self) -> Vec<u8> {
         let mut path = Vec::with_capacity(self.path.len() + 32);
@@ -102,6 +131,39 @@ pub enum Prefix<'x> {
     Stage,
     /// The base path that a domain name's mapping takes off: begins with a slash and ends without one.
     BasePath(&'x [u8]),
+}
+
+impl<'x> Prefix<'x> {
+    /// What an exchange's address was taken apart into: a stage where the API's own name was asked, or a
+    /// path that stands for it, else a base path.
+    pub fn of(exchange: &Exchange<'x>) -> Self {
+        let path = exchange.head.target.path();
+        let host = authority::host(exchange.head.host.unwrap_or_default());
+        let stage = match exchange.api {
+            Some(Admitted { origin: Origin::Managed(stage, _), .. }) => Some(&*stage.name),
+            Some(Admitted { origin: Origin::File(_), .. }) | None => None,
+        };
+        Self::of_address(path, exchange.base_path_bytes, host, stage)
+    }
+
+    /// `stage` is a managed API's.
+    fn of_address(path: &'x [u8], taken_bytes: usize, host: &[u8], stage: Option<&str>) -> Self {
+        let taken = path.get(..taken_bytes).unwrap_or_default();
+        let second = host.split(|&byte| byte == b'.').nth(1).unwrap_or_default();
+        let is_own = second.eq_ignore_ascii_case(b"execute-api")
+            || path.starts_with(b"/_aws/execute-api/")
+            || path.starts_with(b"/restapis/");
+        match stage {
+            Some(stage) if is_own => {
+                let taken = taken.strip_suffix(b"/_user_request_").unwrap_or(taken);
+                let last = taken.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+                let is_shown = stage != "$default" && last == stage.as_bytes();
+                if is_shown { Self::Stage } else { Self::Nothing }
+            }
+            Some(_) | None if taken.is_empty() => Self::Nothing,
+            Some(_) | None => Self::BasePath(taken),
+        }
+    }
 }
 
 /// The values of `X-Forwarded-*`.
@@ -225,4 +287,55 @@ pub struct AuthorizerContext {
     pub entries: Box<[(Box<str>, Box<str>)]>,
     /// The object in JSON, types kept, for format 2.0; `None` where the function gave no context.
     pub json: Option<Box<str>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_before_a_path_follows_from_the_address() {
+        const OWN: &str = "abc.execute-api.eu-west-1.amazonaws.com";
+        for (path, taken, host, stage, expected) in [
+            ("/prod/a", "/prod", OWN, Some("prod"), Prefix::Stage),
+            ("//prod/a", "//prod", OWN, Some("prod"), Prefix::Stage),
+            ("/a", "", OWN, Some("$default"), Prefix::Nothing),
+            (
+                "/_aws/execute-api/abc/prod/a",
+                "/_aws/execute-api/abc/prod",
+                "h",
+                Some("prod"),
+                Prefix::Stage,
+            ),
+            (
+                "/_aws/execute-api/abc/$default/a",
+                "/_aws/execute-api/abc/$default",
+                "h",
+                Some("$default"),
+                Prefix::Nothing,
+            ),
+            (
+                "/_aws/execute-api/abc/a",
+                "/_aws/execute-api/abc",
+                "h",
+                Some("$default"),
+                Prefix::Nothing,
+            ),
+            (
+                "/restapis/abc/prod/_user_request_/a",
+                "/restapis/abc/prod/_user_request_",
+                "h",
+                Some("prod"),
+                Prefix::Stage,
+            ),
+            ("/v1/a", "/v1", "api.example.com", Some("prod"), Prefix::BasePath(b"/v1")),
+            ("/prod/a", "/prod", "api.example.com", Some("prod"), Prefix::BasePath(b"/prod")),
+            ("/a", "", "api.example.com", Some("prod"), Prefix::Nothing),
+            ("/shop/a", "/shop", OWN, None, Prefix::BasePath(b"/shop")),
+            ("/a", "", "h", None, Prefix::Nothing),
+        ] {
+            let found = Prefix::of_address(path.as_bytes(), taken.len(), host.as_bytes(), stage);
+            assert_eq!(found, expected, "{path} at {host}");
+        }
+    }
 }

@@ -66,4 +66,12 @@ impl Format {
             (Protocol::Http, PayloadFormat::V2) => Self::Http2,
         }
     }
+
+    /// Whose format it is.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Self::Rest => Protocol::Rest,
+            Self::Http1 | Self::Http2 => Protocol::Http,
+        }
+    }
 }

@@ -68,24 +68,76 @@ impl Topic {
     /// A heading, and what it means for whoever reads the report.
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
-            Topic::Unreadable => ("Not read", "The answer was not what Amazon's model says. It is left out."),
-            Topic::Function => ("Lambda functions", "The integration or authorizer is carried over with its function's ARN, the function's code is not. Point it to an HTTP back end, or bring the function along."),
-            Topic::AwsService => ("Integrations with AWS services", "Carried over as they are declared. They need the service, and credentials for it, from where ringgate runs."),
-            Topic::Role => ("IAM roles", "The ARN is carried over. There is nobody here to assume the role: whatever it allowed must be allowed otherwise."),
-            Topic::Cognito => ("Cognito authorizers", "Carried over with the user pool's ARN. The pool stays at Amazon; its tokens are JWTs, so a JWT authorizer with the pool's issuer does the same."),
-            Topic::Iam => ("Methods with AWS_IAM authorization", "Carried over as declared. IAM's users and policies are not: clients need other credentials."),
-            Topic::VpcLink => ("VPC links", "Carried over with its ARNs or subnets. There is no VPC here: give its integrations a host that is reachable from here."),
-            Topic::Certificate => ("Certificates of ACM", "The ARN is carried over. ACM does not hand out private keys: give the name a certificate in ringgate's own configuration."),
-            Topic::ClientCertificate => ("Client certificates", "Amazon does not hand out the private key: a new pair is made, which back ends must be told to trust."),
-            Topic::ApiKeyValue => ("Values of API keys", "Left out, so that the files can be kept in git: new values are made. With `--with-secrets` they are read and written."),
-            Topic::WebAcl => ("Web ACLs of AWS WAF", "Left out. Rate limits are usage plans and throttling; the other rules have no counterpart."),
-            Topic::Logs => ("Logs in CloudWatch and Firehose", "Carried over as declared. Nothing is sent to AWS: access logs and metrics are ringgate's own."),
-            Topic::Tracing => ("Traces of X-Ray", "Carried over as declared. Nothing is sent to AWS."),
-            Topic::Edge => ("Edge-optimized endpoints", "Carried over as declared, and served as any other: there is no CloudFront in front of it."),
-            Topic::Private => ("Private endpoints", "Carried over as declared. Who may connect is decided by your network, not by VPC endpoints."),
-            Topic::Deployment => ("What stages serve", "A deployment cannot be read. The files declare what is edited now, which is what will be served; compare with the console if somebody may have edited without deploying."),
-            Topic::Canary => ("Canary releases", "Carried over, but stage and canary both begin with what is edited now, because deployments cannot be read."),
-            Topic::Documentation => ("Documentation versions", "Carried over by name. Their content is that of the parts as they are now."),
+            Topic::Unreadable => {
+                ("Not read", "The answer was not what Amazon's model says. It is left out.")
+            }
+            Topic::Function => (
+                "Lambda functions",
+                "The integration or authorizer is carried over with its function's ARN, the function's code is not. Point it to an HTTP back end, or bring the function along.",
+            ),
+            Topic::AwsService => (
+                "Integrations with AWS services",
+                "Carried over as they are declared. They need the service, and credentials for it, from where ringgate runs.",
+            ),
+            Topic::Role => (
+                "IAM roles",
+                "The ARN is carried over. There is nobody here to assume the role: whatever it allowed must be allowed otherwise.",
+            ),
+            Topic::Cognito => (
+                "Cognito authorizers",
+                "Carried over with the user pool's ARN. The pool stays at Amazon; its tokens are JWTs, so a JWT authorizer with the pool's issuer does the same.",
+            ),
+            Topic::Iam => (
+                "Methods with AWS_IAM authorization",
+                "Carried over as declared. IAM's users and policies are not: clients need other credentials.",
+            ),
+            Topic::VpcLink => (
+                "VPC links",
+                "Carried over with its ARNs or subnets. There is no VPC here: give its integrations a host that is reachable from here.",
+            ),
+            Topic::Certificate => (
+                "Certificates of ACM",
+                "The ARN is carried over. ACM does not hand out private keys: give the name a certificate in ringgate's own configuration.",
+            ),
+            Topic::ClientCertificate => (
+                "Client certificates",
+                "Amazon does not hand out the private key: a new pair is made, which back ends must be told to trust.",
+            ),
+            Topic::ApiKeyValue => (
+                "Values of API keys",
+                "Left out, so that the files can be kept in git: new values are made. With `--with-secrets` they are read and written.",
+            ),
+            Topic::WebAcl => (
+                "Web ACLs of AWS WAF",
+                "Left out. Rate limits are usage plans and throttling; the other rules have no counterpart.",
+            ),
+            Topic::Logs => (
+                "Logs in CloudWatch and Firehose",
+                "Carried over as declared. Nothing is sent to AWS: access logs and metrics are ringgate's own.",
+            ),
+            Topic::Tracing => {
+                ("Traces of X-Ray", "Carried over as declared. Nothing is sent to AWS.")
+            }
+            Topic::Edge => (
+                "Edge-optimized endpoints",
+                "Carried over as declared, and served as any other: there is no CloudFront in front of it.",
+            ),
+            Topic::Private => (
+                "Private endpoints",
+                "Carried over as declared. Who may connect is decided by your network, not by VPC endpoints.",
+            ),
+            Topic::Deployment => (
+                "What stages serve",
+                "A deployment cannot be read. The files declare what is edited now, which is what will be served; compare with the console if somebody may have edited without deploying.",
+            ),
+            Topic::Canary => (
+                "Canary releases",
+                "Carried over, but stage and canary both begin with what is edited now, because deployments cannot be read.",
+            ),
+            Topic::Documentation => (
+                "Documentation versions",
+                "Carried over by name. Their content is that of the parts as they are now.",
+            ),
         }
     }
 }
@@ -236,8 +288,9 @@ impl Adoption {
         if stage.tracing_enabled {
             self.remark(Topic::Tracing, place.clone());
         }
-        let is_logging =
-            |it: &crate::resources::rest_stage::MethodSetting| it.logging_level.as_deref().is_some_and(|level| level != "OFF");
+        let is_logging = |it: &crate::resources::rest_stage::MethodSetting| {
+            it.logging_level.as_deref().is_some_and(|level| level != "OFF")
+        };
         if stage.access_log_settings.is_some() || stage.method_settings.values().any(is_logging) {
             self.remark(Topic::Logs, place);
         }
@@ -435,7 +488,6 @@ fn cleaned(answer: &Value) -> Value {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -466,11 +518,21 @@ mod tests {
         assert!(!text.contains("manual"), "a stage is deployed when it is applied: {text}");
         let topics: Vec<Topic> = remarks.iter().map(|remark| remark.topic).collect();
         let expected = [
-            Topic::Unreadable, Topic::Function, Topic::Role, Topic::Iam, Topic::WebAcl, Topic::Tracing, Topic::Edge, Topic::Deployment,
+            Topic::Unreadable,
+            Topic::Function,
+            Topic::Role,
+            Topic::Iam,
+            Topic::WebAcl,
+            Topic::Tracing,
+            Topic::Edge,
+            Topic::Deployment,
         ];
         assert_eq!(topics, expected);
         let report = report("us-east-1", "Amazon", &remarks);
-        assert!(report.contains("## IAM roles\n") && report.contains("- pets: GET /: arn:aws:iam::1:role/r\n"));
+        assert!(
+            report.contains("## IAM roles\n")
+                && report.contains("- pets: GET /: arn:aws:iam::1:role/r\n")
+        );
     }
 
     impl Adoption {

@@ -207,12 +207,7 @@ impl Runner<'_, '_> {
     }
 
     /// The one of several ids that a name means.
-    pub(super) fn one_named(
-        &self,
-        what: &str,
-        name: &str,
-        ids: &[&str],
-    ) -> Result<String, Fault> {
+    pub(super) fn one_named(&self, what: &str, name: &str, ids: &[&str]) -> Result<String, Fault> {
         match *ids {
             [id] => Ok(id.to_owned()),
             [] => Err(Fault::bad_request(format!("there is no {what} `{name}`"))),

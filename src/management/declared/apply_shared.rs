@@ -387,7 +387,8 @@ fn domain_settings(
     ] {
         // An uploaded certificate stays as long as the file speaks of it and says no other.
         let is_kept = input.contains_key("certificateName");
-        if let Some(text) = text(tree, key).or_else(|| was.map(String::as_str).filter(|_| is_kept)) {
+        if let Some(text) = text(tree, key).or_else(|| was.map(String::as_str).filter(|_| is_kept))
+        {
             input.insert(member.into(), json!(text));
         }
     }

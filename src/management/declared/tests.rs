@@ -1,3 +1,5 @@
+//! The declared form end to end, without a server: an account with one of everything, exported and applied.
+
 use super::super::fixture::Fixture;
 use super::*;
 use crate::aws::id::IdSource;

@@ -14,7 +14,6 @@ use super::result::{HeaderValue, ProxyResult};
 use crate::exchange::Refusal;
 use crate::exchange::event::{Format, is_binary};
 use crate::http::field::{is_token_byte, is_value_byte};
-use crate::snapshot::Protocol;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
@@ -22,6 +21,10 @@ use std::borrow::Cow;
 /// Largest result: six MiB and what Lambda grants beyond (its runtime's own limit). A larger one is
 /// malformed.
 pub const RESULT_BYTES_MAX: usize = 6_291_556;
+
+/// Most fields of an answer. Clients give up near a hundred; the names are compared with each other, which
+/// must not take a shard's time when a function goes wrong. More are malformed.
+const FIELDS_MAX: usize = 1000;
 
 /// What the client gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,16 +69,6 @@ impl Fault {
     }
 }
 
-impl Answer<'_> {
-    /// The answer's protocol follows from its format.
-    pub fn protocol(format: Format) -> Protocol {
-        match format {
-            Format::Rest => Protocol::Rest,
-            Format::Http1 | Format::Http2 => Protocol::Http,
-        }
-    }
-}
-
 /// Reads what a function returned. A result that came with Lambda's error flag is a [`Fault::Function`]
 /// and not for here.
 pub fn read_result<'r>(result: &'r [u8], facts: &AnswerFacts<'_>) -> Result<Answer<'r>, Fault> {
@@ -116,11 +109,10 @@ fn rest<'r>(result: &'r [u8], facts: &AnswerFacts<'_>) -> Result<Answer<'r>, Fau
 /// Whether a REST API decodes: by the first type that the client accepts, or, where it does not say, by
 /// the content's own.
 fn is_decoded(fields: &[(Cow<'_, str>, Cow<'_, str>)], facts: &AnswerFacts<'_>) -> bool {
-    let first = |list: &'_ [u8]| list.split(|&byte| byte == b',').next().map(<[u8]>::len);
     let types = facts.binary_media_types;
     match facts.accept {
         Some(accept) => {
-            let first = first(accept).and_then(|end| accept.get(..end)).unwrap_or_default();
+            let first = accept.split(|&byte| byte == b',').next().unwrap_or_default();
             is_binary(types, first)
         }
         None => {
@@ -170,7 +162,11 @@ fn fields<'r>(
     multi: Vec<(Cow<'r, str>, Vec<HeaderValue<'r>>)>,
     cookies: Vec<Cow<'r, str>>,
 ) -> Result<Vec<Field<'r>>, Fault> {
-    let mut fields: Vec<Field<'r>> = Vec::with_capacity(single.len() + multi.len() + 1);
+    let several: usize = multi.iter().map(|(_, values)| values.len()).sum();
+    if single.len() + several + cookies.len() > FIELDS_MAX {
+        return Err(Fault::Malformed("the result has more than 1000 headers"));
+    }
+    let mut fields: Vec<Field<'r>> = Vec::with_capacity(single.len() + several + 1);
     for (name, values) in multi {
         for value in values.into_iter().flatten() {
             fields.push((name.clone(), value));

@@ -210,6 +210,16 @@ fn a_result_has_at_most_6291556_bytes() {
     assert!(read_result(text(fits + 1).as_bytes(), &HTTP_2).is_err());
 }
 
+#[test]
+fn an_answer_has_at_most_1000_fields() {
+    let text = |count: usize| {
+        let fields: Vec<String> = (0..count).map(|it| format!("\"h{it}\":1")).collect();
+        format!("{{\"statusCode\":200,\"headers\":{{{}}}}}", fields.join(","))
+    };
+    assert!(read_result(text(1000).as_bytes(), &REST).is_ok());
+    assert!(read_result(text(1001).as_bytes(), &REST).is_err());
+}
+
 fn head(result: &str, protocol: Protocol, is_head: bool) -> (String, Vec<u8>) {
     let facts = if protocol == Protocol::Rest { REST } else { HTTP_2 };
     let answer = read_result(result.as_bytes(), &facts).unwrap();
