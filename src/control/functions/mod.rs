@@ -7,6 +7,7 @@
 //! Deliberately absent: events and results. They never pass through this thread, unless it is itself
 //! the caller ([`Invoker`]).
 
+mod languages;
 mod logs;
 mod processes;
 pub mod spawn;
@@ -17,6 +18,7 @@ use super::invocation::{
 use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use crate::snapshot::function::{FunctionLog, Launch};
 use bytes::Bytes;
+use languages::Languages;
 use logs::{Epoch, LINE_BYTES_MAX, LogWriter, SETTLE, WorkerLog};
 use processes::Process;
 use rustix::process::Signal;
@@ -115,6 +117,7 @@ pub(super) struct Functions {
     pids: HashSet<u32>,
     /// Where workers' temporary folders are; made with the first.
     folder: Option<PathBuf>,
+    languages: Languages,
     news: (mpsc::Sender<News>, mpsc::Receiver<News>),
     next_listener: u32,
     calls: Calls,
@@ -158,6 +161,7 @@ impl Functions {
             writer: LogWriter::new(),
             pids: HashSet::new(),
             folder: None,
+            languages: Languages::default(),
             news: mpsc::channel(LINES_MAX),
             next_listener: FIRST_LISTENER,
             calls,
@@ -218,6 +222,7 @@ impl Functions {
         };
         let address = self.address(shard).map_err(|error| refuse(error.to_string()))?;
         let folder = self.folder().map_err(|error| refuse(error.to_string()))?;
+        let program = self.languages.program(&launch, &folder).map_err(refuse)?;
         let folder = folder.join(format!("{}-{shard}-{:x}", launch.name, worker.0));
         let runtime_api = format!("{address}/{token}");
         let is_logged = launch.log != FunctionLog::None;
@@ -229,6 +234,7 @@ impl Functions {
         let today = jiff::Timestamp::now().strftime("%Y/%m/%d").to_string();
         let started = spawn::spawn(spawn::Start {
             launch: &launch,
+            program,
             runtime_api: runtime_api.clone(),
             folder: &folder,
             log_stream: format!("{today}/[{}]{shard:016x}{:016x}", launch.version, worker.0),
