@@ -112,7 +112,11 @@ def test_nothing_acknowledged_is_lost(tmp_path):
         writers = [threading.Thread(target=write, args=(gateway, stop, acknowledged)) for _ in range(3)]
         for writer in writers:
             writer.start()
-        time.sleep(random.uniform(0.2, 0.8))
+        # However slow the machine: some writes, then a moment that no write has chosen.
+        begin = time.monotonic()
+        while len(acknowledged) < 8 * (round + 1) and time.monotonic() - begin < PATIENCE:
+            time.sleep(0.01)
+        time.sleep(random.uniform(0, 0.3))
         gateway.kill()
         stop.set()
         for writer in writers:
