@@ -17,6 +17,7 @@ mod escape;
 mod inputs;
 mod json;
 mod json_path;
+mod java_pattern;
 mod limits;
 mod method;
 mod number;
@@ -35,7 +36,9 @@ use budget::Budget;
 use program::Program;
 
 pub use budget::Scratch;
+pub use escape::{base64, base64_bytes};
 pub use inputs::{ContextVariables, Inputs, NoContext, Variable};
+pub use java_pattern::JavaPattern;
 pub use json_path::{JsonPath, PathError};
 pub use limits::Limits;
 pub use overrides::Overrides;
