@@ -61,11 +61,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // Reads and changes resources; what shards serve of them is compiled by the snapshot's code.
-    ("management", &["snapshot", "model", "resources", "store", "aws"]),
+    // A test call runs the phases that shards run.
+    ("management", &["exchange", "snapshot", "model", "resources", "store", "aws"]),
     (
         "exchange",
         &[
             "snapshot",
+            // A phase renders the templates that the snapshot compiled.
+            "template",
             "telemetry",
             "http",
             // A mock's body is sent without a copy.
@@ -74,7 +77,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     // A log's destination and format are telemetry's words; a mock's head is written once, here.
     // Deployments are compiled from resources.
-    ("snapshot", &["model", "resources", "telemetry::access_log"]),
+    ("snapshot", &["model", "resources", "template", "telemetry::access_log"]),
     // A log format is parsed to see whether it can be.
     ("model", &["telemetry::access_log"]),
     ("resources", &[]),

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! Idle --first byte--> Head --head complete--> Exchange --answered, content read--> Idle
+//!                        |                        ^
+//!                        |--content is needed--> Asked (gathers it; may be answered by us too)
 //!                        |                        |
 //!                        |                        '--answered by us--> Discard --content read--> Idle
 //!                        '--refused--> Lingering (reads and drops, so that the answer arrives) --> Closing
@@ -53,6 +55,8 @@ pub(super) enum ClientState {
     Head { since: Instant },
     /// A request is being served by a back end; `body` reads what is left of its content.
     Exchange { exchange: SlotId, body: BodyReader },
+    /// A request whose content is gathered before it is served.
+    Asked { asked: SlotId, body: BodyReader },
     /// A request was answered before its content was read; the rest is dropped. `dropped_bytes` is how
     /// much has been.
     Discard { body: BodyReader, persistent: bool, dropped_bytes: u64 },
@@ -140,12 +144,20 @@ impl Client {
         }
     }
 
+    /// The request whose content is gathered.
+    pub(super) fn asked(&self) -> Option<SlotId> {
+        match self.state {
+            ClientState::Asked { asked, .. } => Some(asked),
+            _ => None,
+        }
+    }
+
     /// Whether the request's content has arrived in full.
     pub(super) fn request_is_complete(&self) -> bool {
         match &self.state {
-            ClientState::Exchange { body, .. } | ClientState::Discard { body, .. } => {
-                body.is_done()
-            }
+            ClientState::Exchange { body, .. }
+            | ClientState::Asked { body, .. }
+            | ClientState::Discard { body, .. } => body.is_done(),
             _ => true,
         }
     }

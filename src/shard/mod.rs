@@ -7,6 +7,7 @@
 //! | table | a row is | tells the time with |
 //! |---|---|---|
 //! | `clients` | a client's connection ([`client`]) | its idle, head, body and send time-outs |
+//! | `asked` | a request whose content is gathered ([`asked`]) | its client's body time-out |
 //! | `exchanges` | a request that a back end answers ([`exchanges`]) | its wait for a connection |
 //! | `backends` | a back end's connection ([`upstream`]) | connect, response, body and idle time-outs |
 //! | `listeners` | a listening socket | a pause after accept errors |
@@ -16,11 +17,15 @@
 
 pub mod env;
 mod accept;
+mod asked;
 mod client;
 mod exchanges;
+mod kept;
+mod made;
 mod managed;
 #[cfg(test)]
 mod inspect;
+mod phases;
 mod proxy;
 mod record;
 mod response;
@@ -34,6 +39,7 @@ use self::tls::ShardTls;
 pub use self::tls::client_tls;
 use crate::control::endpoints::Endpoints;
 use crate::control::mailbox::{FromShard, Reporter, ShardId, ToShard};
+use crate::exchange::transform;
 use crate::http::{self, HeadLimits};
 use crate::ring::{BufferGroup, Close, Completion, Env, Received, Ring, SlotId, Slots, Token};
 use crate::snapshot::{Managed, Snapshot};
@@ -126,6 +132,9 @@ pub struct Shard<E: Env> {
     clients: Slots<Client>,
     backends: Slots<Backend>,
     exchanges: Slots<Proxied>,
+    asked: Slots<asked::Asked>,
+    /// What templates are rendered in.
+    scratch: transform::Scratch,
     pools: Slots<Pool>,
     /// The pool of each upstream of the snapshot served now.
     pool_of_upstream: Vec<SlotId>,
@@ -178,6 +187,8 @@ impl<E: Env> Shard<E> {
             clients: Slots::new(),
             backends: Slots::new(),
             exchanges: Slots::new(),
+            asked: Slots::new(),
+            scratch: transform::Scratch::new(seed[0] ^ seed[2]),
             pools: Slots::new(),
             pool_of_upstream: Vec::new(),
             endpoints: Box::default(),
@@ -580,6 +591,8 @@ impl<E: Env> Shard<E> {
                         exchange.persistent = false;
                     }
                 }
+                // Whether it stays is asked again when its content is complete.
+                ClientState::Asked { .. } => {}
                 ClientState::Discard { ref mut persistent, .. } => *persistent = false,
                 ClientState::Head { .. } | ClientState::Lingering | ClientState::Closing => {}
             }
@@ -604,7 +617,7 @@ impl<E: Env> Shard<E> {
             let mut cut = 0;
             for id in clients {
                 if let Some(client) = self.clients.get_mut(id) {
-                    cut += u64::from(client.exchange().is_some());
+                    cut += u64::from(client.exchange().is_some() || client.asked().is_some());
                     self.abort_client(id, Close::Abort);
                 }
             }

@@ -37,6 +37,7 @@ fn compile_api(api: &model::Api, access_logs: &mut Vec<AccessLog>, seed: u64) ->
         table: RouteTable::build(api.protocol, api.routes.iter().map(|route| &route.key), seed),
         routes: api.routes.iter().map(compile_route).collect(),
         access_log: api.access_log.as_ref().map(|log| share(log, access_logs)),
+        shared: None,
     }
 }
 
@@ -64,8 +65,11 @@ fn compile_route(route: &model::Route) -> Route {
                 timeout: proxy.timeout,
                 mapping: None,
                 response: None,
+                edits: None,
             }),
         },
+        validation: None,
+        resource_id: Box::default(),
     }
 }
 
