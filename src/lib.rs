@@ -16,6 +16,7 @@
 //! | [`resources`] | what a user made through the management API: typed nouns, drafts, history |
 //! | [`store`] | where those are kept: rows in SQLite or PostgreSQL |
 //! | [`template`] | mapping templates (VTL): text in, compiled program out |
+//! | [`runtimes`] | what runs a function's code: interpreters, and the loops that they run |
 //! | [`aws`] | AWS's conventions: signatures, faults, identifiers, shapes |
 //! | [`telemetry`] | counters, histograms, access logs |
 //! | [`http`] | HTTP/1.1 without sockets: bytes in, events out |
@@ -32,6 +33,7 @@ pub mod model;
 pub mod resources;
 pub mod store;
 pub mod template;
+pub mod runtimes;
 pub mod aws;
 pub mod telemetry;
 pub mod http;

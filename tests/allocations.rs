@@ -322,6 +322,7 @@ fn run_shard(
         });
     }
     let settings = ShardSettings {
+        secret: [7; 32],
         snapshot: Box::new(compile(&model, 1, 1)),
         tickets: Some(Tickets::new().unwrap()),
         reporter: Reporter::new(0, sender),
@@ -448,6 +449,7 @@ fn managed(back_end: SocketAddr) -> Delta {
         upstream,
     });
     Delta {
+        functions: Vec::new(),
         sequence: 1,
         upstreams: upstreams.collect(),
         stages: vec![StageChange::Put(Box::new(compiled.stage))],

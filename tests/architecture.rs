@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "resources",
             "store",
             "template",
+            "runtimes",
             "aws",
             "telemetry",
             "http",
@@ -38,6 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             // The conversation with the control thread, and nothing of its insides.
             "control::mailbox",
             "control::endpoints",
+            "control::invocation",
             "control::Seat",
             "exchange",
             "snapshot",
@@ -53,6 +55,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "management",
             "snapshot",
             "model",
+            "resources",
             "store",
             "aws",
             "telemetry",
@@ -62,13 +65,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     // Reads and changes resources; what shards serve of them is compiled by the snapshot's code.
     // A test call runs the phases that shards run.
-    ("management", &["exchange", "snapshot", "model", "resources", "store", "aws"]),
+    (
+        "management",
+        &["exchange", "snapshot", "model", "resources", "store", "runtimes", "aws"],
+    ),
     (
         "exchange",
         &[
             "snapshot",
             // A phase renders the templates that the snapshot compiled.
             "template",
+            // Callers sign as AWS's do, and who may call is said in IAM's policy language.
+            "aws::Fault",
+            "aws::policy",
+            "aws::sigv4",
             "telemetry",
             "http",
             // A mock's body is sent without a copy.
@@ -76,13 +86,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // A log's destination and format are telemetry's words; a mock's head is written once, here.
-    // Deployments are compiled from resources.
+    // Deployments are compiled from resources; templates and patterns are compiled with them.
     ("snapshot", &["model", "resources", "template", "telemetry::access_log"]),
     // A log format is parsed to see whether it can be.
     ("model", &["telemetry::access_log"]),
     ("resources", &[]),
     ("store", &[]),
     ("template", &[]),
+    ("runtimes", &[]),
     ("aws", &[]),
     ("telemetry", &[]),
     ("http", &[]),

@@ -3,6 +3,8 @@
 //!
 //! - A block fenced as `toml` is a configuration that `ringgate check` accepts without a word. (The
 //!   scenarios in docs/loadtest.md are the load tester's.)
+//! - A block fenced as `toml declared` is what `ringgate apply` makes of an empty gateway, whose commands
+//!   behind it are asked. (Where they print much, the page may show the beginning.)
 //! - A block fenced as `console` holds commands behind `$ ` and what they print. `ringgate` commands are
 //!   run as they stand, in a folder with the page's configurations; `curl` commands are asked of a
 //!   gateway that serves the configuration shown before them, or the default one.
@@ -53,9 +55,17 @@ fn commands_shown_print_what_is_shown() {
     let mut asked = 0;
     for page in pages() {
         let mut configuration = default_configuration();
+        let mut managed: Option<Managed> = None;
         for block in page.blocks() {
             match block.kind.as_str() {
                 "toml" => configuration = block.text,
+                "toml declared" => managed = Some(Managed::start(&block.text)),
+                "console" if managed.is_some() => {
+                    for (command, expected) in commands(&block.text) {
+                        let found = managed.as_ref().unwrap().run(&command);
+                        assert!(found.starts_with(&expected), "{}: {command}\n{found}", page.name);
+                    }
+                }
                 "console" => {
                     for (command, expected) in commands(&block.text) {
                         asked += 1;
@@ -70,6 +80,9 @@ fn commands_shown_print_what_is_shown() {
                 }
                 _ => {}
             }
+        }
+        if let Some(managed) = managed {
+            managed.applies();
         }
     }
     assert!(asked >= 3, "README.md shows curl, check and routes");
@@ -251,10 +264,46 @@ fn default_configuration() -> String {
     fs::read_to_string(root().join("config/ringgate.toml")).unwrap()
 }
 
+/// A gateway without APIs, and a file that declares some.
+struct Managed {
+    gateway: Gateway,
+    folder: tempfile::TempDir,
+}
+
+impl Managed {
+    fn start(declared: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("shop.toml"), declared).unwrap();
+        Self { gateway: Gateway::start(&default_configuration()), folder }
+    }
+
+    /// What a command prints.
+    fn run(&self, command: &str) -> String {
+        let arguments = command.strip_prefix("ringgate ").expect("one of ours").split(' ');
+        let output = Command::new(BINARY)
+            .args(arguments)
+            .env("RINGGATE_ENDPOINT", format!("http://{}", self.gateway.management))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    }
+
+    /// The file is applied, and once more without a difference.
+    fn applies(&self) {
+        let applied = self.run("ringgate apply shop.toml --yes");
+        assert!(applied.contains("Done, and served"), "{applied}");
+        assert_eq!(self.run("ringgate apply shop.toml"), "Nothing differs.\n");
+    }
+}
+
 /// A running gateway. Killed when dropped.
 struct Gateway {
     child: Child,
     address: String,
+    /// The management listener's.
+    management: String,
     _folder: tempfile::TempDir,
 }
 
@@ -283,14 +332,20 @@ impl Gateway {
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(printed).lines().map_while(Result::ok) {
-                if let Some(address) = line.strip_prefix("listening on http://") {
-                    let _ = sender.send(address.to_owned());
-                }
+                let _ = sender.send(line);
             }
         });
         // Made first, so that the process is killed when no line comes.
-        let mut gateway = Self { child, address: String::new(), _folder: folder };
-        gateway.address = receiver.recv_timeout(PATIENCE).expect("it says where it listens");
+        let none = String::new;
+        let mut gateway = Self { child, address: none(), management: none(), _folder: folder };
+        while gateway.address.is_empty() || gateway.management.is_empty() {
+            let line = receiver.recv_timeout(PATIENCE).expect("it says where it listens");
+            if let Some(address) = line.strip_prefix("listening on http://") {
+                address.clone_into(&mut gateway.address);
+            } else if let Some(address) = line.strip_prefix("management on http://") {
+                address.clone_into(&mut gateway.management);
+            }
+        }
         gateway
     }
 

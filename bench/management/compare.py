@@ -66,7 +66,9 @@ class Server:
 
 
 def ringgate(folder):
-    file = Path(folder) / "ringgate.toml"
+    # A folder of its own: the gateway watches it, and the store's files change all the time.
+    file = Path(folder) / "configuration" / "ringgate.toml"
+    file.parent.mkdir()
     file.write_text(CONFIGURATION)
     child = subprocess.Popen(
         [BINARY, "serve", "--config", file], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

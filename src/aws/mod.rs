@@ -3,6 +3,7 @@
 
 pub mod fault;
 pub mod id;
+pub mod policy;
 pub mod shapes;
 pub mod sigv4;
 

@@ -3,12 +3,20 @@
 //! 0: done. 1: it went wrong while running. 2: the arguments or the configuration are wrong, and the
 //! messages say where.
 
+mod adopt;
+mod apply;
 mod check;
+mod diff;
 mod doctor;
+mod export;
+mod history;
 mod problems;
+mod remote;
 mod routes;
 mod serve;
+mod shown;
 mod store;
+mod worker_exec;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -45,6 +53,23 @@ enum Command {
     /// Back up, restore or check the store of `[store]`, also while the gateway runs
     #[command(subcommand)]
     Store(store::Command),
+    /// Write what the management API holds as TOML, for `ringgate apply`
+    Export(export::Options),
+    /// Make the running gateway what TOML files declare, after showing the difference
+    Apply(apply::Options),
+    /// Show what is edited and not deployed
+    #[command(subcommand)]
+    Diff(diff::Command),
+    /// List the latest changes of the management API: who, when, what
+    History(history::HistoryOptions),
+    /// Take a change of the management API back
+    Undo(history::UndoOptions),
+    /// Read the APIs of another gateway into TOML files
+    #[command(subcommand)]
+    Adopt(adopt::Command),
+    /// Take a worker's limits and become the program that follows; what `serve` starts functions with
+    #[command(hide = true)]
+    WorkerExec(worker_exec::Arguments),
 }
 
 /// The exit status for a wrong configuration.
@@ -67,7 +92,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check => check::check(config),
         Command::Routes => routes::routes(config),
         Command::Doctor => doctor::doctor(config),
+        Command::WorkerExec(arguments) => worker_exec::worker_exec(arguments),
         Command::Store(command) => store::store(config, &command),
+        Command::Export(options) => export::export(config, &options),
+        Command::Apply(options) => apply::apply(config, &options),
+        Command::Diff(command) => diff::diff(config, &command),
+        Command::History(options) => history::history(config, &options),
+        Command::Undo(options) => history::undo(config, &options),
+        Command::Adopt(command) => adopt::adopt(&command),
     }
 }
 

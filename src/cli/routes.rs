@@ -53,6 +53,10 @@ fn integration(snapshot: &Snapshot, route: &Route) -> String {
         Integration::Mock(mock) => format!("mock {}", mock.status),
         // Only of managed APIs, which are not in the file.
         Integration::Mapped(_) => "mapped".to_owned(),
+        Integration::Lambda(lambda) => {
+            let name = lambda.function.rsplit(':').next().unwrap_or_default();
+            format!("lambda {name}")
+        }
         Integration::Misconfigured => "misconfigured".to_owned(),
         Integration::HttpProxy(proxy) => {
             let upstream = &snapshot.upstream(proxy.upstream).name;

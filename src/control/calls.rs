@@ -12,6 +12,7 @@ use crate::aws::Fault;
 use crate::aws::id::IdSource;
 use crate::management::access::Gate;
 use crate::management::incoming::Incoming;
+use crate::management::lambda::code;
 use crate::management::refusal::{self, Protocol};
 use axum::Router;
 use axum::body::{Body, HttpBody};
@@ -30,9 +31,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// the answer, so that it is this one that is told.
 const CONTENT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Content that all calls together hold, in units of [`HELD_UNIT`]: 64 MiB, six of the largest. The
-/// listener has 256 connections, and each could bring 10 MiB.
-const HELD_UNITS: usize = 64 * 1024;
+/// Content that all calls together hold, in units of [`HELD_UNIT`]: 160 MiB, two functions' code of the
+/// largest size. The listener has 256 connections, and each could bring 10 MiB.
+const HELD_UNITS: usize = 160 * 1024;
 
 /// A KiB: a permit counts at most four thousand million, and bytes would not fit every limit.
 const HELD_UNIT: usize = 1024;
@@ -152,7 +153,11 @@ impl Calls {
         incoming: &Incoming,
         body: &mut Body,
     ) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Fault> {
-        let bytes_max = self.body_bytes_max.load(Ordering::Relaxed);
+        let mut bytes_max = self.body_bytes_max.load(Ordering::Relaxed);
+        if code::may_bring_code(&incoming.method, &incoming.path) {
+            // A zip is far larger than everything else that is sent here.
+            bytes_max = bytes_max.max(code::CALL_BYTES_MAX);
+        }
         let stated = incoming.field(header::CONTENT_LENGTH.as_str());
         if stated.and_then(|it| it.parse::<usize>().ok()).is_some_and(|it| it > bytes_max) {
             return Err(too_large(bytes_max));

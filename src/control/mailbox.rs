@@ -8,7 +8,9 @@
 //! Nothing here knows what a shard does with a message.
 
 use super::endpoints::{Endpoints, TargetEndpoints, UpstreamEndpoints};
+use super::invocation::{Ended, Invoke, Invoked, Note, StartWorker, StopWorker, WorkerId};
 use crate::ring::Socket;
+use crate::snapshot::function::FunctionChange;
 use crate::snapshot::managed::{DomainChange, StageChange};
 use crate::snapshot::{ManagedDomain, ManagedStage, Snapshot, Upstream};
 use crate::telemetry;
@@ -44,6 +46,8 @@ pub enum ListenerKind {
     Plain,
     /// HTTP in TLS, with the certificates of the current snapshot.
     Tls,
+    /// The Lambda Runtime API, for the workers of this shard's functions.
+    Runtime,
 }
 
 /// One bound and listening socket for one shard. Dropping it closes it.
@@ -79,6 +83,8 @@ pub struct Delta {
     pub domains: Vec<DomainChange>,
     /// Keys of upstreams that no stage uses any more.
     pub unused: Vec<Box<str>>,
+    /// Functions, in order.
+    pub functions: Vec<FunctionChange>,
 }
 
 /// An upstream and where it is.
@@ -103,6 +109,27 @@ pub enum ToShard {
     Delta(Box<Delta>),
     /// News of some upstreams of managed APIs; those that are not there any more are passed over.
     Addresses(Vec<UpstreamEndpoints>),
+    /// Invoke a function, then say [`FromShard::Invoked`].
+    Invoke(Box<Invoke>),
+    /// A worker that the shard asked for is there no more, or never was.
+    WorkerEnded {
+        /// Which.
+        worker: WorkerId,
+        /// How.
+        how: Ended,
+    },
+    /// Another shard needs a worker of this function and may have none beside those here: end one
+    /// that is idle, if there is one.
+    SpareWorker {
+        /// The function's key.
+        function: Box<str>,
+    },
+    /// The code of this function has changed: its workers finish what they do, and others take their
+    /// place.
+    ReplaceWorkers {
+        /// The function's key.
+        function: Box<str>,
+    },
     /// Accept on these too.
     TakeListeners(Vec<Listener>),
     /// Accept what is queued on these, then close them. Their connections go on.
@@ -144,6 +171,26 @@ pub enum FromShard {
         /// The counts. When the channel is full the shard keeps it and merges the next into it.
         batch: Box<telemetry::Batch>,
     },
+    /// Start a worker, then say [`ToShard::WorkerEnded`] when it has ended, or if it cannot be had.
+    StartWorker(Box<StartWorker>),
+    /// End a worker that was started.
+    StopWorker {
+        /// Whose it is.
+        shard: ShardId,
+        /// Which.
+        worker: WorkerId,
+        /// How.
+        how: StopWorker,
+    },
+    /// What workers did, for their logs.
+    WorkerNotes {
+        /// Whose they are.
+        shard: ShardId,
+        /// In the order of the events.
+        notes: Vec<Note>,
+    },
+    /// An invocation that was asked for is over.
+    Invoked(Box<Invoked>),
     /// Access log lines.
     Log(telemetry::LogBatch),
     /// A snapshot no request uses any more. It is dropped here, because freeing a large one takes

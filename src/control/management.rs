@@ -9,6 +9,7 @@ use super::calls::Peer;
 use super::status::SharedStatus;
 use crate::aws::Fault;
 use crate::aws::id::IdSource;
+use crate::management::lambda;
 use crate::management::refusal::{self, Protocol};
 use crate::telemetry::metrics::ProcessUsage;
 use axum::Router;
@@ -42,6 +43,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(90);
 /// For the answer to one request, its content included. Pages answer at once; a management write waits
 /// for the store and for every shard.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// For an invocation's answer: the longest time that a function may take, and what is around it.
+const INVOCATION_TIMEOUT: Duration = Duration::from_secs(900 + 30);
 
 /// After an accept failed (`EMFILE`), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -80,7 +84,11 @@ pub async fn serve(listener: TcpListener, router: Router) {
             let routes = TowerToHyperService::new(router);
             let service = service_fn(move |mut request: Request<Received>| {
                 request.extensions_mut().insert(Peer(peer));
-                let answer = tokio::time::timeout(ANSWER_TIMEOUT, routes.call(request));
+                let patience = match lambda::is_invocation(request.uri().path()) {
+                    true => INVOCATION_TIMEOUT,
+                    false => ANSWER_TIMEOUT,
+                };
+                let answer = tokio::time::timeout(patience, routes.call(request));
                 async move {
                     let request_id = IdSource::random().uuid();
                     let late = || {

@@ -15,7 +15,9 @@ pub mod calls;
 pub mod dns;
 pub mod doctor;
 pub mod endpoints;
+pub mod functions;
 pub mod health;
+pub mod invocation;
 pub mod listeners;
 pub mod mailbox;
 pub mod management;
@@ -137,6 +139,7 @@ pub struct Control {
     reports: mpsc::Receiver<FromShard>,
     remote: (mpsc::Sender<Signal>, mpsc::Receiver<Signal>),
     publications: (Publisher, mpsc::Receiver<Publication>),
+    invocations: (functions::Invoker, functions::Calls),
     /// What is served of managed APIs before the first listener opens.
     first: ManagedDelta,
     listeners: Listeners,
@@ -206,6 +209,7 @@ impl Control {
             reports,
             remote: mpsc::channel(REMOTE_MAX),
             publications: publications(),
+            invocations: functions::Invoker::new(),
             first: ManagedDelta::default(),
             listeners,
             prepared,
@@ -231,6 +235,11 @@ impl Control {
     /// Hands over what changes in the stages and domain names of managed APIs.
     pub fn publisher(&self) -> Publisher {
         self.publications.0.clone()
+    }
+
+    /// Invokes functions from this thread.
+    pub fn invoker(&self) -> functions::Invoker {
+        self.invocations.0.clone()
     }
 
     /// Sets which stages and domain names of managed APIs are served before the first listener opens.

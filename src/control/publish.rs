@@ -185,6 +185,7 @@ impl Publishing {
                 .collect(),
             stages,
             domains: whole.domains,
+            functions: whole.functions,
             unused: ended.into_iter().collect(),
         }
     }

@@ -5,12 +5,16 @@
 //! nothing about who serves what: a refused attempt changes nothing anywhere.
 
 use crate::management::access::Access;
+use crate::management::from_file;
 use crate::model::{AuditLog, Log, Model, Ring, Store, load};
+use crate::resources::{Key, Object, Timestamp};
 use crate::snapshot::{Snapshot, compile};
+use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Why a reload is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +93,8 @@ pub struct Compiled {
     pub access: Access,
     /// Largest content of a management call.
     pub management_body_bytes_max: usize,
+    /// The APIs as the management API shows them.
+    pub shown: BTreeMap<Key, Arc<dyn Object>>,
 }
 
 /// Tries it. Blocks on files.
@@ -154,6 +160,7 @@ impl Compiled {
             files: files(model),
             access: Access::of(&model.management, &model.aws),
             management_body_bytes_max: model.management.body_bytes_max,
+            shown: from_file::nouns(model, Timestamp(super::since_epoch().as_secs() as i64)),
         }
     }
 }

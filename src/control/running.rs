@@ -5,6 +5,7 @@
 //! of things is the order of the arms below, and nothing is ever half done when a signal arrives.
 
 use super::calls::Calls;
+use super::functions::{self, Functions};
 use super::listeners::TURN_AWAY;
 use super::mailbox::{FromShard, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use super::publish::{Publication, Publishing};
@@ -20,6 +21,7 @@ use super::{
 };
 use crate::management::access::Gate;
 use crate::management::audit::Audit;
+use crate::management::lambda::NoInvoker;
 use crate::management::{Beginning, Service};
 use crate::snapshot::{AccessLog, Snapshot};
 use crate::store::StoreError;
@@ -42,6 +44,9 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What shards may take to end once told to.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// What the last good state may take to be written at the end.
+const STORE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What access logs may take to be written at the end.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
@@ -96,6 +101,7 @@ enum Event {
     FilesChanged,
     TargetsChanged(News),
     Published(Vec<Publication>),
+    Functions(functions::News),
     Attempted(Result<Attempted, JoinError>),
     Time,
 }
@@ -127,6 +133,7 @@ struct Running {
     management: Management,
     audit: Audit,
     gate: Gate,
+    service: Service,
     calls: Calls,
     status: SharedStatus,
     signals: Signals,
@@ -141,6 +148,7 @@ struct Running {
     rollout: Option<Rollout>,
     /// Managed APIs on their way to the shards.
     publishing: Publishing,
+    functions: Functions,
     /// What every shard serves.
     served: Option<Arc<Snapshot>>,
     /// Listeners that turn away, and when the shards may close them.
@@ -167,6 +175,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         reports,
         remote: (remote_sender, remote),
         publications: (publisher, publications),
+        invocations: (_invoker, calls_of_functions),
         first,
         listeners,
         prepared,
@@ -187,6 +196,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         url: managed.store.url,
         last_good: managed.store.last_good,
         settings: managed.settings,
+        shown: compiled.shown.clone(),
         gate: managed.gate,
         audit: managed.audit,
         publisher: Box::new(move |delta, done| {
@@ -196,14 +206,17 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
                 let _ = publisher.send(Publication { delta, done }).await;
             })
         }),
+        invoker: Arc::new(NoInvoker),
         ailment,
     })
     .await?;
+    let answering = service.clone();
     let calls = Calls::new(gate.clone(), managed.body_bytes_max, move |incoming| {
         let service = service.clone();
         async move { service.answer(incoming).await }
     });
     let routes = calls.clone().behind(management::router(status.clone()));
+    let functions = Functions::new(posts.clone(), calls_of_functions);
     let mut running = Running {
         targets: Targets::new((options.resolver)(), options.tls_configure),
         options,
@@ -215,6 +228,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         management: Management { address, task: tokio::spawn(management::serve(listener, routes)) },
         audit,
         gate,
+        service: answering,
         calls,
         status,
         signals: Signals::new().map_err(RunError::Runtime)?,
@@ -225,6 +239,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         wanted: None,
         rollout: None,
         publishing: Publishing::new(publisher, publications),
+        functions,
         served: None,
         closing: Vec::new(),
         ending: Ending::No,
@@ -245,7 +260,9 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         // Shards that do run must not outlive the thread that could stop them.
         running.post_all(|_| ToShard::Stop);
     }
+    running.functions.close().await;
     running.management.task.abort();
+    running.service.end(STORE_PATIENCE).await;
     running.audit.close(LOG_PATIENCE);
     let writer = running.writer;
     // Blocks: nothing else is left to be done on this thread.
@@ -286,6 +303,7 @@ impl Running {
             report = self.reports.recv() => Event::Report(report),
             news = self.targets.changed() => Event::TargetsChanged(news),
             publications = self.publishing.next() => Event::Published(publications),
+            news = self.functions.next() => Event::Functions(news),
             () = self.watch.changed() => Event::FilesChanged,
         }
     }
@@ -315,6 +333,7 @@ impl Running {
             Event::Published(publications) => {
                 self.publishing.begin(publications, &mut self.targets, now);
             }
+            Event::Functions(news) => self.functions.on_news(news, now),
             Event::Attempted(attempted) => self.on_attempted(attempted, now),
             Event::Time => return Ok(self.on_time(now)),
         }
@@ -343,6 +362,12 @@ impl Running {
             FromShard::Retired(_)
             | FromShard::RetiredEndpoints(_)
             | FromShard::RetiredManaged(..) => {}
+            FromShard::StartWorker(start) => self.functions.start(*start, now),
+            FromShard::StopWorker { shard, worker, how } => {
+                self.functions.stop(shard, worker, how);
+            }
+            FromShard::WorkerNotes { shard, notes } => self.functions.note(shard, notes, now),
+            FromShard::Invoked(invoked) => self.functions.invoked(*invoked),
             FromShard::Applied { shard, sequence } => {
                 self.status.lock().sign_of_life(shard, now);
                 self.publishing.applied(shard, sequence);
@@ -446,6 +471,7 @@ impl Running {
                         self.reload.last_version = compiled.snapshot.version;
                         self.gate.set(compiled.access.clone());
                         self.calls.set_body_bytes_max(compiled.management_body_bytes_max);
+                        self.service.show(compiled.shown.clone());
                         self.roll_out(*compiled, prepared, now);
                     }
                     Err(errors) => {
@@ -633,6 +659,8 @@ impl Running {
             let scheme = match kind {
                 ListenerKind::Plain => "http",
                 ListenerKind::Tls => "https",
+                // Of nobody's concern but the workers'.
+                ListenerKind::Runtime => continue,
             };
             (self.options.announce)(&format!("listening on {scheme}://{address}"));
         }
@@ -733,7 +761,8 @@ impl Running {
         let rollout = self.rollout.as_ref().and_then(Rollout::deadline);
         let watchdog = self.watchdog.map(|(_, next)| next);
         let publishing = self.publishing.deadline();
-        [ending, closing, rollout, watchdog, publishing]
+        let functions = self.functions.deadline();
+        [ending, closing, rollout, watchdog, publishing, functions]
             .into_iter()
             .flatten()
             .fold(self.next_tick, Instant::min)
@@ -746,6 +775,7 @@ impl Running {
             status.metrics.tick(now);
             status.metrics.set_deliveries(self.writer.deliveries());
         }
+        self.functions.on_time(now);
         if let Some((interval, next)) = self.watchdog
             && next <= now
         {

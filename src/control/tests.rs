@@ -63,6 +63,10 @@ fn fake_shard(seat: Seat, behaviour: Behaviour, log: &Mutex<Vec<String>>) {
                         reporter.send(FromShard::Applied { shard, sequence }).unwrap();
                     }
                 }
+                ToShard::Invoke(_)
+                | ToShard::WorkerEnded { .. }
+                | ToShard::SpareWorker { .. }
+                | ToShard::ReplaceWorkers { .. } => note("hears of functions".to_owned()),
                 ToShard::Addresses(news) => note(format!("hears of {}", news.len())),
                 ToShard::TakeListeners(taken) => {
                     note(format!("takes {}", taken.len()));
@@ -230,7 +234,7 @@ fn a_publication_is_done_when_every_live_shard_has_applied_it() {
     let publish = || {
         let name = "gone".into();
         let change = crate::snapshot::managed::StageChange::Remove { api_id: "a".into(), name };
-        let delta = ManagedDelta { stages: vec![change], domains: Vec::new() };
+        let delta = ManagedDelta { stages: vec![change], ..ManagedDelta::default() };
         let (done, receiver) = tokio::sync::oneshot::channel();
         process.publisher.blocking_send(Publication { delta, done }).unwrap();
         receiver

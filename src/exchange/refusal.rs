@@ -17,8 +17,16 @@ pub enum Refusal {
     AccessDenied,
     /// The route wants a signature.
     Unsigned,
-    /// What decides about callers of this route cannot be asked.
+    /// What decides about callers of this route cannot be asked, or its answer is none.
     AuthorizerMisconfigured,
+    /// What decides about callers of this route failed.
+    AuthorizerFailed,
+    /// The caller does not say who it is, or what decides about it does not know.
+    Unauthorized,
+    /// A policy refuses in so many words.
+    DeniedExplicitly,
+    /// A function failed, or its result is no answer.
+    FunctionFailed,
     /// What was declared cannot be served.
     Misconfigured,
     /// A required parameter is missing or blank.
@@ -48,6 +56,8 @@ pub enum Refusal {
     BadGateway,
     /// No back end is healthy, or too many requests wait for one.
     Unavailable,
+    /// A function could not be invoked: it is not there, or as much of it runs as may.
+    FunctionRefused,
     /// A bug of ours: reported as such.
     Internal,
 }
@@ -60,7 +70,12 @@ impl Refusal {
             (Self::BadRequest(status), _) => status,
             (Self::NoRoute, Some(Protocol::Rest)) => 403,
             (Self::NoApi | Self::NoRoute, _) => 404,
-            (Self::Forbidden | Self::AccessDenied | Self::Unsigned, _) => 403,
+            (Self::Unauthorized, _) => 401,
+            (Self::Forbidden | Self::AccessDenied | Self::DeniedExplicitly | Self::Unsigned, _) => {
+                403
+            }
+            (Self::FunctionFailed, Some(Protocol::Rest)) => 502,
+            (Self::FunctionFailed | Self::AuthorizerFailed, _) => 500,
             (Self::UnsupportedMediaType, _) => 415,
             (Self::BadRequestParameters | Self::BadRequestBody | Self::BadJson, _) => 400,
             (Self::DotSegment | Self::BadBody, _) => 400,
@@ -69,6 +84,7 @@ impl Refusal {
             (Self::IntegrationTimeout, _) => 504,
             (Self::IntegrationFailure, Some(Protocol::Rest)) => 504,
             (Self::IntegrationFailure | Self::BadGateway, _) => 502,
+            (Self::FunctionRefused, _) => 500,
             (Self::Unavailable, _) => 503,
             (Self::Internal | Self::Misconfigured | Self::AuthorizerMisconfigured, _) => 500,
         }
@@ -84,8 +100,19 @@ impl Refusal {
             Self::AccessDenied if protocol == Some(Protocol::Rest) => {
                 "User is not authorized to access this resource"
             }
-            Self::Forbidden | Self::AccessDenied | Self::Unsigned => "Forbidden",
-            Self::Misconfigured | Self::AuthorizerMisconfigured
+            Self::DeniedExplicitly if protocol == Some(Protocol::Rest) => {
+                "User is not authorized to access this resource with an explicit deny"
+            }
+            Self::Forbidden | Self::AccessDenied | Self::DeniedExplicitly | Self::Unsigned => {
+                "Forbidden"
+            }
+            Self::Unauthorized => "Unauthorized",
+            Self::UnsupportedMediaType => "Unsupported Media Type",
+            Self::Misconfigured
+            | Self::AuthorizerMisconfigured
+            | Self::AuthorizerFailed
+            | Self::FunctionFailed
+            | Self::FunctionRefused
                 if protocol == Some(Protocol::Http) =>
             {
                 "Internal Server Error"
@@ -93,7 +120,6 @@ impl Refusal {
             Self::BadRequestParameters => "Missing required request parameters",
             Self::BadRequestBody => "Invalid request body",
             Self::BadJson => "Invalid JSON in request body",
-            Self::UnsupportedMediaType => "Unsupported Media Type",
             Self::DotSegment | Self::BadBody => "Bad Request",
             Self::BodyTooLarge { .. } => "Request Entity Too Large",
             Self::TooSlow => "Request Timeout",
@@ -101,9 +127,12 @@ impl Refusal {
             Self::IntegrationFailure => "Network error communicating with endpoint",
             Self::BadGateway => "Bad Gateway",
             Self::Unavailable => "Service Unavailable",
-            Self::Internal | Self::Misconfigured | Self::AuthorizerMisconfigured => {
-                "Internal server error"
-            }
+            Self::Internal
+            | Self::Misconfigured
+            | Self::AuthorizerMisconfigured
+            | Self::AuthorizerFailed
+            | Self::FunctionFailed
+            | Self::FunctionRefused => "Internal server error",
         }
     }
 
@@ -112,8 +141,12 @@ impl Refusal {
         match self {
             Self::NoRoute | Self::Unsigned => "MissingAuthenticationTokenException",
             Self::NoApi | Self::Forbidden => "ForbiddenException",
-            Self::AccessDenied => "AccessDeniedException",
-            Self::AuthorizerMisconfigured => "AuthorizerConfigurationException",
+            Self::AccessDenied | Self::DeniedExplicitly => "AccessDeniedException",
+            Self::Unauthorized => "UnauthorizedException",
+            // Reported for failing functions as well.
+            Self::AuthorizerMisconfigured | Self::AuthorizerFailed => {
+                "AuthorizerConfigurationException"
+            }
             Self::BadRequest(_)
             | Self::DotSegment
             | Self::BadBody
@@ -128,6 +161,8 @@ impl Refusal {
             | Self::BadGateway
             | Self::Unavailable
             | Self::Misconfigured
+            | Self::FunctionFailed
+            | Self::FunctionRefused
             | Self::Internal => "InternalServerErrorException",
         }
     }
@@ -143,8 +178,10 @@ impl Refusal {
             | Self::Forbidden => "DEFAULT_4XX",
             Self::BadRequestParameters => "BAD_REQUEST_PARAMETERS",
             Self::BadRequestBody => "BAD_REQUEST_BODY",
-            Self::AccessDenied => "ACCESS_DENIED",
+            Self::AccessDenied | Self::DeniedExplicitly => "ACCESS_DENIED",
+            Self::Unauthorized => "UNAUTHORIZED",
             Self::AuthorizerMisconfigured => "AUTHORIZER_CONFIGURATION_ERROR",
+            Self::AuthorizerFailed => "AUTHORIZER_FAILURE",
             Self::Misconfigured => "API_CONFIGURATION_ERROR",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::NoApi => "RESOURCE_NOT_FOUND",
@@ -152,7 +189,9 @@ impl Refusal {
             Self::BodyTooLarge { .. } => "REQUEST_TOO_LARGE",
             Self::IntegrationTimeout => "INTEGRATION_TIMEOUT",
             Self::IntegrationFailure | Self::BadGateway => "INTEGRATION_FAILURE",
-            Self::Unavailable | Self::Internal => "DEFAULT_5XX",
+            Self::Unavailable | Self::Internal | Self::FunctionFailed | Self::FunctionRefused => {
+                "DEFAULT_5XX"
+            }
         }
     }
 }

@@ -104,8 +104,12 @@ pub fn refuse(
     let is_rest = protocol == Some(Protocol::Rest);
     // Built-in bodies of REST APIs have a blank behind the colon from 500 on, and none below.
     let (lead, message, end): (&[u8], &str, &[u8]) = match refusal {
-        Refusal::AuthorizerMisconfigured if is_rest => (b"{\"message\":null", "", b"}"),
-        Refusal::AccessDenied if is_rest => (b"{\"Message\":\"", message, b"\"}"),
+        Refusal::AuthorizerMisconfigured | Refusal::AuthorizerFailed if is_rest => {
+            (b"{\"message\":null", "", b"}")
+        }
+        Refusal::AccessDenied | Refusal::DeniedExplicitly if is_rest => {
+            (b"{\"Message\":\"", message, b"\"}")
+        }
         _ if is_rest && status >= 500 => (b"{\"message\": \"", message, b"\"}"),
         _ => (b"{\"message\":\"", message, b"\"}"),
     };

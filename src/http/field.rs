@@ -167,7 +167,7 @@ pub(super) fn trim(text: &[u8]) -> &[u8] {
 }
 
 /// Whether a byte may stand in a token (RFC 9110 section 5.6.2).
-pub(super) fn is_token_byte(byte: u8) -> bool {
+pub(crate) fn is_token_byte(byte: u8) -> bool {
     matches!(byte,
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9'
         | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`'
@@ -175,7 +175,7 @@ pub(super) fn is_token_byte(byte: u8) -> bool {
 }
 
 /// Whether a byte may stand in a field's value (RFC 9110 section 5.5): no control but tab.
-pub(super) fn is_value_byte(byte: u8) -> bool {
+pub(crate) fn is_value_byte(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 

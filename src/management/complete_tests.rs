@@ -1,6 +1,6 @@
 //! Every operation of the services' models has a function here, and none has two.
 
-use super::{http, operation, rest};
+use super::{http, lambda, operation, rest};
 use crate::aws::shapes;
 use std::collections::BTreeSet;
 
@@ -27,8 +27,20 @@ fn every_operation_of_v2_is_there() {
 }
 
 #[test]
+fn every_operation_of_lambda_is_there() {
+    let mut there = named(lambda::TABLES);
+    // It waits for a worker, so it is no function of a call.
+    there.insert(lambda::INVOKE);
+    assert_eq!(there, modelled(shapes::lambda()));
+}
+
+#[test]
 fn what_reads_is_asked_for_by_get_and_the_reverse() {
-    let services = [(rest::TABLES, shapes::apigateway()), (http::TABLES, shapes::apigatewayv2())];
+    let services = [
+        (rest::TABLES, shapes::apigateway()),
+        (http::TABLES, shapes::apigatewayv2()),
+        (lambda::TABLES, shapes::lambda()),
+    ];
     for (tables, service) in services {
         for operation in tables.iter().flat_map(|table| table.iter()) {
             let Some(modelled) = service.operation(operation.name) else { continue };

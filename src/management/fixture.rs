@@ -1,6 +1,6 @@
 //! For tests: operations called by name on resources in memory, without listener, shapes or store.
 
-use super::{Answer, Call, Settings, http, operation, rest};
+use super::{Answer, Call, Settings, http, lambda, operation, rest};
 use crate::aws::id::IdSource;
 use crate::aws::{Fault, shapes};
 use crate::resources::{Draft, State, Timestamp};
@@ -44,6 +44,14 @@ impl Fixture {
         let input = known_members(shapes::apigatewayv2(), name, input);
         let answer = self.call(http::TABLES, name, input)?;
         check_answer(shapes::apigatewayv2(), name, &answer);
+        Ok(answer)
+    }
+
+    /// Calls an operation of Lambda.
+    pub(crate) fn lambda(&mut self, name: &str, input: Value) -> Result<Value, Fault> {
+        let input = known_members(shapes::lambda(), name, input);
+        let answer = self.call(lambda::TABLES, name, input)?;
+        check_answer(shapes::lambda(), name, &answer);
         Ok(answer)
     }
 

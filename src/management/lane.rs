@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 /// Jobs in one transaction.
 const BATCH_MAX: usize = 64;
@@ -61,7 +62,7 @@ pub(super) struct Done {
     pub answer: Answer,
     /// What it changed, one line per member, without secrets.
     pub changes: Vec<String>,
-    /// What it touched: kind, owner and id.
+    /// What it touched: region, kind, owner and id, with slashes between.
     pub places: Vec<String>,
     /// Its number in the history; `None` when nothing was changed.
     pub revision: Option<Revision>,
@@ -97,8 +98,10 @@ pub(super) struct Lane {
     pub(super) questions: mpsc::Receiver<Question>,
     /// Where the last good state is kept; `None` keeps none.
     pub(super) last_good: Option<PathBuf>,
-    /// Tells who keeps it of each new revision.
-    pub(super) kept: Option<watch::Sender<Revision>>,
+    /// Tells who keeps it of each new revision, and who that is.
+    pub(super) kept: Option<(watch::Sender<Revision>, JoinHandle<()>)>,
+    /// Where whoever asks for the end is answered.
+    pub(super) ends: mpsc::Receiver<oneshot::Sender<()>>,
 }
 
 /// A job that has run, and what it did.
@@ -118,7 +121,7 @@ struct Batch {
 }
 
 impl Lane {
-    /// Runs until the last sender of jobs is gone.
+    /// Runs until the end is asked for, or the last sender of jobs is gone.
     pub(super) async fn run(mut self) {
         self.keep_last_good();
         let mut jobs = Vec::new();
@@ -134,6 +137,15 @@ impl Lane {
                     self.batch(std::mem::take(&mut jobs)).await;
                 }
                 Some(question) = self.questions.recv() => self.look_up(question).await,
+                Some(asked) = self.ends.recv() => {
+                    if let Some((sender, keeper)) = self.kept.take() {
+                        // Without a sender it writes what is missing, and is done.
+                        drop(sender);
+                        let _ = keeper.await;
+                    }
+                    let _ = asked.send(());
+                    return;
+                }
                 _ = poll.tick() => self.look().await,
             }
         }
@@ -199,8 +211,12 @@ impl Lane {
                 }
             };
             let (touched, before) = call.draft.finish();
+            if let Some(key) = touched.0.keys().find(|key| state.is_shown(key)) {
+                let _ = job.reply.send(Err(read_only(key)));
+                continue;
+            }
             let changes = lines(&touched, &before);
-            let places: Vec<String> = touched.0.keys().map(place).collect();
+            let places: Vec<String> = touched.0.keys().map(path).collect();
             if !touched.is_empty() {
                 batch.changes.push(change(&job, millis, &touched, before, &changes));
             }
@@ -254,7 +270,7 @@ impl Lane {
             state.apply(touched);
             affected.compile(&state, &self.settings)
         };
-        if let Some(kept) = &self.kept {
+        if let Some((kept, _)) = &self.kept {
             // Who keeps it ends only with the lane.
             let _ = kept.send(self.revision);
         }
@@ -271,8 +287,8 @@ impl Lane {
         if let (Some(store), Some(file), None) = (&self.store, &self.last_good, &self.kept) {
             let (sender, changed) = watch::channel(self.revision);
             let (store, file) = (Arc::clone(store), file.clone());
-            tokio::spawn(async move { keep(&store, &file, changed).await });
-            self.kept = Some(sender);
+            let keeper = tokio::spawn(async move { keep(&store, &file, changed).await });
+            self.kept = Some((sender, keeper));
         }
     }
 
@@ -307,7 +323,8 @@ impl Lane {
     fn against(&self, rows: Vec<Row>) -> Result<Touched, StoreError> {
         let stored = nouns(rows)?;
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        let gone = state.iter().filter(|(key, _)| stored.object(key).is_none());
+        let gone =
+            state.iter().filter(|(key, _)| stored.object(key).is_none() && !state.is_shown(key));
         let mut touched = Touched(gone.map(|(key, _)| (key.clone(), None)).collect());
         let differs = |key: &Key, object: &Arc<dyn Object>| {
             state.object(key).is_none_or(|known| known.to_json() != object.to_json())
@@ -400,6 +417,14 @@ impl Ran {
     }
 }
 
+/// APIs of the configuration file change with it.
+fn read_only(key: &Key) -> Fault {
+    let api = if key.owner.is_empty() { &key.id } else { &key.owner };
+    Fault::bad_request(format!(
+        "API {api} is declared in ringgate's configuration file and can only be changed there"
+    ))
+}
+
 fn refuse(jobs: Vec<Job>, error: &StoreError) {
     for job in jobs {
         let text = match error {
@@ -455,6 +480,12 @@ fn lines(touched: &Touched, before: &Before) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A noun's place, for programs: `us-east-1/stage/a1b2c3d4e5/prod`.
+fn path(key: &Key) -> String {
+    let parts = [&*key.region, key.kind, &*key.owner, &*key.id];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
 }
 
 /// A noun's place, for people.

@@ -16,12 +16,15 @@ pub mod audit;
 pub mod call;
 #[cfg(test)]
 mod complete_tests;
+pub mod declared;
 mod difference;
 mod domain;
 #[cfg(test)]
 mod fixture;
+pub mod from_file;
 pub mod http;
 pub mod incoming;
+pub mod lambda;
 mod lane;
 pub mod limit;
 pub mod operation;

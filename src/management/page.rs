@@ -13,6 +13,9 @@ const DEFAULT: usize = 25;
 /// Elements of a page at most.
 const MAX: usize = 500;
 
+/// Elements of one of Lambda's pages, at most and when the caller names no number.
+const LAMBDA_MAX: usize = 50;
+
 /// Where a page begins and how long it may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
@@ -50,6 +53,14 @@ impl Page {
         };
         let after = call.text_of("nextToken").filter(|token| !token.is_empty());
         Ok(Self { after: after.map(decode), limit })
+    }
+
+    /// A page of Lambda's: `Marker` and `MaxItems`, of which no more than 50 are shown.
+    pub fn lambda(call: &Call<'_>) -> Self {
+        let limit = call.input.get("MaxItems").and_then(Value::as_u64);
+        let limit = limit.map_or(LAMBDA_MAX, |limit| (limit as usize).clamp(1, LAMBDA_MAX));
+        let after = call.text_of("Marker").filter(|marker| !marker.is_empty());
+        Self { after: after.map(decode), limit }
     }
 
     /// Takes a page of a kind and owner, each shown by `show`, in the order of ids.

@@ -1,4 +1,5 @@
-//! Resource policies: a JSON document that is kept plain and shown as the inside of a JSON string.
+//! Resource policies: a JSON document that is kept plain. Domain names show it so, REST APIs as the inside
+//! of a JSON string.
 
 use crate::aws::Fault;
 use serde_json::{Map, Value};
@@ -25,8 +26,8 @@ pub(super) fn plain(policy: &str) -> Result<Option<String>, Fault> {
     }
 }
 
-/// The inside of a JSON string. Amazon shows policies this way, and Terraform wraps what it reads in
-/// quotation marks and reads that as a string.
+/// The inside of a JSON string. Amazon shows the policies of REST APIs this way, and Terraform wraps what
+/// it reads in quotation marks and reads that as a string.
 pub(super) fn escaped(policy: &str) -> String {
     let quoted = Value::from(policy).to_string();
     quoted[1..quoted.len() - 1].to_owned()

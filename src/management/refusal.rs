@@ -1,7 +1,7 @@
 //! Refusals: how a refused call looks on the wire, in the protocol that the client speaks.
 
 use super::incoming::Incoming;
-use super::sts;
+use super::{lambda, sts};
 use crate::aws::Fault;
 use crate::aws::sigv4::Scope;
 use axum::body::Body;
@@ -18,6 +18,8 @@ pub const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 pub enum Protocol {
     /// `rest-json`: the type in a header, the text in JSON.
     RestJson,
+    /// `rest-json` as Lambda writes it: with whose fault it is.
+    Lambda,
     /// Query: both in XML.
     Query,
 }
@@ -29,9 +31,12 @@ impl Protocol {
         let fields = super::access::fields(incoming);
         let scope = Scope::glimpse(&super::access::request(incoming, &fields));
         let service = scope.as_ref().map(|scope| scope.service.as_str());
-        match sts::is_query_call(incoming, service) {
-            true => Self::Query,
-            false => Self::RestJson,
+        if sts::is_query_call(incoming, service) {
+            Self::Query
+        } else if lambda::is_path(&incoming.path) {
+            Self::Lambda
+        } else {
+            Self::RestJson
         }
     }
 }
@@ -43,6 +48,7 @@ pub fn fault(fault: &Fault, protocol: Protocol, request_id: &str) -> Response<Bo
             let body = serde_json::json!({ "message": fault.message }).to_string();
             ("application/json", body, fault.kind)
         }
+        Protocol::Lambda => ("application/json", lambda_error(fault), fault.kind),
         Protocol::Query => {
             let kind = name_in_query(fault.kind);
             ("text/xml", query_error(fault, kind, request_id), kind)
@@ -58,6 +64,23 @@ pub fn fault(fault: &Fault, protocol: Protocol, request_id: &str) -> Response<Bo
         fields.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     with_request_id(response, request_id)
+}
+
+/// Some of Lambda's shapes have a capital letter, and what refuses before Lambda looks at a call does
+/// not know whose fault it is.
+fn lambda_error(fault: &Fault) -> String {
+    let text = &fault.message;
+    let whose = if fault.status < 500 { "User" } else { "Service" };
+    let document = match fault.kind {
+        "ResourceNotFoundException"
+        | "ServiceException"
+        | "InvalidZipFileException"
+        | "ResourceInUseException" => serde_json::json!({ "Type": whose, "Message": text }),
+        "ValidationException" | "SerializationException" => serde_json::json!({ "message": text }),
+        "AccessDeniedException" => serde_json::json!({ "Message": text }),
+        _ => serde_json::json!({ "Type": whose, "message": text }),
+    };
+    document.to_string()
 }
 
 /// The answer with its id, unless it has one.

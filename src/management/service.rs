@@ -3,6 +3,7 @@
 use super::access::{Caller, Gate};
 use super::audit::{Audit, Entry, Slot};
 use super::incoming::Incoming;
+use super::lambda::{self, Invoker};
 use super::lane::{Ailment, Done, Job, Lane, Question, Work, nouns, since_epoch};
 use super::operation::{self, Access, Operation};
 use super::publish::{Affected, Publisher};
@@ -10,15 +11,16 @@ use super::refusal::{self, Protocol};
 use super::{Answer, Call, Settings, http, own, rest, sts};
 use crate::aws::id::IdSource;
 use crate::aws::{Fault, shapes};
-use crate::resources::{Draft, State, Timestamp};
+use crate::resources::{Draft, Key, Object, State, Timestamp};
 use crate::snapshot::ManagedDelta;
 use crate::store::{Change, LastGood, Store, StoreError};
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot};
 
 /// Writes that wait for their turn. More are told to come back.
@@ -35,12 +37,16 @@ pub struct Beginning {
     pub last_good: Option<PathBuf>,
     /// Account and names.
     pub settings: Settings,
+    /// What is shown besides: APIs of the configuration file.
+    pub shown: BTreeMap<Key, Arc<dyn Object>>,
     /// Who may call.
     pub gate: Gate,
     /// Where writes are recorded.
     pub audit: Audit,
     /// Takes what changed to the shards.
     pub publisher: Publisher,
+    /// Runs functions.
+    pub invoker: Arc<dyn Invoker>,
     /// Where it is told what is wrong with the store, while something is.
     pub ailment: Ailment,
 }
@@ -53,33 +59,49 @@ struct Inner {
     state: Arc<RwLock<State>>,
     jobs: mpsc::Sender<Job>,
     questions: mpsc::Sender<Question>,
+    ends: mpsc::Sender<oneshot::Sender<()>>,
     settings: Arc<Settings>,
     ids: Mutex<IdSource>,
     gate: Gate,
     audit: Audit,
+    invoker: Arc<dyn Invoker>,
 }
 
-/// Which of the two services, told apart by the first segment of the path.
+/// Which of the services, told apart by the first segment of the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
+pub enum Model {
     /// `apigateway`.
     V1,
     /// `apigatewayv2`.
     V2,
+    /// `lambda`.
+    Lambda,
 }
 
-impl Version {
+impl Model {
+    fn of(path: &str) -> Self {
+        if path == "/v2" || path.starts_with("/v2/") {
+            Self::V2
+        } else if lambda::is_path(path) {
+            Self::Lambda
+        } else {
+            Self::V1
+        }
+    }
+
     fn tables(self) -> &'static [&'static [Operation]] {
         match self {
-            Version::V1 => rest::TABLES,
-            Version::V2 => http::TABLES,
+            Self::V1 => rest::TABLES,
+            Self::V2 => http::TABLES,
+            Self::Lambda => lambda::TABLES,
         }
     }
 
     fn shapes(self) -> &'static shapes::Service {
         match self {
-            Version::V1 => shapes::apigateway(),
-            Version::V2 => shapes::apigatewayv2(),
+            Self::V1 => shapes::apigateway(),
+            Self::V2 => shapes::apigatewayv2(),
+            Self::Lambda => shapes::lambda(),
         }
     }
 }
@@ -92,7 +114,8 @@ impl Service {
     /// # Errors
     /// The store must not be used: a newer schema, damage, an address that is none.
     pub async fn begin(beginning: Beginning) -> Result<(Self, ManagedDelta), StoreError> {
-        let Beginning { url, last_good, settings, gate, audit, publisher, ailment } = beginning;
+        let Beginning { url, last_good, settings, shown, gate, audit, publisher, invoker, ailment } =
+            beginning;
         let (store, revision, state) = match open(&url).await {
             Ok((store, revision, state)) => (Some(Arc::new(store)), revision, state),
             Err(error @ (StoreError::Unavailable { .. } | StoreError::Locked { .. })) => {
@@ -114,9 +137,12 @@ impl Service {
         };
         let settings = Arc::new(settings);
         let initial = Affected::all(&state).compile(&state, &settings);
+        let mut state = state;
+        state.show(shown);
         let state = Arc::new(RwLock::new(state));
         let (sender, jobs) = mpsc::channel(JOBS_MAX);
         let (asker, questions) = mpsc::channel(QUESTIONS_MAX);
+        let (ender, ends) = mpsc::channel(1);
         let lane = Lane {
             url,
             store,
@@ -130,18 +156,42 @@ impl Service {
             questions,
             last_good,
             kept: None,
+            ends,
         };
         tokio::spawn(lane.run());
         let service = Self(Arc::new(Inner {
             state,
             jobs: sender,
             questions: asker,
+            ends: ender,
             settings,
             ids: Mutex::new(IdSource::random()),
             gate,
             audit,
+            invoker,
         }));
         Ok((service, initial))
+    }
+
+    /// Ends the lane, once what it has begun is done and the last good state is on disk: a host that
+    /// is stopped and started while the store is away must not serve what was there some seconds
+    /// before. Waits for it no longer than `patience`; writes are refused from then on.
+    pub async fn end(&self, patience: Duration) {
+        let (done, ended) = oneshot::channel();
+        let asked = async {
+            if self.0.ends.send(done).await.is_ok() {
+                // Fails when the lane is gone: ended as well.
+                let _ = ended.await;
+            }
+        };
+        if tokio::time::timeout(patience, asked).await.is_err() {
+            tracing::warn!("the last good state may be older than the last change");
+        }
+    }
+
+    /// Shows other APIs of the configuration file, after a reload.
+    pub fn show(&self, nouns: BTreeMap<Key, Arc<dyn Object>>) {
+        self.0.state.write().unwrap_or_else(PoisonError::into_inner).show(nouns);
     }
 
     /// Looks at the resources.
@@ -166,15 +216,17 @@ impl Service {
         if let Some(path) = incoming.path.strip_prefix("/_ringgate/") {
             return own::answer(self, path, incoming, &caller, request_id).await;
         }
-        let version = match incoming.path == "/v2" || incoming.path.starts_with("/v2/") {
-            true => Version::V2,
-            false => Version::V1,
-        };
-        let matched = version
+        let model = Model::of(&incoming.path);
+        let matched = model
             .shapes()
             .find(&incoming.method, &incoming.path, &incoming.query)
             .ok_or_else(|| Fault::new(404, "UnknownOperationException", "Not Found"))?;
-        let operation = operation::find(version.tables(), matched.operation.name)
+        if model == Model::Lambda && matched.operation.name == lambda::INVOKE {
+            let field = |name: &str| incoming.field(name);
+            let input = matched.operation.input(&matched, &incoming.query, field, &[])?;
+            return self.invoke(&caller, input, incoming, request_id).await;
+        }
+        let operation = operation::find(model.tables(), matched.operation.name)
             .ok_or_else(|| not_there(matched.operation.name))?;
         let input = |incoming: &Incoming| {
             let field = |name: &str| incoming.field(name);
@@ -191,11 +243,32 @@ impl Service {
                     }
                     Err(fault) => Err(fault),
                 };
-                record.end(matched.operation.success, &incoming.path, &result);
+                let targets = matched.labels().map(str::to_owned).collect();
+                record.end(matched.operation.success, targets, &result);
                 result?.answer
             }
         };
         success(matched.operation.success, answer)
+    }
+
+    /// Invokes a function, and waits for it.
+    async fn invoke(
+        &self,
+        caller: &Caller,
+        input: Map<String, Value>,
+        incoming: &Incoming,
+        request_id: &str,
+    ) -> Result<Response<Body>, Fault> {
+        let prepared = self.draft(&caller.region, |call| {
+            call.input = input;
+            lambda::prepare(call, incoming, request_id)
+        })?;
+        let Some(invocation) = prepared.invocation else {
+            return lambda::respond(None);
+        };
+        let (mode, version) = (invocation.mode, invocation.configuration.version.clone());
+        let result = self.0.invoker.invoke(invocation).await;
+        lambda::respond(Some((mode, version, result)))
     }
 
     /// Runs an operation that changes nothing.
@@ -208,16 +281,23 @@ impl Service {
         region: &str,
         input: Map<String, Value>,
     ) -> Result<Answer, Fault> {
+        self.draft(region, |call| {
+            call.input = input;
+            (operation.run)(call)
+        })
+    }
+
+    /// Runs something on a draft that is dropped afterwards.
+    pub(super) fn draft<R>(&self, region: &str, act: impl FnOnce(&mut Call<'_>) -> R) -> R {
         let mut ids = IdSource::random();
         self.look(|state| {
-            let mut call = Call {
+            act(&mut Call {
                 draft: Draft::new(state, region),
-                input,
+                input: Map::new(),
                 now: Timestamp(since_epoch().as_secs() as i64),
                 ids: &mut ids,
                 settings: &self.0.settings,
-            };
-            (operation.run)(&mut call)
+            })
         })
     }
 
@@ -306,9 +386,8 @@ pub(super) struct Record {
 
 impl Record {
     /// The write has ended, well or not.
-    pub(super) fn end(self, success: u16, target: &str, result: &Result<Done, Fault>) {
-        let mut entry = self.entry;
-        entry.targets.push(target.to_owned());
+    pub(super) fn end(self, success: u16, targets: Vec<String>, result: &Result<Done, Fault>) {
+        let mut entry = Entry { targets, ..self.entry };
         let entry = match result {
             Ok(done) => {
                 entry.status = success;

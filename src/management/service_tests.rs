@@ -17,6 +17,17 @@ async fn ailing(
 ) -> (Service, Arc<AtomicUsize>) {
     let published = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&published);
+    let publisher: Publisher = Box::new(move |_, done| {
+        count.fetch_add(1, Ordering::Relaxed);
+        let _ = done.send(());
+        Box::pin(std::future::ready(()))
+    });
+    let beginning = Beginning { publisher, ..beginning(url, last_good, ailment) };
+    (Service::begin(beginning).await.unwrap().0, published)
+}
+
+/// Ordinary; nothing is published.
+fn beginning(url: &str, last_good: Option<PathBuf>, ailment: Ailment) -> Beginning {
     let access = crate::management::access::Access {
         credentials: Vec::new(),
         hosts: Vec::new(),
@@ -24,7 +35,7 @@ async fn ailing(
         account_id: "000000000000".into(),
         pace: crate::management::limit::Pace { rate: 1_000_000, burst: 1_000_000 },
     };
-    let beginning = Beginning {
+    Beginning {
         url: url.into(),
         last_good,
         settings: Settings {
@@ -32,16 +43,16 @@ async fn ailing(
             domain_suffix: "localhost".into(),
             logging_needs_role: false,
         },
+        shown: BTreeMap::new(),
         gate: Gate::new(access),
         ailment,
         audit: Audit::off(),
-        publisher: Box::new(move |_, done| {
-            count.fetch_add(1, Ordering::Relaxed);
+        invoker: Arc::new(lambda::NoInvoker),
+        publisher: Box::new(|_, done| {
             let _ = done.send(());
             Box::pin(std::future::ready(()))
         }),
-    };
-    (Service::begin(beginning).await.unwrap().0, published)
+    }
 }
 
 async fn call(service: &Service, method: &str, path: &str, body: Value) -> (u16, Value) {
@@ -193,4 +204,181 @@ async fn without_a_store_reads_are_answered_and_writes_refused() {
     let (status, fault) = call(&service, "POST", "/vpclinks", link("b")).await;
     assert_eq!(status, 503, "{fault}");
     assert_eq!(names(&service).await, ["a"]);
+}
+
+/// Notes what it is asked, and answers what it is told.
+struct Scripted {
+    asked: Mutex<Vec<lambda::Invocation>>,
+    result: Result<lambda::Outcome, lambda::Refused>,
+}
+
+impl Invoker for Scripted {
+    fn invoke(&self, invocation: lambda::Invocation) -> lambda::Invoked {
+        self.asked.lock().unwrap().push(invocation);
+        Box::pin(std::future::ready(self.result.clone()))
+    }
+}
+
+const FUNCTIONS: &str = "/2015-03-31/functions";
+
+/// A zip with a file `a` of one byte.
+const ZIP: &str = "UEsDBAoAAAAAAAAAAAAAAAAAAQAAAAEAAAABAAAAYXhQSwECCgAKAAAAAAAAAAAAAAAAAAEAAAABAAAAAQAAAAAAAAAAAAAAAAAAAAAAYVBLBQYAAAAAAQABAC8AAAAgAAAAAAA=";
+
+/// A service with a function `f`, and what its invoker was asked.
+async fn invoking(result: Result<lambda::Outcome, lambda::Refused>) -> (Service, Arc<Scripted>) {
+    let scripted = Arc::new(Scripted { asked: Mutex::new(Vec::new()), result });
+    let mut beginning = beginning("memory", None, Ailment::default());
+    beginning.invoker = scripted.clone();
+    let service = Service::begin(beginning).await.unwrap().0;
+    let body = serde_json::json!({
+        "FunctionName": "f", "Runtime": "python3.12", "Handler": "a.b", "Publish": true,
+        "Role": "arn:aws:iam::000000000000:role/r", "Code": { "ZipFile": ZIP },
+    });
+    let (status, made) = call(&service, "POST", FUNCTIONS, body).await;
+    assert_eq!(status, 201, "{made}");
+    (service, scripted)
+}
+
+/// Invokes `f`; fields are `Name: value`.
+async fn invoke(service: &Service, path: &str, fields: &[&str], event: &str) -> Response<Body> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+    for field in fields {
+        let (name, value) = field.split_once(": ").unwrap();
+        let name = axum::http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+        headers.insert(name, HeaderValue::from_str(value).unwrap());
+    }
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let incoming = Incoming {
+        peer: "127.0.0.1:1".parse().unwrap(),
+        method: "POST".into(),
+        path: format!("{FUNCTIONS}/{path}"),
+        query: query.into(),
+        headers,
+        body: event.to_owned().into(),
+    };
+    service.answer(incoming).await
+}
+
+async fn text_of(response: Response<Body>) -> String {
+    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn an_invocation_is_handed_over_with_what_it_needs() {
+    let outcome = lambda::Outcome {
+        payload: "[1]".into(),
+        error: Some("Unhandled"),
+        log: Some("END".into()),
+    };
+    let (service, scripted) = invoking(Ok(outcome)).await;
+    let fields =
+        ["X-Amz-Log-Type: Tail", "X-Amz-Client-Context: e30=", "X-Amzn-Trace-Id: Root=1-2"];
+    let response = invoke(&service, "f/invocations?Qualifier=1", &fields, r#"{"a":1}"#).await;
+    assert_eq!(response.status(), 200);
+    for (name, expected) in [
+        ("content-type", "application/json"),
+        ("x-amz-executed-version", "1"),
+        ("x-amz-function-error", "Unhandled"),
+        ("x-amz-log-result", "RU5E"),
+    ] {
+        assert_eq!(response.headers()[name], expected);
+    }
+    let request_id = response.headers()["x-amzn-requestid"].to_str().unwrap().to_owned();
+    assert_eq!(text_of(response).await, "[1]");
+    let asked = scripted.asked.lock().unwrap()[0].clone();
+    assert_eq!(asked.request_id, request_id);
+    assert_eq!(asked.invoked_arn, "arn:aws:lambda:us-east-1:000000000000:function:f:1");
+    assert_eq!(asked.configuration.version, "1");
+    assert_eq!((&asked.payload[..], asked.wants_log), (&br#"{"a":1}"#[..], true));
+    assert_eq!(asked.client_context.as_deref(), Some("{}"));
+    assert_eq!(asked.trace_id.as_deref(), Some("Root=1-2"));
+    assert_eq!(asked.mode, lambda::Mode::RequestResponse);
+}
+
+#[tokio::test]
+async fn an_event_is_queued_and_a_dry_run_is_none() {
+    let (service, scripted) = invoking(Ok(lambda::Outcome::default())).await;
+    let response = invoke(&service, "f/invocations", &["X-Amz-Invocation-Type: Event"], "").await;
+    assert_eq!((response.status().as_u16(), text_of(response).await.as_str()), (202, ""));
+    let asked = scripted.asked.lock().unwrap()[0].clone();
+    assert_eq!((asked.mode, &asked.payload[..]), (lambda::Mode::Event, &b"{}"[..]));
+    let response = invoke(&service, "f/invocations", &["X-Amz-Invocation-Type: DryRun"], "").await;
+    assert_eq!(response.status(), 204);
+    assert_eq!(scripted.asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_invocation_that_cannot_be_is_refused_before_it_is_one() {
+    let (service, scripted) = invoking(Ok(lambda::Outcome::default())).await;
+    let large = format!("\"{}\"", "x".repeat(1_048_576));
+    let event = "X-Amz-Invocation-Type: Event";
+    for (path, field, body, status, kind) in [
+        ("g/invocations", event, "{}", 404, "ResourceNotFoundException"),
+        ("f/invocations?Qualifier=2", event, "{}", 404, "ResourceNotFoundException"),
+        ("f/invocations", event, "{", 400, "InvalidRequestContentException"),
+        ("f/invocations", event, &large, 413, "RequestTooLargeException"),
+        ("f/invocations", "X-Amz-Invocation-Type: x", "{}", 400, "ValidationException"),
+        ("f/invocations", "X-Amz-Client-Context: %", "{}", 400, "InvalidParameterValueException"),
+    ] {
+        let response = invoke(&service, path, &[field], body).await;
+        assert_eq!(response.headers()["x-amzn-errortype"], kind, "{path}");
+        assert_eq!(response.status(), status);
+    }
+    let response = invoke(&service, "f/invocations", &[], &large).await;
+    assert_eq!(response.status(), 200, "what is waited for may be larger");
+    assert_eq!(scripted.asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn why_a_function_was_not_run_is_told() {
+    for (refused, status, kind, body) in [
+        (
+            lambda::Refused::Throttled { is_reserved: true },
+            429,
+            "TooManyRequestsException",
+            r#"{"Type":"User","message":"Rate Exceeded.","Reason":"ReservedFunctionConcurrentInvocationLimitExceeded"}"#,
+        ),
+        (
+            lambda::Refused::NotReady("no node".into()),
+            502,
+            "ResourceNotReadyException",
+            r#"{"Type":"Service","message":"no node"}"#,
+        ),
+        (
+            lambda::Refused::Failed("x".into()),
+            500,
+            "ServiceException",
+            r#"{"Type":"Service","Message":"x"}"#,
+        ),
+    ] {
+        let (service, _) = invoking(Err(refused)).await;
+        let response = invoke(&service, "f/invocations", &[], "{}").await;
+        assert_eq!(response.headers()["x-amzn-errortype"], kind);
+        assert_eq!((response.status().as_u16(), text_of(response).await.as_str()), (status, body));
+    }
+}
+
+#[tokio::test]
+async fn an_alias_shares_out_its_invocations() {
+    let (service, scripted) = invoking(Ok(lambda::Outcome::default())).await;
+    let change = serde_json::json!({ "MemorySize": 256 });
+    call(&service, "PUT", &format!("{FUNCTIONS}/f/configuration"), change).await;
+    let path = format!("{FUNCTIONS}/f/versions");
+    assert_eq!(call(&service, "POST", &path, serde_json::json!({})).await.0, 201);
+    let alias = serde_json::json!({
+        "Name": "prod", "FunctionVersion": "1",
+        "RoutingConfig": { "AdditionalVersionWeights": { "2": 0.5 } },
+    });
+    let path = format!("{FUNCTIONS}/f/aliases");
+    assert_eq!(call(&service, "POST", &path, alias).await.0, 201);
+    for _ in 0..200 {
+        invoke(&service, "f/invocations?Qualifier=prod", &[], "{}").await;
+    }
+    let asked = scripted.asked.lock().unwrap();
+    let second = asked.iter().filter(|it| it.configuration.version == "2").count();
+    // 200 tosses of a coin: beyond these once in 10^10 runs.
+    assert!((50..150).contains(&second), "{second}");
+    assert!(asked.iter().all(|it| it.invoked_arn.ends_with(":function:f:prod")));
 }

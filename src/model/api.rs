@@ -132,6 +132,7 @@ pub struct Route {
 pub(super) struct Across<'a> {
     pub(super) access_log: Option<&'a Declared>,
     pub(super) upstream_names: &'a [String],
+    pub(super) function_names: &'a [String],
     pub(super) implied: &'a mut Vec<Upstream>,
     pub(super) used: &'a mut [bool],
     /// Name and place of the API at each domain and base path.
@@ -261,6 +262,7 @@ fn read_routes(api: &Reader<'_>, protocol: Protocol, across: &mut Across<'_>) ->
             protocol,
             route: key.as_ref(),
             upstream_names: across.upstream_names,
+            function_names: across.function_names,
             implied: &mut *across.implied,
             used: &mut *across.used,
         };

@@ -90,9 +90,38 @@ pub(super) static MOCK: Table = Table {
     ],
 };
 
+pub(super) static LAMBDA: Table = Table {
+    header: "a `lambda` integration",
+    about: "Hands the request to a function as an event, and answers with what it returns: Lambda proxy integration (`AWS_PROXY`). `integration = { type = \"lambda\", function = \"hello\" }`. The content is read in full first, up to `server.limits.body`.",
+    keys: &[
+        TYPE,
+        Key {
+            name: "function",
+            kind: Kind::Text("the name of a [[function]]"),
+            absent: Absent::Required,
+            example: "\"hello\"",
+            about: "The function, by the name of its `[[function]]`.",
+        },
+        Key {
+            name: "payload_format",
+            kind: Kind::Choice(&["1.0", "2.0"]),
+            absent: Absent::Means("2.0 (HTTP APIs)"),
+            example: "\"2.0\"",
+            about: "Which form events and results have; HTTP APIs only. REST APIs have one form, their own.",
+        },
+        Key {
+            name: "timeout",
+            kind: Kind::Duration(TIMEOUT_MIN, TIMEOUT_MAX),
+            absent: Absent::Means("30s (HTTP APIs) or 29s (REST APIs)"),
+            example: "\"30s\"",
+            about: "How long a client waits, for a worker and for the function together; beyond it 504. The function goes on until its own time-out, as with Amazon.",
+        },
+    ],
+};
+
 const TYPE: Key = Key {
     name: "type",
-    kind: Kind::Choice(&["http_proxy", "mock"]),
+    kind: Kind::Choice(&["http_proxy", "lambda", "mock"]),
     absent: Absent::Required,
     example: "",
     about: "Which kind of integration.",
@@ -104,7 +133,7 @@ static EITHER: Table = Table {
     about: "",
     keys: &[Key {
         name: "type",
-        kind: Kind::Choice(&["http_proxy", "mock"]),
+        kind: Kind::Choice(&["http_proxy", "lambda", "mock"]),
         absent: Absent::Required,
         example: "\"http_proxy\"",
         about: "",
@@ -118,6 +147,28 @@ pub enum Integration {
     Mock(Mock),
     /// A back end, bytes passed through.
     HttpProxy(HttpProxy),
+    /// A function.
+    Lambda(Lambda),
+}
+
+/// A request handed to a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lambda {
+    /// The name of one of [`super::Model::functions`].
+    pub function: String,
+    /// Which form events and results have.
+    pub payload_format: PayloadFormat,
+    /// How long a client waits for the answer.
+    pub timeout: Duration,
+}
+
+/// Which form a function's events and results have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PayloadFormat {
+    /// Of REST APIs, and of HTTP APIs that ask for it.
+    V1,
+    /// Of HTTP APIs.
+    V2,
 }
 
 /// A fixed response.
@@ -178,6 +229,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) route: Option<&'a RouteKey>,
     /// Names of all declared upstreams, good or not, in file order.
     pub(super) upstream_names: &'a [String],
+    /// Names of all declared functions, good or not, in file order.
+    pub(super) function_names: &'a [String],
     /// Upstreams that URLs imply; they come after the declared ones.
     pub(super) implied: &'a mut Vec<Upstream>,
     /// Per declared upstream, whether a route uses it.
@@ -193,6 +246,10 @@ pub(super) fn read(route: &Reader<'_>, around: &mut Surroundings<'_>) -> Option<
     match kind_of(route, keys, value)? {
         "mock" => read_mock(&Reader::new(&MOCK, keys, value.span(), route.findings))
             .map(Integration::Mock),
+        "lambda" => {
+            let reader = Reader::new(&LAMBDA, keys, value.span(), route.findings);
+            read_lambda(&reader, around).map(Integration::Lambda)
+        }
         _ => {
             let reader = Reader::new(&HTTP_PROXY, keys, value.span(), route.findings);
             read_proxy(&reader, around).map(Integration::HttpProxy)
@@ -208,13 +265,52 @@ fn kind_of<'a>(
     // Other keys are checked once it is known whose they are.
     let reader = Reader::unchecked(&EITHER, keys, value.span(), route.findings);
     let asked = reader.raw("type").map(|value| (value.get_ref().as_str(), value.span()));
-    if let Some((Some(what @ ("lambda" | "http" | "aws" | "aws_proxy")), span)) = asked {
+    if let Some((Some(what @ ("http" | "aws" | "aws_proxy")), span)) = asked {
         let what = format!("integration type `{what}`");
-        let served = "`http_proxy` and `mock`";
+        let served = "`http_proxy`, `lambda` and `mock`";
         route.findings.add(span, ProblemKind::NotServed { what, served });
         return None;
     }
-    reader.choice("type", &[("http_proxy", "http_proxy"), ("mock", "mock")])
+    let types = [("http_proxy", "http_proxy"), ("lambda", "lambda"), ("mock", "mock")];
+    reader.choice("type", &types)
+}
+
+fn read_lambda(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Lambda> {
+    reader.raw("type");
+    let function = reader.text("function");
+    let timeout =
+        reader.duration_if_set("timeout").unwrap_or_else(|| default_timeout(around.protocol));
+    let formats = [("1.0", PayloadFormat::V1), ("2.0", PayloadFormat::V2)];
+    let format = reader.choice("payload_format", &formats);
+    let payload_format = match around.protocol {
+        Protocol::Http => format.unwrap_or(PayloadFormat::V2),
+        Protocol::Rest => {
+            if let Some(value) = reader.raw("payload_format") {
+                reader.findings.add(value.span(), ProblemKind::PayloadFormatInRest);
+            }
+            PayloadFormat::V1
+        }
+    };
+    let function = function?;
+    if !around.function_names.contains(&function) {
+        let near = nearest(&function, around.function_names.iter().map(String::as_str));
+        let kind = ProblemKind::UnknownFunction {
+            nearest: near.map(Into::into),
+            declared: around.function_names.to_vec(),
+            name: function,
+        };
+        reader.findings.add(reader.span_of("function"), kind);
+        return None;
+    }
+    Some(Lambda { function, payload_format, timeout })
+}
+
+/// Amazon's.
+fn default_timeout(protocol: Protocol) -> Duration {
+    match protocol {
+        Protocol::Http => Duration::from_secs(30),
+        Protocol::Rest => Duration::from_secs(29),
+    }
 }
 
 fn read_mock(reader: &Reader<'_>) -> Option<Mock> {
@@ -338,10 +434,8 @@ fn read_proxy(reader: &Reader<'_>, around: &mut Surroundings<'_>) -> Option<Http
             ("OPTIONS", Some(Method::Options)),
         ],
     );
-    let timeout = reader.duration_if_set("timeout").unwrap_or(match around.protocol {
-        Protocol::Http => Duration::from_secs(30),
-        Protocol::Rest => Duration::from_secs(29),
-    });
+    let timeout =
+        reader.duration_if_set("timeout").unwrap_or_else(|| default_timeout(around.protocol));
     let upstream = reader.text("upstream");
     let url = reader.text("url");
     let own_path = reader.text("path");

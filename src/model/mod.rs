@@ -11,6 +11,7 @@ mod api;
 mod aws;
 mod certificate;
 mod domain;
+mod function;
 mod integration;
 mod log;
 mod management;
@@ -39,11 +40,16 @@ pub use aws::Aws;
 pub use certificate::Certificate;
 pub use domain::Domain;
 pub(crate) use domain::is_host_name;
-pub use integration::{HttpProxy, Integration, Mock, PathPattern, PathPiece, ProxyPath};
+pub use function::{Function, FunctionLog, Runtime, User, Workers};
+pub use integration::{
+    HttpProxy, Integration, Lambda, Mock, PathPattern, PathPiece, PayloadFormat, ProxyPath,
+};
 pub(crate) use integration::{RESERVED_FIELDS, is_field_name, is_field_value};
 pub use log::{Log, LogFormat};
 pub use management::{AuditLog, Credential, Management, Role};
+pub(crate) use problem::nearest;
 pub use problem::{Problem, ProblemKind, Problems, Severity, Source};
+pub(crate) use reader::found;
 pub use ring::{Buffers, Ring};
 pub use route_key::{
     Method, MethodMatch, PARAMETERS_MAX, RouteKey, RouteKeyError, RoutePath, SEGMENT_BYTES_MAX,
@@ -77,6 +83,8 @@ pub struct Model {
     pub store: Store,
     /// Back ends: those declared by name first, then those that an integration's `url` implies.
     pub upstreams: Vec<Upstream>,
+    /// Functions in file order.
+    pub functions: Vec<Function>,
     /// APIs in file order.
     pub apis: Vec<Api>,
     /// What somebody should look at although the configuration is used.
@@ -97,6 +105,7 @@ pub static ROOT: Table = Table {
         table("aws", Kind::Table(&aws::TABLE)),
         table("store", Kind::Table(&store::TABLE)),
         table("upstream", Kind::Tables(&upstream::TABLE)),
+        table("function", Kind::Tables(&function::TABLE)),
         table("api", Kind::Tables(&api::TABLE)),
     ],
 };
@@ -106,8 +115,13 @@ const fn table(name: &'static str, kind: Kind) -> Key {
 }
 
 /// Tables that are values of a key and so have no header of their own in the file.
-pub static INLINE_TABLES: &[&Table] =
-    &[&upstream::TARGET, &upstream::TLS, &integration::HTTP_PROXY, &integration::MOCK];
+pub static INLINE_TABLES: &[&Table] = &[
+    &upstream::TARGET,
+    &upstream::TLS,
+    &integration::HTTP_PROXY,
+    &integration::LAMBDA,
+    &integration::MOCK,
+];
 
 /// The configuration that runs when there is no file: the commented default that ships beside it.
 pub const BUILT_IN: &str = include_str!("../../config/ringgate.toml");
@@ -216,11 +230,16 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
     let mut used = vec![false; upstream_names.len()];
     let mut implied = Vec::new();
 
+    let function_tables = root.tables("function");
+    let function_names = names(&function_tables, "function");
+    let functions: Vec<_> = function_tables.iter().map(function::read).collect();
+
     let api_tables = root.tables("api");
     names(&api_tables, "API");
     let mut across = api::Across {
         access_log: access_log.as_ref(),
         upstream_names: &upstream_names,
+        function_names: &function_names,
         implied: &mut implied,
         used: &mut used,
         addresses: HashMap::new(),
@@ -249,6 +268,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         aws,
         store,
         upstreams,
+        functions: functions.into_iter().collect::<Option<Vec<_>>>()?,
         apis: apis.into_iter().collect::<Option<Vec<_>>>()?,
         warnings: Problems::new(source.clone(), Vec::new()),
     })
@@ -280,7 +300,10 @@ mod tests {
     #[test]
     fn every_documented_key_is_read() {
         let reference = include_str!("../../config/reference.toml");
-        let text = format!("{reference}\n[[certificate]]\n");
+        // What the file has commented out, for want of files.
+        let more = "[[certificate]]\n[[function]]\n[[api]]\n[[api.route]]\n\
+                    integration = { type = \"lambda\" }";
+        let text = format!("{reference}\n{more}\n");
         let source = Source::new("reference.toml".into(), text);
         let (table, errors) = DeTable::parse_recoverable(source.text());
         assert!(errors.is_empty(), "{errors:?}");

@@ -181,6 +181,21 @@ pub enum ProblemKind {
         /// All declared.
         declared: Vec<String>,
     },
+    /// A function that is not declared.
+    #[error("function `{name}` is not declared; {}", suggestion(nearest.as_deref(), declared, "declared are"))]
+    UnknownFunction {
+        /// The name.
+        name: String,
+        /// The nearest declared one.
+        nearest: Option<String>,
+        /// All declared.
+        declared: Vec<String>,
+    },
+    /// A payload format that REST APIs do not have.
+    #[error(
+        "a REST API has no `payload_format`: its events are those of format 1.0 with a context of its own"
+    )]
+    PayloadFormatInRest,
     /// Neither or both of the two ways to name a back end.
     #[error("an `http_proxy` integration needs either `upstream` or `url`, found {found}")]
     UpstreamOrUrl {
@@ -294,6 +309,12 @@ pub enum ProblemKind {
         /// The upstream.
         upstream: String,
     },
+    /// What an operation of the management API refused, of a declared form.
+    #[error("{message}")]
+    Refused {
+        /// The operation's words.
+        message: String,
+    },
     /// An upstream that no route uses.
     #[error("upstream `{name}` is not used by any route")]
     UnusedUpstream {
@@ -322,6 +343,8 @@ impl ProblemKind {
             Self::NotAsciiInRest { .. } => "not-ascii-in-rest",
             Self::UnknownPlaceholder { .. } => "unknown-placeholder",
             Self::UnknownUpstream { .. } => "unknown-upstream",
+            Self::UnknownFunction { .. } => "unknown-function",
+            Self::PayloadFormatInRest => "payload-format-in-rest",
             Self::UpstreamOrUrl { .. } => "upstream-or-url",
             Self::PathBesideUrl => "path-beside-url",
             Self::NotServed { .. } => "not-served",
@@ -339,6 +362,7 @@ impl ProblemKind {
             Self::LogLineBreak => "log-line-break",
             Self::LogTooLong { .. } => "log-too-long",
             Self::VerificationSkipped { .. } => "verification-skipped",
+            Self::Refused { .. } => "refused",
             Self::UnusedUpstream { .. } => "unused-upstream",
         }
     }
@@ -367,7 +391,7 @@ fn hint(way_out: Option<&str>) -> String {
 
 /// The known word nearest to `found`, when it is near enough to be a slip of the fingers: less than
 /// a third of the letters differ, or the words differ in case only.
-pub(super) fn nearest<'k>(
+pub(crate) fn nearest<'k>(
     found: &str,
     known: impl IntoIterator<Item = &'k str>,
 ) -> Option<&'k str> {
@@ -388,7 +412,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    pub(super) fn new(source: Source, mut list: Vec<Problem>) -> Self {
+    pub(crate) fn new(source: Source, mut list: Vec<Problem>) -> Self {
         list.sort_by_key(|problem| (problem.span.start, problem.span.end));
         list.dedup();
         Self { source, list }
@@ -450,7 +474,7 @@ pub struct Source {
 }
 
 impl Source {
-    pub(super) fn new(file: PathBuf, text: String) -> Self {
+    pub(crate) fn new(file: PathBuf, text: String) -> Self {
         let line_starts = std::iter::once(0)
             .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
             .collect();
@@ -468,11 +492,15 @@ impl Source {
     }
 
     /// The text with what could be a secret starred out, byte for byte as long, for printing lines
-    /// of it: whatever follows `secret_access_key =` on a line, and user and password of a URL.
+    /// of it: whatever follows `secret_access_key =`, `private_key =` and an API key's `value =` on a
+    /// line, and user and password of a URL.
     pub fn text_without_secrets(&self) -> String {
         let mut bytes = self.text.clone().into_bytes();
         for line in bytes.split_mut(|&byte| byte == b'\n') {
-            let secret = memchr::memmem::find(line, b"secret_access_key");
+            let secret = memchr::memmem::find(line, b"secret_access_key")
+                .or_else(|| memchr::memmem::find(line, b"private_key"))
+                // An API key's, in the declared form.
+                .or_else(|| line.trim_ascii_start().starts_with(b"value ").then_some(0));
             let value = secret.and_then(|at| Some(at + memchr::memchr(b'=', line.get(at..)?)?));
             if let Some(value) = value {
                 star_out(&mut line[value + 1..]);
@@ -527,8 +555,7 @@ mod tests {
 
     #[test]
     fn secrets_are_starred_out_and_nothing_moves() {
-        let text =
-            "access_key_id = \"A\"\nsecret_access_key = \"hush ß\"\nurl = \"postgres://u:p@h/d\"\n";
+        let text = "access_key_id = \"A\"\nsecret_access_key = \"hush ß\"\nvalue = \"hush\"\nurl = \"postgres://u:p@h/d\"\n";
         let starred = Source::new("x".into(), text.into()).text_without_secrets();
         assert_eq!(starred.len(), text.len());
         assert!(!starred.contains("hush") && !starred.contains("u:p"));

@@ -170,9 +170,11 @@ impl<'a> Reader<'a> {
 
     /// Reports that the value at `span` is not what the key takes.
     pub(super) fn refuse(&self, name: &str, value: &Spanned<DeValue<'_>>, refused: Refused) {
-        let secret =
-            matches!((self.keys.header, name), (_, "secret_access_key") | ("[store]", "url"))
-                && value.get_ref().is_str();
+        // Variables of a function may be anything, secrets too.
+        let is_variable = self.keys.header == "[[function]]" && self.keys.key(name).is_none();
+        let is_named =
+            matches!((self.keys.header, name), (_, "secret_access_key") | ("[store]", "url"));
+        let secret = (is_named || is_variable) && value.get_ref().is_str();
         let kind = ProblemKind::Value {
             code: refused.code,
             key: name.into(),
@@ -248,6 +250,17 @@ impl<'a> Reader<'a> {
         })
         .and_then(|count| T::try_from(count).ok())
         .unwrap_or_default()
+    }
+
+    /// A whole number within the key's bounds, when there is one.
+    pub(super) fn count_if_set<T: TryFrom<u64>>(&self, name: &'static str) -> Option<T> {
+        let read = self.read(name, |value, key| {
+            let Kind::Count(min, max) = key.kind else {
+                return Err(wrong_type(key));
+            };
+            count(value, key, min, max)
+        });
+        T::try_from(read?).ok()
     }
 
     /// A number within the key's bounds.
@@ -507,7 +520,7 @@ pub(super) fn choice<T: Copy>(
 }
 
 /// A value in the words that follow "found".
-pub(super) fn found(value: &DeValue<'_>) -> String {
+pub(crate) fn found(value: &DeValue<'_>) -> String {
     match value {
         // A URL's user and password are nobody's business, whichever key they were given to.
         DeValue::String(text) if text.contains("://") && text.contains('@') => {

@@ -51,6 +51,11 @@ impl<'s> Draft<'s> {
         &self.region
     }
 
+    /// Goes on in another region. Returns the one before.
+    pub fn go_to(&mut self, region: &str) -> Box<str> {
+        std::mem::replace(&mut self.region, region.into())
+    }
+
     /// Runs something in another region; `""` holds what is unique over all of them.
     pub fn in_region<R>(&mut self, region: &str, act: impl FnOnce(&mut Self) -> R) -> R {
         let before = std::mem::replace(&mut self.region, region.into());

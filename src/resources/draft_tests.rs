@@ -8,9 +8,11 @@ fn plan(id: &str) -> UsagePlan {
 }
 
 fn state(ids: &[&str]) -> State {
-    State::new(ids.iter().map(|id| {
-        (Key::new("r", "", UsagePlan::KIND, id), Arc::new(plan(id)) as Arc<dyn Object>)
-    }))
+    State::new(
+        ids.iter().map(|id| {
+            (Key::new("r", "", UsagePlan::KIND, id), Arc::new(plan(id)) as Arc<dyn Object>)
+        }),
+    )
 }
 
 fn ids(draft: &Draft<'_>) -> Vec<String> {
@@ -90,4 +92,13 @@ fn calls_in_a_row_see_each_other() {
     let (touched, before) = second.finish();
     assert_eq!(touched.0.len(), 1);
     assert!(before[0].1.is_some());
+}
+
+#[test]
+fn a_page_behind_everything_is_empty() {
+    let state = state(&["a"]);
+    let draft = Draft::new(&state, "r");
+    for after in ["b", "\u{10ffff}", "\u{10ffff}z"] {
+        assert!(draft.list_after::<UsagePlan>("", Some(after), 5).is_empty());
+    }
 }

@@ -1,6 +1,6 @@
 //! From a stored row back to a noun: the kinds that there are.
 
-use super::{Entity, Object, account, domain, http, http_stage, rest, rest_stage, usage};
+use super::{Entity, Object, account, domain, function, http, http_stage, rest, rest_stage, usage};
 use std::sync::Arc;
 
 /// A row of a kind that this version does not know: a newer one wrote it.
@@ -54,6 +54,12 @@ static KINDS: &[KindEntry] = &[
     KindEntry::of::<domain::ApiMapping>(),
     KindEntry::of::<domain::RoutingRule>(),
     KindEntry::of::<domain::AccessAssociation>(),
+    KindEntry::of::<function::Function>(),
+    KindEntry::of::<function::FunctionVersion>(),
+    KindEntry::of::<function::FunctionCode>(),
+    KindEntry::of::<function::FunctionAlias>(),
+    KindEntry::of::<function::FunctionPolicy>(),
+    KindEntry::of::<function::FunctionUrl>(),
     KindEntry::of::<account::Account>(),
     KindEntry::of::<account::VpcLink>(),
     KindEntry::of::<account::HttpVpcLink>(),

@@ -11,11 +11,13 @@
 //! | [`http`], [`http_stage`] | HTTP and WebSocket APIs, their deployments and stages |
 //! | [`usage`] | API keys and usage plans |
 //! | [`domain`] | domain names, mappings, routing rules |
+//! | [`function`] | functions, their code, versions, aliases, policies and URLs |
 //! | [`account`] | account settings, VPC links, client certificates |
 
 pub mod account;
 pub mod domain;
 mod draft;
+pub mod function;
 pub mod http;
 pub mod http_stage;
 mod key;

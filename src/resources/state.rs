@@ -1,21 +1,26 @@
 //! Everything that is stored, in memory.
 
 use super::{Entity, Key, Object, Touched, downcast};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
+
+/// Sorts behind every id.
+const BEHIND_ALL_IDS: &str = "\u{10ffff}";
 
 /// Everything that is stored, in memory. Changes only by what a [`super::Draft`] touched, after the
 /// store has it.
 #[derive(Debug, Default)]
 pub struct State {
     objects: BTreeMap<Key, Arc<dyn Object>>,
+    /// Places of what is only shown here: never stored, never changed by a draft.
+    shown: BTreeSet<Key>,
 }
 
 impl State {
     /// From what the store holds.
     pub fn new(objects: impl IntoIterator<Item = (Key, Arc<dyn Object>)>) -> Self {
-        Self { objects: objects.into_iter().collect() }
+        Self { objects: objects.into_iter().collect(), shown: BTreeSet::new() }
     }
 
     /// A noun by its place.
@@ -67,6 +72,24 @@ impl State {
         self.objects.get(key)
     }
 
+    /// Shows these besides what is stored, in place of those shown before.
+    pub fn show(&mut self, nouns: BTreeMap<Key, Arc<dyn Object>>) {
+        for key in std::mem::take(&mut self.shown) {
+            self.objects.remove(&key);
+        }
+        self.shown = nouns.keys().cloned().collect();
+        self.objects.extend(nouns);
+    }
+
+    /// Whether a place is of what is only shown: the noun itself, or something of an API that is.
+    pub fn is_shown(&self, key: &Key) -> bool {
+        let owner = key.owner.split('/').next().unwrap_or_default();
+        let whose = if owner.is_empty() { &*key.id } else { owner };
+        let api = |kind| Key::new(&key.region, "", kind, whose);
+        let kinds = [super::rest::RestApi::KIND, super::http::Api::KIND];
+        kinds.into_iter().any(|kind| self.shown.contains(&api(kind)))
+    }
+
     /// Makes changes that the store has.
     pub fn apply(&mut self, touched: Touched) {
         for (key, object) in touched.0 {
@@ -83,19 +106,21 @@ impl State {
         from: &Key,
         after: Bound<&str>,
     ) -> impl Iterator<Item = (&'s Key, &'s Arc<dyn Object>)> + use<'s> {
+        let at = |id: &str| Key::new(&from.region, &from.owner, from.kind, id);
         let start = match after {
-            Bound::Excluded(id) => {
-                Bound::Excluded(Key::new(&from.region, &from.owner, from.kind, id))
+            // What a client sends as a position may sort behind everything; a range that began behind
+            // its end would be a panic.
+            Bound::Excluded(id) | Bound::Included(id) if id >= BEHIND_ALL_IDS => {
+                Bound::Included(at(BEHIND_ALL_IDS))
             }
-            Bound::Included(id) => {
-                Bound::Included(Key::new(&from.region, &from.owner, from.kind, id))
-            }
+            Bound::Excluded(id) => Bound::Excluded(at(id)),
+            Bound::Included(id) => Bound::Included(at(id)),
             Bound::Unbounded => Bound::Included(from.clone()),
         };
-        let (region, owner, kind) = (from.region.clone(), from.owner.clone(), from.kind);
-        self.objects.range((start, Bound::Unbounded)).take_while(move |(key, _)| {
-            key.kind == kind && key.owner == owner && key.region == region
-        })
+        // An end instead of a look at every key: ids are made here or checked, and none has the last
+        // character that there is.
+        let end = Bound::Excluded(at(BEHIND_ALL_IDS));
+        self.objects.range((start, end))
     }
 
     /// Everything of an owner, and of what belongs to its parts (`{owner}/…`).

@@ -70,8 +70,23 @@ impl<E: Env> Shard<E> {
         }
     }
 
-    pub(super) fn close_all_listeners(&mut self) {
-        let slots: Vec<SlotId> = self.listeners.iter().map(|(slot, _)| slot).collect();
+    /// Stops accepting clients.
+    pub(super) fn close_public_listeners(&mut self) {
+        self.close_listeners_of(|kind| kind != ListenerKind::Runtime);
+    }
+
+    /// Stops accepting workers.
+    pub(super) fn close_runtime_listeners(&mut self) {
+        self.close_listeners_of(|kind| kind == ListenerKind::Runtime);
+    }
+
+    fn close_listeners_of(&mut self, is_meant: impl Fn(ListenerKind) -> bool) {
+        let slots: Vec<SlotId> = self
+            .listeners
+            .iter()
+            .filter(|(_, listener)| is_meant(listener.kind))
+            .map(|(slot, _)| slot)
+            .collect();
         for slot in slots {
             self.leave(slot);
         }
@@ -115,12 +130,15 @@ impl<E: Env> Shard<E> {
         let kind = listener.kind;
         let failed = match socket {
             Ok(socket) => {
-                self.open_client(kind, socket);
+                match kind {
+                    ListenerKind::Runtime => self.open_runtime_connection(socket),
+                    kind => self.open_client(kind, socket),
+                }
                 false
             }
             Err(error) => !super::is_cancelled(&error) && is_exhausted(&error),
         };
-        let is_full = self.is_full();
+        let is_full = kind != ListenerKind::Runtime && self.is_full();
         let Some(listener) = self.listeners.get_mut(slot) else { return };
         match (listener.state, more) {
             (ListenState::Leaving, false) => self.close_listener(slot),
@@ -150,7 +168,7 @@ impl<E: Env> Shard<E> {
 
     fn open_client(&mut self, kind: ListenerKind, socket: Socket) {
         let tls = match kind {
-            ListenerKind::Plain => None,
+            ListenerKind::Plain | ListenerKind::Runtime => None,
             ListenerKind::Tls => match self.tls.accept() {
                 Some(session) => Some(session),
                 // No certificate yet: nothing can be said to the client.
@@ -177,7 +195,7 @@ impl<E: Env> Shard<E> {
         });
         let timeouts = &self.snapshot.server.timeouts;
         let (due, counted) = match kind {
-            ListenerKind::Plain => (request_due, ConnectionKind::Plain),
+            ListenerKind::Plain | ListenerKind::Runtime => (request_due, ConnectionKind::Plain),
             ListenerKind::Tls => (now + timeouts.handshake, ConnectionKind::Tls),
         };
         if let Some(client) = self.clients.get_mut(id) {

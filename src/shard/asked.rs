@@ -1,18 +1,32 @@
-//! Requests whose content is needed as a whole before they can be answered or passed on: to be held
-//! against a model, or to be made into something else by a template.
+//! Requests whose content is needed as a whole before anything can be asked of a back end: events for
+//! functions, content that is held against a model, and whatever templates make of it.
 //!
 //! ```text
-//! serve --a phase wants the content--> Gathering --complete--> that phase and the rest
+//! Gathering --content complete--> (made into an event) --> Invoking --completion--> answered
+//!     |
+//!     '--content complete--> the phase that wanted it, and the rest
 //! ```
+//! The head is kept as bytes and read again when the content is there: what was found of it borrows
+//! from a receive buffer, which must not be kept for as long as a client likes.
 
 use super::Shard;
 use super::client::{ClientState, Input};
 use super::exchanges::ServedBy;
+use super::functions::NewInvocation;
+use super::functions::worker::Caller;
 use super::kept::Kept;
-use crate::exchange::{Exchange, Failure, Refusal};
-use crate::http::{BodyReader, Framing};
-use crate::ring::{Env, SlotId};
-use crate::snapshot::{Route, Snapshot};
+use super::record::{Noted, Outcome, Request};
+use crate::control::invocation::{Completion, NotDone};
+use crate::exchange::integrate::lambda::{self, HeadFacts};
+use crate::exchange::respond::{self, Connection};
+use crate::exchange::{Exchange, Failure, Ids, Refusal};
+use crate::http::{self, BodyReader, Framing, RequestHead, Version};
+use crate::ring::outgoing::COPY_BYTES_MAX;
+use crate::ring::{Env, Outgoing, SlotId};
+use crate::snapshot::{Integration, Lambda, Managed, Phase, Protocol, Route, RouteIndex, Snapshot};
+use crate::telemetry::{Finished, ids};
+use bytes::Bytes;
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -23,23 +37,82 @@ pub(super) const CONTENT_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// nothing.
 const RESERVED_BYTES_MAX: u64 = 64 * 1024;
 
-/// A request whose content is gathered.
+/// A request whose content is gathered, or that a function answers.
 #[derive(Debug)]
 pub(super) struct Asked {
+    pub(super) client: SlotId,
     /// The configuration it is served by, to its end.
     snapshot: Rc<Snapshot>,
     api: ServedBy,
+    route: RouteIndex,
+    protocol: Protocol,
+    ids: Ids,
     kept: Kept,
     content: Vec<u8>,
+    /// Whether that is all of it.
+    is_complete: bool,
     /// The phase that wants the content.
     phase: usize,
+    version: Version,
+    is_head: bool,
+    /// The value of `X-Amzn-Trace-Id`, once there is one.
+    trace: Box<str>,
     /// Whether the client's connection may stay open behind the answer.
     pub(super) persistent: bool,
+    pub(super) stage: AskedStage,
     started: Instant,
+    /// When the function was asked.
+    handed_over: Option<Instant>,
+    log: Option<Box<Noted>>,
+}
+
+/// How far such a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AskedStage {
+    /// Its content is arriving, or has arrived in full just now.
+    Gathering,
+    /// A function has it.
+    Invoking(SlotId),
+}
+
+impl Asked {
+    /// Reads the head again and does something with it. `None` never happens: it could be read once.
+    fn with_exchange<T>(
+        &self,
+        managed: &Managed,
+        act: impl FnOnce(&mut Exchange<'_>, &Route) -> T,
+    ) -> Option<T> {
+        let content = (self.stage != AskedStage::Gathering || self.is_complete)
+            .then_some(self.content.as_slice());
+        self.kept.with_exchange(&self.snapshot, managed, &self.api, content, act)
+    }
+
+    /// As [`Asked::with_exchange`], for one that a function answers.
+    fn with_function<T>(
+        &self,
+        managed: &Managed,
+        act: impl FnOnce(&Exchange<'_>, &Lambda) -> T,
+    ) -> Option<T> {
+        self.with_exchange(managed, |exchange, route| match &route.integration {
+            Integration::Lambda(lambda) => Some(act(exchange, lambda)),
+            _ => None,
+        })?
+    }
+
+    /// Whether a function is what wants the content, and not a phase in front of it.
+    fn is_for_function(&self) -> bool {
+        let api = match &self.api {
+            ServedBy::File(index) => self.snapshot.api(*index),
+            ServedBy::Managed(stage, release) => stage.api(*release),
+        };
+        let route = api.route(self.route);
+        matches!(route.program.phases.get(self.phase), Some(Phase::Integrate))
+            && matches!(route.integration, Integration::Lambda(_))
+    }
 }
 
 impl<E: Env> Shard<E> {
-    /// Begins to gather a request's content for a phase. `raw` is its head as received.
+    /// Begins to gather a request's content. `raw` is its head as received.
     pub(super) fn gather(
         &mut self,
         id: SlotId,
@@ -48,8 +121,10 @@ impl<E: Env> Shard<E> {
         phase: usize,
         persistent: bool,
     ) -> Result<(), Refusal> {
-        let admitted = exchange.api.ok_or(Refusal::Internal)?;
-        let head = exchange.head;
+        let (Some(admitted), Some(route)) = (exchange.api, exchange.route) else {
+            return Err(Refusal::Internal);
+        };
+        let head: &RequestHead<'_> = exchange.head;
         let limit = self.snapshot.server.limits.body_bytes_max.min(CONTENT_BYTES_MAX);
         let declared = match head.framing {
             Framing::Length(bytes) if bytes > limit => {
@@ -58,24 +133,42 @@ impl<E: Env> Shard<E> {
             Framing::Length(bytes) => bytes.min(RESERVED_BYTES_MAX) as usize,
             Framing::None | Framing::Chunked | Framing::UntilClose => 0,
         };
+        // A phase in front of the one that asks has had it gathered already.
+        let mut content = Vec::with_capacity(declared);
+        content.extend_from_slice(exchange.content.unwrap_or_default());
+        let framing = if exchange.content.is_some() { Framing::None } else { head.framing };
+        let body = BodyReader::new(framing);
+        let is_complete = body.is_done();
+        let log = admitted.api.access_log.is_some().then(|| Box::new(Noted::of(exchange)));
         let asked = self.asked.insert(Asked {
+            client: id,
             snapshot: Rc::clone(&self.snapshot),
             api: ServedBy::of(admitted.origin),
+            route,
+            protocol: admitted.api.protocol,
+            ids: exchange.ids,
             kept: Kept::of(exchange, raw, None),
-            content: Vec::with_capacity(declared),
+            content,
+            is_complete,
             phase,
+            version: head.version,
+            is_head: head.method == "HEAD",
+            trace: "".into(),
             persistent,
+            stage: AskedStage::Gathering,
             started: self.now,
+            handed_over: None,
+            log,
         });
         let Some(client) = self.clients.get_mut(id) else { return Ok(()) };
-        client.state = ClientState::Asked { asked, body: BodyReader::new(head.framing) };
-        if head.expects_continue {
+        client.state = ClientState::Asked { asked, body };
+        if head.expects_continue && !is_complete {
             client.stream.out(self.env.ring()).copy(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         Ok(())
     }
 
-    /// Content of a request that is gathered. With the last of it the request goes on.
+    /// Content of a request that is gathered.
     pub(super) fn gather_content(&mut self, id: SlotId, input: &mut Input) {
         let Some(client) = self.clients.get_mut(id) else { return };
         let ClientState::Asked { asked: asked_id, body } = &mut client.state else { return };
@@ -85,79 +178,245 @@ impl<E: Env> Shard<E> {
             Ok(piece) => piece,
             Err(bad_body) => {
                 tracing::debug!(shard = self.id, error = bad_body.cause(), "refused a body");
-                return self.refuse_asked(id, Refusal::BadBody);
+                return self.refuse_asked(asked_id, Refusal::BadBody);
             }
         };
         let limit = asked.snapshot.server.limits.body_bytes_max.min(CONTENT_BYTES_MAX);
         if (asked.content.len() + piece.data.len()) as u64 > limit {
-            return self.refuse_asked(id, Refusal::BodyTooLarge { body_bytes_max: limit });
+            let too_large = Refusal::BodyTooLarge { body_bytes_max: limit };
+            return self.refuse_asked(asked_id, too_large);
         }
         asked.content.extend_from_slice(&input[piece.data.clone()]);
+        asked.is_complete = piece.done;
+        let goes_on = piece.done && !asked.is_for_function();
         input.advance(piece.consumed);
-        if piece.done {
-            self.launch_asked(id);
+        if goes_on {
+            self.resume_asked(asked_id);
         }
     }
 
-    /// Goes on with a request whose content is complete.
-    fn launch_asked(&mut self, id: SlotId) {
-        let Some(asked) = self.take_asked(id) else { return };
+    /// Goes on with the phases of a request, the first of which wanted its content. Done before any
+    /// input behind it is taken, however many such requests a client sends at once.
+    fn resume_asked(&mut self, id: SlotId) {
+        let Some(asked) = self.asked.remove(id) else { return };
         let persistent = asked.persistent && self.draining.is_none();
-        self.finish_asked(asked, true, |shard, asked, exchange, route| {
-            shard.run_phases(id, exchange, route, asked.phase, asked.kept.head(), persistent);
+        let managed = Rc::clone(&self.managed);
+        let waited = self.now.saturating_duration_since(asked.started);
+        asked.with_exchange(&managed, |exchange, route| {
+            exchange.waited = waited;
+            let (client, head) = (asked.client, asked.kept.head());
+            self.run_phases(client, exchange, route, asked.phase, head, persistent);
+        });
+        drop(managed);
+        self.retire(asked.snapshot);
+        if let ServedBy::Managed(stage, _) = asked.api {
+            self.retire_stage(stage);
+        }
+    }
+
+    /// Asks the function, once all of the content is there.
+    pub(super) fn launch_asked(&mut self, id: SlotId) {
+        let Some(asked) = self.asked.get(id) else { return };
+        let client = self.clients.get(asked.client);
+        let is_complete = client.is_some_and(|client| client.request_is_complete());
+        if asked.stage != AskedStage::Gathering || !is_complete {
+            return;
+        }
+        let since_epoch = self.since_epoch.saturating_sub(self.now - asked.started);
+        let seconds = since_epoch.as_secs() as u32;
+        let root = ids::trace_root(seconds, [self.env.random(), self.env.random()]);
+        let made = asked.with_function(&self.managed, |exchange, declared| {
+            let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
+            let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
+            let trace: Box<str> = told.unwrap_or(root.as_str()).into();
+            let (content, mut event) = (&asked.content, Vec::new());
+            lambda::write_event(
+                exchange,
+                declared,
+                content,
+                trace.as_bytes(),
+                since_epoch,
+                &mut event,
+            );
+            (event, trace, declared.function.clone(), declared.timeout)
+        });
+        let Some((event, trace, arn, patience)) = made else {
+            return self.refuse_asked(id, Refusal::Internal);
+        };
+        let request_id = ids::uuid([self.env.random(), self.env.random()]);
+        let new = NewInvocation {
+            request_id,
+            event: Bytes::from(event),
+            trace: Some(trace.clone()),
+            client_context: None,
+            caller: Caller::Asked(id),
+            patience,
+        };
+        let now = self.now;
+        match self.invoke(&arn, new) {
+            Ok(invocation) => {
+                if let Some(asked) = self.asked.get_mut(id) {
+                    asked.stage = AskedStage::Invoking(invocation);
+                    asked.handed_over = Some(now);
+                    asked.trace = trace;
+                }
+            }
+            Err(refused) => self.refuse_asked(id, refusal_of(refused)),
+        }
+    }
+
+    /// What came of the invocation that a request asked for.
+    pub(super) fn asked_answered(&mut self, id: SlotId, completion: Completion) {
+        let Some(asked) = self.asked.get(id) else { return };
+        let result = match completion {
+            Completion::NotDone(why) => return self.refuse_asked(id, refusal_of(why)),
+            Completion::Failure(_) => return self.refuse_asked(id, Refusal::FunctionFailed),
+            Completion::Result(result) => result,
+        };
+        let made = asked.with_function(&self.managed, |exchange, declared| {
+            lambda::answer(exchange, declared, &result)
+        });
+        let mut answer = match made {
+            None => return self.refuse_asked(id, Refusal::Internal),
+            Some(Ok(answer)) => answer,
+            Some(Err(fault)) => {
+                tracing::debug!(shard = self.id, ?fault, "a function's result is no answer");
+                return self.refuse_asked(id, fault.refusal());
+            }
+        };
+        let (ids, protocol, is_head) = (asked.ids, asked.protocol, asked.is_head);
+        let trace = asked.trace.clone();
+        let status = answer.status;
+        self.answer_asked(id, None, |_, _, connection, date, out| {
+            let facts = HeadFacts {
+                protocol,
+                ids: &ids,
+                connection,
+                date,
+                trace_id: trace.as_bytes(),
+                is_head,
+            };
+            let count = lambda::write_head(&answer, &facts, out.written()).len();
+            if count == 0 {
+                return (status, 0);
+            }
+            // Large content goes on in the memory in which it came.
+            let content = match std::mem::take(&mut answer.body) {
+                Cow::Borrowed(content) if content.len() > COPY_BYTES_MAX => {
+                    result.slice_ref(content)
+                }
+                Cow::Borrowed(content) => Bytes::copy_from_slice(content),
+                Cow::Owned(content) => Bytes::from(content),
+            };
+            out.share(&content);
+            (status, count as u64)
         });
     }
 
-    /// Ends such a request with an answer of our own. Content that was not read makes the connection
-    /// useless.
+    /// Ends such a request with an answer of our own.
     pub(super) fn refuse_asked(&mut self, id: SlotId, refusal: Refusal) {
-        let Some(asked) = self.take_asked(id) else { return };
-        self.finish_asked(asked, false, |shard, _, exchange, _| {
-            shard.answer_failure(id, exchange, &refusal.into(), false);
+        self.answer_asked(id, Some(refusal), |asked, managed, connection, date, out| {
+            let failure = refusal.into();
+            let told = asked.with_exchange(managed, |exchange, _| {
+                respond::fail(exchange, &failure, connection, date, out.written())
+            });
+            told.unwrap_or_default()
         });
+    }
+
+    fn answer_asked(
+        &mut self,
+        id: SlotId,
+        refusal: Option<Refusal>,
+        write: impl FnOnce(&Asked, &Managed, Connection, &[u8; 29], &mut Outgoing) -> (u16, u64),
+    ) {
+        let Some(asked) = self.asked.get(id) else { return };
+        let client_id = asked.client;
+        let Some(client) = self.clients.get_mut(client_id) else {
+            return self.end_asked(id, 0, 0, refusal);
+        };
+        // Content that was not read makes the connection useless.
+        let persistent = asked.persistent && client.request_is_complete();
+        let connection = Connection::of(persistent, asked.version);
+        let date = self.date.at(self.since_epoch.as_secs());
+        let out = client.stream.out(self.env.ring());
+        let (status, response_bytes) = write(asked, &self.managed, connection, date, out);
+        self.end_asked(id, status, response_bytes, refusal);
+        self.exchange_over(client_id, persistent);
     }
 
     /// The client is gone: nobody waits for this answer.
     pub(super) fn abandon_asked(&mut self, id: SlotId) {
-        let Some(asked) = self.asked.remove(id) else { return };
-        let Asked { snapshot, api, .. } = asked;
-        self.retire(snapshot);
-        if let ServedBy::Managed(stage, _) = api {
-            self.retire_stage(stage);
-        }
+        // nginx's word for it, as for requests of other back ends.
+        self.end_asked(id, 499, 0, None);
     }
 
-    /// Takes a client's request off the table.
-    fn take_asked(&mut self, id: SlotId) -> Option<Asked> {
-        let client = self.clients.get(id)?;
-        self.asked.remove(client.asked()?)
-    }
-
-    /// Reads its head again, does what is to be done, and lets go of what it held.
-    fn finish_asked(
+    /// Takes a request off the table: counts it, logs it.
+    fn end_asked(
         &mut self,
-        asked: Asked,
-        is_complete: bool,
-        act: impl FnOnce(&mut Self, &Asked, &Exchange<'_>, &Route),
+        id: SlotId,
+        status: u16,
+        response_bytes: u64,
+        refusal: Option<Refusal>,
     ) {
-        let managed = Rc::clone(&self.managed);
-        let waited = self.now.saturating_duration_since(asked.started);
-        asked.kept.with_exchange(
-            &asked.snapshot,
-            &managed,
-            &asked.api,
-            is_complete.then_some(&*asked.content),
-            |exchange, route| {
-                exchange.waited = waited;
-                act(self, &asked, exchange, route);
-            },
-        );
-        drop(managed);
-        let Asked { snapshot, api, .. } = asked;
-        self.retire(snapshot);
-        if let ServedBy::Managed(stage, _) = api {
+        let Some(asked) = self.asked.remove(id) else { return };
+        if let AskedStage::Invoking(invocation) = asked.stage {
+            self.abandon_invocation(invocation);
+        }
+        let (api, route) = self.record.series(asked.api.index(), Some(asked.route));
+        let since = |instant: Instant| self.now.saturating_duration_since(instant);
+        let finished = Finished {
+            api: Some(api),
+            route,
+            status,
+            latency: since(asked.started),
+            integration_latency: asked.handed_over.map(since),
+            request_bytes: asked.content.len() as u64,
+            response_bytes,
+        };
+        // Indexes of an older snapshot would count for another API.
+        if asked.snapshot.version == self.snapshot.version {
+            self.record.recorder.exchange(&finished);
+            if asked.log.is_some() {
+                self.log_asked(&asked, finished, refusal);
+            }
+        } else {
+            self.record.recorder.exchange(&Finished { api: None, route: None, ..finished });
+        }
+        self.retire(asked.snapshot);
+        if let ServedBy::Managed(stage, _) = asked.api {
             self.retire_stage(stage);
         }
+    }
+
+    fn log_asked(&mut self, asked: &Asked, finished: Finished, refusal: Option<Refusal>) {
+        let protocol = Some(asked.protocol);
+        let tls = self.clients.get(asked.client).and_then(|client| client.stream.tls());
+        let error = refusal.map_or("", |refusal| refusal.message(protocol));
+        let outcome = Outcome {
+            finished,
+            ids: &asked.ids,
+            request_time: self.since_epoch.saturating_sub(finished.latency),
+            is_http10: asked.version == Version::Http10,
+            integration_status: finished.integration_latency.map(|_| finished.status),
+            integration_error: error,
+            error_message: error,
+            error_response_type: refusal.map_or("", Refusal::response_type),
+            tls_version: tls.and_then(|tls| tls.protocol_version()).unwrap_or_default(),
+            cipher_suite: tls.and_then(|tls| tls.cipher_suite()).unwrap_or_default(),
+        };
+        let request = Request::kept(asked.log.as_deref());
+        self.record.log(&asked.snapshot, &request, &outcome, Some(asked.route.0), self.now);
+    }
+}
+
+fn refusal_of(refused: NotDone) -> Refusal {
+    match refused {
+        NotDone::NoFunction | NotDone::Throttled | NotDone::NotStarted => Refusal::FunctionRefused,
+        NotDone::TimedOut => Refusal::IntegrationTimeout,
+        NotDone::EventTooLarge => Refusal::BodyTooLarge {
+            body_bytes_max: crate::control::invocation::PAYLOAD_BYTES_MAX as u64,
+        },
     }
 }
 

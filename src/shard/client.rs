@@ -55,7 +55,8 @@ pub(super) enum ClientState {
     Head { since: Instant },
     /// A request is being served by a back end; `body` reads what is left of its content.
     Exchange { exchange: SlotId, body: BodyReader },
-    /// A request whose content is gathered before it is served.
+    /// A request whose content is gathered, or that a function answers; `body` reads what is left of
+    /// its content.
     Asked { asked: SlotId, body: BodyReader },
     /// A request was answered before its content was read; the rest is dropped. `dropped_bytes` is how
     /// much has been.
@@ -144,7 +145,7 @@ impl Client {
         }
     }
 
-    /// The request whose content is gathered.
+    /// The request being gathered or answered by a function.
     pub(super) fn asked(&self) -> Option<SlotId> {
         match self.state {
             ClientState::Asked { asked, .. } => Some(asked),

@@ -5,6 +5,8 @@
 use super::Shard;
 use super::client::ClientState;
 use super::exchanges::Stage;
+use super::functions::runtime_api::RuntimeState;
+use super::functions::worker::{Worker, WorkerState};
 use super::upstream::connection::BackendState;
 use crate::ring::Env;
 
@@ -16,7 +18,7 @@ impl<E: Env> Shard<E> {
 
     /// What is still held for clients; `None` when nothing is.
     pub(crate) fn open_for_clients(&self) -> Option<String> {
-        if self.clients.is_empty() && self.exchanges.is_empty() {
+        if self.clients.is_empty() && self.exchanges.is_empty() && self.asked.is_empty() {
             return None;
         }
         let mut lines = String::new();
@@ -41,6 +43,23 @@ impl<E: Env> Shard<E> {
         for (id, backend) in self.backends.iter() {
             lines += &format!("\n  back end {:x}: {:?}", id.bits(), backend.state);
         }
+        for (id, row) in self.functions.iter() {
+            lines += &format!(
+                "\n  function {:x}: {} waiting, {} idle, {} workers, {} starting, {} expected",
+                id.bits(),
+                row.waiting.len(),
+                row.idle.len(),
+                row.workers,
+                row.starting,
+                row.expected
+            );
+        }
+        for (id, worker) in self.workers.iter() {
+            lines += &format!("\n  worker {:x}: {:?}", id.bits(), worker.state);
+        }
+        for (id, connection) in self.runtime_connections.iter() {
+            lines += &format!("\n  runtime connection {:x}: {:?}", id.bits(), connection.state);
+        }
         lines + &format!("\n  {} listeners, starved: {:x?}", self.listeners.len(), self.starved)
     }
 
@@ -50,10 +69,81 @@ impl<E: Env> Shard<E> {
             && self.exchanges.is_empty()
             && self.backends.is_empty()
             && self.listeners.is_empty()
+            && self.asked.is_empty()
+            && self.workers.is_empty()
+            && self.invocations.is_empty()
+            && self.runtime_connections.is_empty()
+    }
+
+    /// Keys of all functions that can be invoked.
+    pub(crate) fn function_keys(&self) -> Vec<Box<str>> {
+        let declared = self.functions.iter().filter(|(_, row)| row.is_declared);
+        declared.map(|(_, row)| row.function.key.clone()).collect()
+    }
+
+    /// Panics when rows of functions contradict each other.
+    fn check_functions(&self) {
+        for (id, row) in self.functions.iter() {
+            let name = id.bits();
+            let count = |is: &dyn Fn(&Worker) -> bool| {
+                self.workers.iter().filter(|(_, it)| it.function == id && is(it)).count()
+            };
+            let working = count(&|it| it.state != WorkerState::Ending);
+            assert_eq!(row.workers, working, "workers of function {name:x}");
+            let starting = count(&|it| it.state == WorkerState::Starting);
+            assert_eq!(row.starting, starting, "starting workers of function {name:x}");
+            assert_eq!(row.expected, count(&|it| it.is_expected), "expected of {name:x}");
+            let idle = count(&|it| matches!(it.state, WorkerState::Idle { .. }));
+            assert_eq!(row.idle.len(), idle, "idle workers of function {name:x}");
+            assert!(row.workers <= row.function.workers_max, "workers of function {name:x}");
+            assert!(
+                row.waiting.is_empty() || row.idle.is_empty(),
+                "invocations of {name:x} wait although a worker does"
+            );
+            for waiting in &row.waiting {
+                let invocation = self.invocations.get(*waiting).expect("who waits is there");
+                assert_eq!((invocation.function, invocation.worker), (id, None));
+            }
+            let others = self.workers.iter().any(|(_, worker)| worker.function == id);
+            assert!(row.is_declared || others, "function {name:x} is over, but not freed");
+        }
+        for (id, invocation) in self.invocations.iter() {
+            let name = id.bits();
+            match invocation.worker {
+                Some(worker) => {
+                    let state = self.workers.get(worker).map(|worker| worker.state);
+                    assert_eq!(state, Some(WorkerState::Busy { invocation: id }), "{name:x}");
+                }
+                None => {
+                    let row = self.functions.get(invocation.function).expect("its function");
+                    assert!(row.waiting.contains(&id), "invocation {name:x} waits nowhere");
+                }
+            }
+            assert!(!invocation.deadline.is_due(self.now), "invocation {name:x} is overdue");
+        }
+        for (id, worker) in self.workers.iter() {
+            let name = id.bits();
+            assert!(!worker.deadline.is_due(self.now), "worker {name:x} is overdue");
+            if let WorkerState::Idle { connection } = worker.state {
+                let connection = self.runtime_connections.get(connection);
+                let state = connection.map(|connection| &connection.state);
+                assert!(matches!(state, Some(RuntimeState::Next)), "idle {name:x}: {state:?}");
+            }
+        }
+        for (id, connection) in self.runtime_connections.iter() {
+            let name = id.bits();
+            assert!(!connection.deadline.is_due(self.now), "connection {name:x} is overdue");
+            assert!(!connection.stream.is_over(), "connection {name:x} is over, but not freed");
+        }
+        for (id, asked) in self.asked.iter() {
+            let of = self.clients.get(asked.client).and_then(|client| client.asked());
+            assert_eq!(of, Some(id), "request {:x} has no client", id.bits());
+        }
     }
 
     /// Panics when rows contradict each other.
     pub(crate) fn check_invariants(&self) {
+        self.check_functions();
         for (id, client) in self.clients.iter() {
             if let Some(exchange) = client.exchange() {
                 let exchange = self.exchanges.get(exchange);

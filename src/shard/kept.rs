@@ -30,10 +30,11 @@ pub(super) struct KeptAnswer {
     /// What the request template assigned.
     pub(super) overrides: Overrides,
     pub(super) status: u16,
-    /// Names and values.
-    fields: Vec<(Box<[u8]>, Box<[u8]>)>,
+    fields: Vec<NameAndValue>,
     pub(super) content: Vec<u8>,
 }
+
+type NameAndValue = (Box<[u8]>, Box<[u8]>);
 
 impl KeptAnswer {
     /// One of which nothing has come yet.

@@ -16,7 +16,10 @@ use std::rc::Rc;
 impl<E: Env> Shard<E> {
     /// Serves a change from the next request on.
     pub(super) fn apply(&mut self, delta: Delta) {
-        let Delta { sequence, upstreams, mut stages, domains, unused } = delta;
+        let Delta { sequence, upstreams, mut stages, domains, unused, functions } = delta;
+        for change in functions {
+            self.change_function(change);
+        }
         for new in &upstreams {
             let upstream = &new.upstream;
             let tls = upstream.tls.as_ref().and_then(|it| self.tls.client_config(it));

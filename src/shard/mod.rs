@@ -19,7 +19,9 @@ pub mod env;
 mod accept;
 mod asked;
 mod client;
+mod drain;
 mod exchanges;
+mod functions;
 mod kept;
 mod made;
 mod managed;
@@ -41,11 +43,16 @@ use crate::control::endpoints::Endpoints;
 use crate::control::mailbox::{FromShard, Reporter, ShardId, ToShard};
 use crate::exchange::transform;
 use crate::http::{self, HeadLimits};
-use crate::ring::{BufferGroup, Close, Completion, Env, Received, Ring, SlotId, Slots, Token};
+use crate::ring::{BufferGroup, Completion, Env, Received, Ring, SlotId, Slots, Token};
 use crate::snapshot::{Managed, Snapshot};
 use crate::tls::Tickets;
-use client::{Client, ClientState, Input};
+use asked::Asked;
+use aws_lc_rs::hmac;
+use client::{Client, Input};
+use drain::Draining;
 use exchanges::Proxied;
+use functions::runtime_api::RuntimeConnection;
+use functions::worker::{Errands, FunctionRow, Invocation, Worker};
 use record::Record;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -61,11 +68,6 @@ const TELEMETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// resumption cost two operations, so they should not come with every buffer.
 const PENDING_BYTES_MAX: usize = 256 * 1024;
 
-/// How long a connection that has never asked for anything is kept while draining: its client could
-/// not know, and its first request is under way. Long enough for a TLS handshake over a slow network;
-/// one that a browser opened in advance holds the drain no longer than this.
-const FIRST_REQUEST_PATIENCE: Duration = Duration::from_secs(2);
-
 /// Starved connections that are armed again in one turn: each may take many buffers at a go, and those
 /// that find none again have cost two operations for nothing.
 const FED_PER_TURN: usize = 16;
@@ -78,6 +80,11 @@ enum Kind {
     Client = 1,
     Backend = 2,
     Exchange = 3,
+    /// A worker's connection.
+    Runtime = 4,
+    Worker = 5,
+    Invocation = 6,
+    Function = 7,
 }
 
 impl Kind {
@@ -90,7 +97,11 @@ impl Kind {
             0 => Kind::Listener,
             1 => Kind::Client,
             2 => Kind::Backend,
-            _ => Kind::Exchange,
+            3 => Kind::Exchange,
+            4 => Kind::Runtime,
+            5 => Kind::Worker,
+            6 => Kind::Invocation,
+            _ => Kind::Function,
         };
         (kind, SlotId::from_bits(token.0))
     }
@@ -115,6 +126,8 @@ pub struct ShardSettings {
     pub tickets: Option<Tickets>,
     /// Where reports go.
     pub reporter: Reporter,
+    /// Random bytes that nobody else knows: what workers prove themselves with is made of them.
+    pub secret: [u8; 32],
 }
 
 /// One core's data plane.
@@ -132,9 +145,16 @@ pub struct Shard<E: Env> {
     clients: Slots<Client>,
     backends: Slots<Backend>,
     exchanges: Slots<Proxied>,
-    asked: Slots<asked::Asked>,
+    asked: Slots<Asked>,
     /// What templates are rendered in.
     scratch: transform::Scratch,
+    functions: Slots<FunctionRow>,
+    function_of_arn: HashMap<Box<str>, SlotId, ahash::RandomState>,
+    workers: Slots<Worker>,
+    invocations: Slots<Invocation>,
+    runtime_connections: Slots<RuntimeConnection>,
+    errands: Errands,
+    secret: hmac::Key,
     pools: Slots<Pool>,
     /// The pool of each upstream of the snapshot served now.
     pool_of_upstream: Vec<SlotId>,
@@ -159,15 +179,6 @@ pub struct Shard<E: Env> {
     draining: Option<Draining>,
 }
 
-/// The shard takes no more connections and ends when the last is gone.
-#[derive(Debug)]
-struct Draining {
-    until: Instant,
-    stop: bool,
-    reported: bool,
-    requests_cut: u64,
-}
-
 impl<E: Env> Shard<E> {
     /// A shard that serves nothing yet: listeners come with [`ToShard::TakeListeners`].
     pub fn new(mut env: E, settings: ShardSettings) -> Self {
@@ -179,7 +190,7 @@ impl<E: Env> Shard<E> {
         let hash = ahash::RandomState::with_seeds(seed[3], seed[2], seed[1], seed[0]);
         let mut shard = Self {
             managed: Rc::new(Managed::new(seed)),
-            managed_pools: HashMap::with_hasher(hash),
+            managed_pools: HashMap::with_hasher(hash.clone()),
             id,
             head_limits: head_limits(&snapshot),
             tls: ShardTls::new(settings.tickets),
@@ -189,6 +200,13 @@ impl<E: Env> Shard<E> {
             exchanges: Slots::new(),
             asked: Slots::new(),
             scratch: transform::Scratch::new(seed[0] ^ seed[2]),
+            functions: Slots::new(),
+            function_of_arn: HashMap::with_hasher(hash.clone()),
+            workers: Slots::new(),
+            invocations: Slots::new(),
+            runtime_connections: Slots::new(),
+            errands: Errands::default(),
+            secret: hmac::Key::new(hmac::HMAC_SHA256, &settings.secret),
             pools: Slots::new(),
             pool_of_upstream: Vec::new(),
             endpoints: Box::default(),
@@ -246,7 +264,9 @@ impl<E: Env> Shard<E> {
     /// When the shard wants its next turn even if nothing happens.
     pub fn next_deadline(&self) -> Instant {
         let mut next = self.next_telemetry;
-        for due in [self.timers.next(), self.record.logs_due()].into_iter().flatten() {
+        for due in
+            [self.timers.next(), self.record.logs_due(), self.notes_due()].into_iter().flatten()
+        {
             next = next.min(due);
         }
         next
@@ -267,12 +287,14 @@ impl<E: Env> Shard<E> {
             Completion::Received { token, received, more } => match Kind::of(token) {
                 (Kind::Client, id) => self.client_received(id, received, more),
                 (Kind::Backend, id) => self.backend_received(id, received, more),
-                (Kind::Listener | Kind::Exchange, _) => {}
+                (Kind::Runtime, id) => self.runtime_received(id, received, more),
+                _ => {}
             },
             Completion::Sent { token, outgoing, result } => match Kind::of(token) {
                 (Kind::Client, id) => self.client_sent(id, outgoing, result),
                 (Kind::Backend, id) => self.backend_sent(id, outgoing, result),
-                (Kind::Listener | Kind::Exchange, _) => self.env.ring().recycle(outgoing),
+                (Kind::Runtime, id) => self.runtime_sent(id, outgoing, result),
+                _ => self.env.ring().recycle(outgoing),
             },
             Completion::Accepted { token, socket, more } => {
                 self.accepted(Kind::of(token).1, socket, more);
@@ -291,8 +313,14 @@ impl<E: Env> Shard<E> {
                         self.free_backend_if_over(id);
                     }
                 }
+                (Kind::Runtime, id) => {
+                    if let Some(connection) = self.runtime_connections.get_mut(id) {
+                        connection.stream.closed();
+                        self.free_runtime_connection_if_over(id);
+                    }
+                }
                 (Kind::Listener, id) => self.listener_closed(id),
-                (Kind::Exchange, _) => {}
+                _ => {}
             },
         }
     }
@@ -374,7 +402,7 @@ impl<E: Env> Shard<E> {
             }
             let (kind, id) = Kind::of(*token);
             let group =
-                if kind == Kind::Client { BufferGroup::Client } else { BufferGroup::Upstream };
+                if kind == Kind::Backend { BufferGroup::Upstream } else { BufferGroup::Client };
             if !self.env.ring().has_buffers(group) {
                 return true;
             }
@@ -382,13 +410,15 @@ impl<E: Env> Shard<E> {
             let stream = match kind {
                 Kind::Client => self.clients.get_mut(id).map(|client| &mut client.stream),
                 Kind::Backend => self.backends.get_mut(id).map(|backend| &mut backend.stream),
-                Kind::Listener | Kind::Exchange => None,
+                Kind::Runtime => self.runtime_connections.get_mut(id).map(|it| &mut it.stream),
+                _ => None,
             };
             if let Some(stream) = stream {
                 stream.settle(self.env.ring());
             }
             match kind {
                 Kind::Client => self.free_client_if_over(id),
+                Kind::Runtime => self.free_runtime_connection_if_over(id),
                 _ => self.free_backend_if_over(id),
             }
             false
@@ -405,6 +435,10 @@ impl<E: Env> Shard<E> {
                 Kind::Backend => self.backends.get_mut(id).map(|backend| &mut backend.deadline),
                 Kind::Exchange => self.exchanges.get_mut(id).map(|exchange| &mut exchange.deadline),
                 Kind::Listener => self.listeners.get_mut(id).map(|listener| &mut listener.deadline),
+                Kind::Runtime => self.runtime_connections.get_mut(id).map(|it| &mut it.deadline),
+                Kind::Worker => self.workers.get_mut(id).map(|it| &mut it.deadline),
+                Kind::Invocation => self.invocations.get_mut(id).map(|it| &mut it.deadline),
+                Kind::Function => self.functions.get_mut(id).map(|it| &mut it.deadline),
             };
             let Some(deadline) = deadline else { continue };
             if !self.timers.came_up(deadline, entry, token, self.now) {
@@ -416,6 +450,10 @@ impl<E: Env> Shard<E> {
                 Kind::Backend => self.backend_timed_out(id),
                 Kind::Exchange => self.wait_timed_out(id),
                 Kind::Listener => self.listener_timed_out(id),
+                Kind::Runtime => self.runtime_timed_out(id),
+                Kind::Worker => self.worker_timed_out(id),
+                Kind::Invocation => self.invocation_timed_out(id),
+                Kind::Function => self.function_timed_out(id),
             }
         }
         fired
@@ -439,6 +477,10 @@ impl<E: Env> Shard<E> {
             }
             ToShard::Delta(delta) => self.apply(*delta),
             ToShard::Addresses(news) => self.follow_addresses(&news),
+            ToShard::Invoke(invoke) => self.invoke_for_control(*invoke),
+            ToShard::WorkerEnded { worker, how } => self.worker_ended(worker, &how),
+            ToShard::SpareWorker { function } => self.spare_worker(&function),
+            ToShard::ReplaceWorkers { function } => self.replace_workers(&function),
             ToShard::TakeListeners(listeners) => self.take_listeners(listeners),
             ToShard::DropListeners(ids) => self.drop_listeners(&ids),
             ToShard::Drain { deadline } => self.drain(deadline, false),
@@ -480,6 +522,7 @@ impl<E: Env> Shard<E> {
         for id in gone {
             self.forget_pool(id);
         }
+        self.follow_functions(&snapshot.functions);
     }
 
     /// Nothing new asks for a pool any more: it goes with its last request.
@@ -528,6 +571,7 @@ impl<E: Env> Shard<E> {
     fn report(&mut self) {
         let reporter = &self.reporter;
         self.record.flush_logs(Some(self.now), |batch| reporter.send(FromShard::Log(batch)));
+        self.tell_notes();
         if self.now >= self.next_telemetry {
             self.next_telemetry = self.now + TELEMETRY_INTERVAL;
             self.send_unsent();
@@ -556,90 +600,6 @@ impl<E: Env> Shard<E> {
                 return;
             }
         }
-    }
-
-    fn drain(&mut self, deadline: Duration, stop: bool) {
-        let until = self.now + deadline;
-        match &mut self.draining {
-            Some(draining) => {
-                draining.until = draining.until.min(until);
-                draining.stop |= stop;
-            }
-            None => {
-                self.draining = Some(Draining { until, stop, reported: false, requests_cut: 0 });
-            }
-        }
-        self.next_telemetry = self.next_telemetry.min(until);
-        self.close_all_listeners();
-        let pools: Vec<SlotId> = self.pools.iter().map(|(id, _)| id).collect();
-        for pool in pools {
-            self.close_idle(pool);
-        }
-        let clients: Vec<SlotId> = self.clients.iter().map(|(id, _)| id).collect();
-        for id in clients {
-            let Some(client) = self.clients.get_mut(id) else { continue };
-            match client.state {
-                ClientState::Idle | ClientState::Handshaking if client.requests == 0 && !stop => {
-                    let due = self.now + FIRST_REQUEST_PATIENCE;
-                    self.timers.set(&mut client.deadline, due, Kind::Client.token(id));
-                }
-                // A request that arrives in the same moment is lost to the client either way; RFC 9112
-                // section 9.6 has it retry on a new connection.
-                ClientState::Idle | ClientState::Handshaking => self.finish_client(id),
-                ClientState::Exchange { exchange, .. } => {
-                    if let Some(exchange) = self.exchanges.get_mut(exchange) {
-                        exchange.persistent = false;
-                    }
-                }
-                // Whether it stays is asked again when its content is complete.
-                ClientState::Asked { .. } => {}
-                ClientState::Discard { ref mut persistent, .. } => *persistent = false,
-                ClientState::Head { .. } | ClientState::Lingering | ClientState::Closing => {}
-            }
-        }
-    }
-
-    /// How long a connection may wait for its next request.
-    fn request_patience(&self) -> Duration {
-        match self.draining {
-            Some(_) => FIRST_REQUEST_PATIENCE,
-            None => self.snapshot.server.timeouts.keep_alive,
-        }
-    }
-
-    fn report_drained(&mut self) {
-        let Some(draining) = &self.draining else { return };
-        if draining.reported {
-            return;
-        }
-        if !self.clients.is_empty() && self.now >= draining.until {
-            let clients: Vec<SlotId> = self.clients.iter().map(|(id, _)| id).collect();
-            let mut cut = 0;
-            for id in clients {
-                if let Some(client) = self.clients.get_mut(id) {
-                    cut += u64::from(client.exchange().is_some() || client.asked().is_some());
-                    self.abort_client(id, Close::Abort);
-                }
-            }
-            if let Some(draining) = &mut self.draining {
-                draining.requests_cut += cut;
-            }
-        }
-        if !self.clients.is_empty() || !self.listeners.is_empty() {
-            return;
-        }
-        let reporter = &self.reporter;
-        self.record.flush_logs(None, |batch| reporter.send(FromShard::Log(batch)));
-        self.send_telemetry();
-        if let Some(draining) = &mut self.draining {
-            draining.reported = true;
-            let requests_cut = draining.requests_cut;
-            self.send_report(FromShard::Drained { shard: self.id, requests_cut });
-        }
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.draining.as_ref().is_some_and(|draining| draining.stop && draining.reported)
     }
 }
 

@@ -154,6 +154,8 @@ impl<E: Env> Shard<E> {
         let Some(client) = self.clients.get_mut(id) else { return };
         if let Some(exchange) = client.exchange() {
             self.launch(exchange);
+        } else if let Some(asked) = client.asked() {
+            self.launch_asked(asked);
         }
         if let Some(client) = self.clients.get_mut(id) {
             client.stream.flush(self.env.ring());
@@ -530,8 +532,16 @@ impl<E: Env> Shard<E> {
                     self.fail_request(exchange_id, Refusal::BadBody);
                 }
             }
-            // A request that was cut short is not served.
-            ClientState::Asked { .. } => self.refuse_asked(id, Refusal::BadBody),
+            ClientState::Asked { body, asked } => {
+                let asked_id = *asked;
+                let is_cut = !body.is_done();
+                if let Some(asked) = self.asked.get_mut(asked_id) {
+                    asked.persistent = false;
+                }
+                if is_cut {
+                    self.refuse_asked(asked_id, Refusal::BadBody);
+                }
+            }
             ClientState::Handshaking
             | ClientState::Idle
             | ClientState::Head { .. }
@@ -621,7 +631,7 @@ impl<E: Env> Shard<E> {
             ClientState::Idle => request_due,
             ClientState::Head { since } => *since + timeouts.head,
             // While what it has sent waits here, the back end is late and not the client.
-            ClientState::Exchange { body, .. }
+            ClientState::Exchange { body, .. } | ClientState::Asked { body, .. }
                 if body.is_done() || !client.held.is_empty() || client.stream.is_paused() =>
             {
                 return client.deadline.clear();
@@ -655,9 +665,10 @@ impl<E: Env> Shard<E> {
                 self.record.recorder.refused(Counted::BodyTimeout);
                 self.fail_request(exchange, Refusal::TooSlow);
             }
-            ClientState::Asked { .. } => {
+            ClientState::Asked { asked, .. } => {
+                let asked = *asked;
                 self.record.recorder.refused(Counted::BodyTimeout);
-                self.refuse_asked(id, Refusal::TooSlow);
+                self.refuse_asked(asked, Refusal::TooSlow);
             }
             ClientState::Handshaking
             | ClientState::Discard { .. }
@@ -768,13 +779,20 @@ pub(super) fn counted(refusal: Refusal) -> Counted {
     match refusal {
         Refusal::NoApi => Counted::NoApi,
         Refusal::NoRoute => Counted::NoRoute,
-        Refusal::Forbidden | Refusal::AccessDenied | Refusal::Unsigned => Counted::NoRoute,
+        Refusal::Forbidden
+        | Refusal::AccessDenied
+        | Refusal::DeniedExplicitly
+        | Refusal::Unauthorized
+        | Refusal::Unsigned => Counted::NoRoute,
         Refusal::BodyTooLarge { .. } => Counted::BodyTooLarge,
         Refusal::TooSlow => Counted::BodyTimeout,
         Refusal::Unavailable => Counted::Unavailable,
-        Refusal::Internal | Refusal::Misconfigured | Refusal::AuthorizerMisconfigured => {
-            Counted::Internal
-        }
+        Refusal::Internal
+        | Refusal::Misconfigured
+        | Refusal::AuthorizerMisconfigured
+        | Refusal::AuthorizerFailed
+        | Refusal::FunctionFailed
+        | Refusal::FunctionRefused => Counted::Internal,
         Refusal::BadRequest(_)
         | Refusal::DotSegment
         | Refusal::BadBody

@@ -6,6 +6,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`shard`] | the shard in the world, its configuration, and the seeds that found something |
+//! | [`functions`] | functions' workers in the world, and a control thread that starts them |
 //! | [`toy`] | a naive gateway, with mistakes on purpose: each of them must be found |
 //! | [`peers`] | clients and back ends that check what they are told |
 //! | [`env`], [`ring`] | the fake behind the seam `crate::ring`: does what the contract there allows |
@@ -20,6 +21,7 @@
 mod agreement;
 mod clock;
 mod env;
+mod functions;
 mod network;
 mod peers;
 mod random;

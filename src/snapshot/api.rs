@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::managed::{Mapped, RequestMapping, ResponseEdits, ResponseMapping, Shared, Validation};
 use super::{
-    AccessLogIndex, Domain, Mock, Protocol, ProxyPath, RouteIndex, RouteTable, UpstreamIndex,
+    AccessLogIndex, Domain, Lambda, Mock, Protocol, ProxyPath, RouteIndex, RouteTable,
+    UpstreamIndex,
 };
 
 /// One API.
@@ -111,6 +112,8 @@ pub enum Integration {
     Mapped(Mapped),
     /// A back end, bytes passed through.
     HttpProxy(HttpProxy),
+    /// A function: the request is its event, its result the answer.
+    Lambda(Lambda),
     /// Nobody: what was declared cannot be served. Answered as Amazon does, and logged when the stage
     /// was compiled.
     Misconfigured,

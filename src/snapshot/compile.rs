@@ -1,16 +1,19 @@
 //! Model to snapshot.
 
 use super::api::{Api, HttpProxy, Integration, Phase, Program, Route};
+use super::function::{Function, Lambda, LambdaFacts, Launch, function_arn};
 use super::path_template::{PathTemplate, Piece, ProxyPath};
 use super::upstream::{Target, Upstream};
 use super::{AccessLog, AccessLogIndex, Addresses, Mock, RouteTable, Snapshot, UpstreamIndex};
 use crate::model::{self, Model, PathPiece};
+use std::sync::Arc;
 
 /// Compiles a model. Cannot fail: whatever could was refused when the model was read. `seed` keys
 /// the hash tables, so a simulation that gives the same seed gets the same program.
 pub fn compile(model: &Model, version: u64, seed: u64) -> Snapshot {
     let mut access_logs = Vec::new();
-    let apis = model.apis.iter().map(|api| compile_api(api, &mut access_logs, seed)).collect();
+    let apis =
+        model.apis.iter().map(|api| compile_api(api, &model.aws, &mut access_logs, seed)).collect();
     Snapshot {
         version,
         server: model.server.clone(),
@@ -22,20 +25,26 @@ pub fn compile(model: &Model, version: u64, seed: u64) -> Snapshot {
         domain_suffixes: model.aws.domain_suffixes.iter().map(|it| it.as_str().into()).collect(),
         apis,
         upstreams: model.upstreams.iter().map(compile_upstream).collect(),
+        functions: model.functions.iter().map(|it| compile_function(it, &model.aws)).collect(),
         access_logs,
     }
 }
 
-fn compile_api(api: &model::Api, access_logs: &mut Vec<AccessLog>, seed: u64) -> Api {
+fn compile_api(
+    api: &model::Api,
+    aws: &model::Aws,
+    access_logs: &mut Vec<AccessLog>,
+    seed: u64,
+) -> Api {
     Api {
-        id: api_id(&api.name),
+        id: stable_id(&api.name),
         name: api.name.as_str().into(),
         protocol: api.protocol,
         domain: api.domain.clone(),
         base_path: api.base_path.as_str().into(),
         stage: api.stage.as_str().into(),
         table: RouteTable::build(api.protocol, api.routes.iter().map(|route| &route.key), seed),
-        routes: api.routes.iter().map(compile_route).collect(),
+        routes: api.routes.iter().map(|route| compile_route(route, aws)).collect(),
         access_log: api.access_log.as_ref().map(|log| share(log, access_logs)),
         shared: None,
     }
@@ -51,13 +60,23 @@ fn share(log: &AccessLog, access_logs: &mut Vec<AccessLog>) -> AccessLogIndex {
     AccessLogIndex(index as u32)
 }
 
-fn compile_route(route: &model::Route) -> Route {
+fn compile_route(route: &model::Route, aws: &model::Aws) -> Route {
     Route {
         key: route.key.to_string().into(),
         parameters: route.key.parameters().map(Into::into).collect(),
         program: Program { phases: [Phase::Integrate].into() },
         integration: match &route.integration {
             model::Integration::Mock(mock) => Integration::Mock(Mock::compile(mock)),
+            model::Integration::Lambda(lambda) => Integration::Lambda(Lambda {
+                function: function_arn(&aws.region, &aws.account_id, &lambda.function).into(),
+                payload_format: lambda.payload_format,
+                timeout: lambda.timeout,
+                facts: Box::new(LambdaFacts {
+                    region: aws.region.as_str().into(),
+                    account_id: aws.account_id.as_str().into(),
+                    ..LambdaFacts::default()
+                }),
+            }),
             model::Integration::HttpProxy(proxy) => Integration::HttpProxy(HttpProxy {
                 upstream: UpstreamIndex(proxy.upstream as u32),
                 method: proxy.method.map(|method| method.name().into()),
@@ -86,6 +105,38 @@ fn compile_path(path: &model::ProxyPath) -> ProxyPath {
                     PathPiece::Parameter(index) => Piece::Parameter(*index),
                 })
                 .collect(),
+        }),
+    }
+}
+
+fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
+    // Every field and the account take part; the text holds secrets and is only hashed.
+    let fingerprint = fnv1a(format!("{function:?} {} {}", aws.region, aws.account_id).as_bytes());
+    let key: Box<str> = format!("{}#{fingerprint:016x}", function.name).into();
+    let workers = &function.workers;
+    Function {
+        arn: function_arn(&aws.region, &aws.account_id, &function.name).into(),
+        key: key.clone(),
+        timeout: function.timeout,
+        init_timeout: workers.init_timeout,
+        idle_timeout: workers.idle_timeout,
+        workers_min: workers.min,
+        workers_max: workers.max,
+        queue_max: workers.queue_max,
+        reserved_concurrency: function.reserved_concurrency,
+        launch: Arc::new(Launch {
+            name: function.name.clone(),
+            version: "$LATEST".to_owned(),
+            key,
+            runtime: function.runtime.clone(),
+            handler: function.handler.clone(),
+            code: function.code.clone(),
+            environment: function.environment.clone(),
+            memory_bytes: function.memory_bytes,
+            user: function.user,
+            log: function.log.clone(),
+            region: aws.region.clone(),
+            reserved_concurrency: function.reserved_concurrency,
         }),
     }
 }
@@ -139,7 +190,7 @@ fn fingerprint(upstream: &model::Upstream) -> u64 {
 
 /// An API's id from its name: ten characters of `[a-z0-9]`, Amazon's form, the same on every host and
 /// in every version. Of a thousand APIs two collide with a chance of one in seven thousand million.
-fn api_id(name: &str) -> Box<str> {
+pub fn stable_id(name: &str) -> Box<str> {
     const DIGITS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
     let mut hash = mix(fnv1a(name.as_bytes()));
     let mut id = String::with_capacity(10);

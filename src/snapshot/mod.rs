@@ -9,6 +9,8 @@
 mod addresses;
 mod api;
 mod compile;
+pub mod function;
+mod lambda_authorizer;
 pub mod managed;
 mod mock;
 mod path_template;
@@ -17,7 +19,12 @@ mod upstream;
 
 pub use addresses::Addresses;
 pub use api::{Api, HttpProxy, Integration, Phase, Program, Refusing, Route};
-pub use compile::compile;
+pub use compile::{compile, stable_id};
+pub use function::{Function, Lambda};
+pub use lambda_authorizer::{
+    AuthorizerKind, BadAuthorizer, DeclaredAuthorizer, Expression, IdentitySource,
+    LambdaAuthorizer, SourceSyntax,
+};
 pub use managed::{Managed, ManagedDelta, ManagedDomain, ManagedStage};
 pub use mock::Mock;
 pub use path_template::{DotSegment, PathTemplate, ProxyPath};
@@ -73,6 +80,8 @@ pub struct Snapshot {
     pub apis: Vec<Api>,
     /// The upstreams, by [`UpstreamIndex`].
     pub upstreams: Vec<Upstream>,
+    /// The functions of the file.
+    pub functions: Vec<Function>,
     /// The access logs, by [`AccessLogIndex`]; APIs that log the same way to the same place share one.
     pub access_logs: Vec<AccessLog>,
 }

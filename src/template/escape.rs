@@ -5,29 +5,43 @@ use std::fmt::Write;
 /// `StringEscapeUtils.escapeJavaScript` of Commons Lang 2: `/` and both quotes are escaped too, and
 /// everything beyond ASCII.
 pub(super) fn java_script(text: &str, out: &mut String) {
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\'' => out.push_str("\\'"),
-            '\\' => out.push_str("\\\\"),
-            '/' => out.push_str("\\/"),
-            '\u{8}' => out.push_str("\\b"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\u{c}' => out.push_str("\\f"),
-            '\r' => out.push_str("\\r"),
-            ' '..='\u{7f}' => out.push(character),
-            other => {
-                for unit in other.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(out, "\\u{unit:04X}");
-                }
+    let mut plain = 0;
+    for (at, character) in text.char_indices() {
+        let escape = match character {
+            '"' => "\\\"",
+            '\'' => "\\'",
+            '\\' => "\\\\",
+            '/' => "\\/",
+            '\u{8}' => "\\b",
+            '\n' => "\\n",
+            '\t' => "\\t",
+            '\u{c}' => "\\f",
+            '\r' => "\\r",
+            ' '..='\u{7f}' => continue,
+            _ => "",
+        };
+        out.push_str(&text[plain..at]);
+        plain = at + character.len_utf8();
+        out.push_str(escape);
+        if escape.is_empty() {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04X}");
             }
         }
     }
+    out.push_str(&text[plain..]);
 }
 
 /// The inside of a JSON text as json-smart writes it. `web` escapes `/` too, as `JSONArray.toString` does.
 pub(super) fn json(text: &str, web: bool, out: &mut String) {
+    // Nearly every text has nothing to escape; its bytes are counted without a branch for each.
+    let is_special = |byte: u8| {
+        !(0x20..0x7f).contains(&byte) | (byte == b'"') | (byte == b'\\') | (web & (byte == b'/'))
+    };
+    if text.bytes().filter(|byte| is_special(*byte)).count() == 0 {
+        out.push_str(text);
+        return;
+    }
     let mut plain = 0;
     for (at, character) in text.char_indices() {
         let escape = match character {

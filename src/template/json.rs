@@ -4,6 +4,8 @@
 //! leading zeroes, anything behind the document. A body that does not begin with `{` or `[` or a quote is
 //! one text without quotes. The messages are json-smart's too, since API Gateway shows them to clients.
 
+use bumpalo::collections::Vec as ArenaVec;
+
 use super::budget::{Budget, MAP_ENTRY_BYTES, Outcome, limit};
 use super::number;
 use super::problem::RenderProblem;
@@ -15,8 +17,14 @@ const DEPTH_MAX: usize = 400;
 /// Reads a document.
 pub(super) fn parse<'a>(text: &'a str, budget: &Budget<'a>) -> Outcome<Value<'a>> {
     budget.bytes(text.len())?;
-    let mut reader =
-        Reader { text, at: 0, depth: 0, budget, items: Vec::new(), entries: Vec::new() };
+    let mut reader = Reader {
+        text,
+        at: 0,
+        depth: 0,
+        budget,
+        items: ArenaVec::new_in(budget.arena),
+        entries: ArenaVec::new_in(budget.arena),
+    };
     reader.skip_white();
     reader.value(Stop::Document)
 }
@@ -36,9 +44,9 @@ struct Reader<'a, 'b> {
     depth: usize,
     budget: &'b Budget<'a>,
     /// Of the open arrays, the innermost last.
-    items: Vec<Value<'a>>,
+    items: ArenaVec<'a, Value<'a>>,
     /// Of the open objects.
-    entries: Vec<(&'a str, Value<'a>)>,
+    entries: ArenaVec<'a, (&'a str, Value<'a>)>,
 }
 
 impl<'a> Reader<'a, '_> {
@@ -135,7 +143,7 @@ impl<'a> Reader<'a, '_> {
         self.at += 1;
         let begin = self.at;
         let rest = &self.text.as_bytes()[begin..];
-        let plain = rest.iter().position(|it| *it == quote || *it == b'\\');
+        let plain = memchr::memchr2(quote, b'\\', rest);
         let Some(plain) = plain else {
             self.at = self.text.len();
             return self.ended();

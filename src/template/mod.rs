@@ -17,7 +17,6 @@ mod escape;
 mod inputs;
 mod json;
 mod json_path;
-mod java_pattern;
 mod limits;
 mod method;
 mod number;
@@ -38,10 +37,10 @@ use program::Program;
 pub use budget::Scratch;
 pub use escape::{base64, base64_bytes};
 pub use inputs::{ContextVariables, Inputs, NoContext, Variable};
-pub use java_pattern::JavaPattern;
 pub use json_path::{JsonPath, PathError};
 pub use limits::Limits;
 pub use overrides::Overrides;
+pub use pattern::JavaPattern;
 pub use problem::{ParseError, Position, RenderError, RenderProblem};
 
 /// A parsed template. Never changes; shards may share it.

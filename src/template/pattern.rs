@@ -1,4 +1,5 @@
-//! Patterns: Java's regular expressions, and its rules for replacing and splitting.
+//! Patterns: Java's regular expressions, and its rules for replacing and splitting. One for all of
+//! ringgate: API Gateway runs Java's elsewhere too.
 
 use super::budget::{Budget, Outcome, failed};
 
@@ -10,6 +11,23 @@ const BACKTRACKS_MAX: usize = 50_000;
 
 /// Steps that compiling one costs when it is not a literal of the template.
 const COMPILE_STEPS: usize = 2_000;
+
+/// A pattern that is no template's: of `identityValidationExpression`, say. It must match a text from its
+/// first to its last character, as `String.matches` does.
+#[derive(Debug)]
+pub struct JavaPattern(Pattern);
+
+impl JavaPattern {
+    /// Compiles a pattern of up to 4096 bytes. The error says what is wrong with it.
+    pub fn compile(java: &str) -> Result<Self, String> {
+        Pattern::compile(java, Extent::Whole).map(Self)
+    }
+
+    /// Whether the whole text matches. A text on which the pattern goes back too often does not.
+    pub fn matches(&self, text: &str) -> bool {
+        self.0.is_match(text).unwrap_or(false)
+    }
+}
 
 #[derive(Debug)]
 pub(super) enum Pattern {

@@ -128,12 +128,31 @@ impl<'a> Map<'a> {
         hasher: &ahash::RandomState,
         entries: &[(&'a str, Value<'a>)],
     ) -> &'a Self {
-        let map = Self::new(arena);
-        map.entries.borrow_mut().reserve_exact(entries.len());
-        for (key, value) in entries {
-            map.insert(hasher, Value::Text(key), *value);
+        if entries.len() > SCANNED_MAX {
+            let map = Self::new(arena);
+            map.entries.borrow_mut().reserve_exact(entries.len());
+            for (key, value) in entries {
+                map.insert(hasher, Value::Text(key), *value);
+            }
+            return map;
         }
-        map
+        let mut own = ArenaVec::with_capacity_in(entries.len(), arena);
+        for (index, (key, value)) in entries.iter().enumerate() {
+            let before = entries.get(..index).unwrap_or_default();
+            if before.iter().any(|(it, _)| it == key) {
+                let first = own.iter_mut().find(|(it, _)| is_same_key(*it, Value::Text(key)));
+                if let Some((_, place)) = first {
+                    *place = *value;
+                }
+            } else {
+                own.push((Value::Text(key), *value));
+            }
+        }
+        arena.alloc(Self {
+            entries: RefCell::new(own),
+            index: RefCell::new(ArenaVec::new_in(arena)),
+            guard: None,
+        })
     }
 
     pub(super) fn len(&self) -> usize {

@@ -83,7 +83,7 @@ fn table_text(table: &Table) -> String {
     }
     match table.header {
         // Its files need not exist on the reader's machine.
-        "[[certificate]]" => commented_out(&out),
+        "[[certificate]]" | "[[function]]" => commented_out(&out),
         "[[api.route]]" => out + &integrations(),
         _ => out,
     }
@@ -122,6 +122,19 @@ fn integrations() -> String {
         for key in table.keys.iter().filter(|key| key.name != "type") {
             out.push_str(&key_text(key));
         }
+    }
+    out + &commented_out(&lambda())
+}
+
+/// A route of its own for the integration that needs a function.
+fn lambda() -> String {
+    let table = inline("a `lambda` integration");
+    let mut out = format!(
+        "\n[[api.route]]\nroute = \"GET /greeting\"\n\n{}[api.route.integration]\ntype = \"lambda\"\n",
+        comment(table.about)
+    );
+    for key in table.keys.iter().filter(|key| key.name != "type") {
+        out.push_str(&key_text(key));
     }
     out
 }
@@ -189,6 +202,7 @@ fn manual_table(table: &Table) -> String {
             ("[[upstream]]", "tls", _) => out.push_str(&manual_table(inline("[upstream.tls]"))),
             ("[[api.route]]", "integration", _) => {
                 out.push_str(&manual_table(inline("an `http_proxy` integration")));
+                out.push_str(&manual_table(inline("a `lambda` integration")));
                 out.push_str(&manual_table(inline("a `mock` integration")));
             }
             _ => {}

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import boto3
+import wire
 from botocore.config import Config
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +22,9 @@ PATIENCE = 30
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+
+# Where APIs answer: `{api}.execute-api.{region}.{SUFFIX}`. Amazon says amazonaws.com.
+SUFFIX = "localhost"
 
 CONFIGURATION = """
 [server]
@@ -90,7 +94,7 @@ class Gateway:
 
     def client(self, service, region=REGION, key="test", secret="test", retries=0):
         """A boto3 client. No retries: a test wants to see the first answer."""
-        return boto3.session.Session().client(
+        client = boto3.session.Session().client(
             service,
             region_name=region,
             endpoint_url=self.endpoint,
@@ -98,6 +102,8 @@ class Gateway:
             aws_secret_access_key=secret,
             config=Config(retries={"total_max_attempts": retries + 1}),
         )
+        watched = service.startswith("apigateway") or service == "lambda"
+        return wire.watch(client) if watched else client
 
     def aws(self, *arguments, region=REGION, check=True):
         """Runs the `aws` command; returns its JSON, or what it printed, or nothing."""
@@ -126,11 +132,11 @@ class Gateway:
             return ran.stdout
 
     def request(self, method, path, host=None, body=None, headers=None):
-        """A request through the gateway: status, header fields, content."""
+        """A request through the gateway: status, header fields (lower case), content."""
         connection = http.client.HTTPConnection(self.address, timeout=PATIENCE)
         fields = {**({"Host": host} if host else {}), **(headers or {})}
         connection.request(method, path, body=body, headers=fields)
         response = connection.getresponse()
         content = response.read()
         connection.close()
-        return response.status, dict(response.getheaders()), content
+        return response.status, {name.lower(): value for name, value in response.getheaders()}, content

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the tables in src/aws/shapes from botocore's models of the three API Gateway services.
+"""Writes the tables in src/aws/shapes from botocore's models of the three API Gateway services and Lambda.
 
 The models are the contract that the aws CLI, boto3 and the other SDKs are generated from, but their
 documentation makes them 20 times longer than what a server needs. This takes the operations, the
@@ -15,8 +15,8 @@ The same botocore gives the same bytes. What a table holds:
     "operations": one line each
         method, uri      as in the model; `{name+}` takes the rest of the path (see GREEDY)
         success          the status of a success
-        input            members: name (lower camel case), then only what differs from an optional member of
-                         the body that goes by the same name on the wire:
+        input            members: name (lower camel case; Lambda's as in the model), then only what differs
+                         from an optional member of the body that goes by the same name on the wire:
                            in: uri | querystring | header | payload   wire: its name there
                            spread: every query parameter that is no other member's goes into this map
                            split: one query parameter holds several, cut at commas
@@ -35,7 +35,48 @@ import botocore.loaders
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "src" / "aws" / "shapes"
 
-SERVICES = ["apigateway", "apigatewayv2", "apigatewaymanagementapi"]
+SERVICES = ["apigateway", "apigatewayv2", "apigatewaymanagementapi", "lambda"]
+
+# Of services that are not here as a whole: the operations that are.
+ONLY = {
+    "lambda": {
+        "AddPermission",
+        "CreateAlias",
+        "CreateFunction",
+        "CreateFunctionUrlConfig",
+        "DeleteAlias",
+        "DeleteFunction",
+        "DeleteFunctionConcurrency",
+        "DeleteFunctionUrlConfig",
+        "GetAccountSettings",
+        "GetAlias",
+        "GetFunction",
+        "GetFunctionCodeSigningConfig",
+        "GetFunctionConcurrency",
+        "GetFunctionConfiguration",
+        "GetFunctionUrlConfig",
+        "GetPolicy",
+        "Invoke",
+        "ListAliases",
+        "ListFunctionUrlConfigs",
+        "ListFunctions",
+        "ListTags",
+        "ListVersionsByFunction",
+        "PublishVersion",
+        "PutFunctionConcurrency",
+        "RemovePermission",
+        "TagResource",
+        "UntagResource",
+        "UpdateAlias",
+        "UpdateFunctionCode",
+        "UpdateFunctionConfiguration",
+        "UpdateFunctionUrlConfig",
+    }
+}
+
+# Services whose JSON has capital letters inside, too. What is stored of them is what is answered, so the
+# names stay as they are.
+CAPITAL = {"lambda"}
 
 # Labels that hold an ARN. Some clients leave its slashes as they are, so these take all that is left
 # of the path.
@@ -108,7 +149,8 @@ class Table:
         elif kind not in SCALARS:
             sys.exit(f"{self.service}: {name} is a {kind}, which the tables do not know")
         for constraint in ("min", "max", "pattern"):
-            if constraint in shape:
+            # Bounds of numbers with a fraction are the operations' business: there is one in four services.
+            if constraint in shape and kind not in ("double", "float"):
                 row[constraint] = shape[constraint]
         if "enum" in shape:
             row["enum"] = self.enum(name, shape["enum"])
@@ -129,14 +171,14 @@ class Table:
             shape = self.model["shapes"][member["shape"]]
             place = member.get("location", "body")
             wire = member.get("locationName", name)
-            row = {"name": lower_first(name)}
+            row = {"name": name if self.service in CAPITAL else lower_first(name)}
             if structure.get("payload") == name:
                 place = "payload"
                 if shape["type"] != "blob":
                     sys.exit(f"{self.service}: the payload {name} is a {shape['type']}")
                 if self.service == "apigateway":
                     row["text"] = True
-            elif shape["type"] == "blob":
+            elif shape["type"] == "blob" and self.service not in CAPITAL:
                 sys.exit(f"{self.service}: {name} is a blob inside of JSON")
             if place != "body":
                 if in_body:
@@ -180,7 +222,8 @@ class Table:
 
     def text(self):
         operations = self.model["operations"]
-        rows = {name: self.operation(operations[name]) for name in sorted(operations)}
+        names = sorted(ONLY.get(self.service, operations))
+        rows = {name: self.operation(operations[name]) for name in names}
 
         def lines(rows):
             row = lambda it: json.dumps(it, separators=(",", ":"))

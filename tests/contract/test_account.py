@@ -1,5 +1,7 @@
 """Account settings, VPC links of REST APIs and tags."""
 
+import pytest
+
 ROLE = "arn:aws:iam::123456789012:role/logs"
 TARGET = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/net/nlb/0123456789abcdef"
 
@@ -47,3 +49,77 @@ def test_the_aws_command(gateway, name):
     link = gateway.aws("apigateway", "create-vpc-link", "--name", name, "--target-arns", TARGET)
     shown = gateway.aws("apigateway", "get-vpc-link", "--vpc-link-id", link["id"])
     assert shown["name"] == name
+
+
+def test_vpc_links_that_are_refused(v1, refused, name, mock):
+    def bad(message, call, **input):
+        refused("BadRequestException", 400, message, call, **input)
+
+    bad("More than one target arn specified for vpc link.", v1.create_vpc_link, name=name, targetArns=[TARGET, TARGET])
+    bad("Invalid ARN. ARN is not well formed nonsense", v1.create_vpc_link, name=name, targetArns=["nonsense"])
+    bad("Name cannot be empty", v1.create_vpc_link, name="", targetArns=[TARGET])
+    id = v1.create_vpc_link(name=name, targetArns=[TARGET])["id"]
+    shown = v1.get_vpc_link(vpcLinkId=id)
+    assert shown["statusMessage"] == "Your vpc link is ready for use"
+    patch = [{"op": "add", "path": "/targetArns", "value": TARGET}]
+    bad("Target arns are not allowed to be changed/added.", v1.update_vpc_link, vpcLinkId=id, patchOperations=patch)
+    unknown = "Invalid Vpc Link identifier specified"
+    for call, input in ((v1.delete_vpc_link, {}), (v1.update_vpc_link, {"patchOperations": []})):
+        refused("NotFoundException", 404, unknown, call, vpcLinkId="unknown", **input)
+    api, root = mock
+    v1.put_integration(
+        restApiId=api,
+        resourceId=root,
+        httpMethod="GET",
+        type="HTTP_PROXY",
+        integrationHttpMethod="GET",
+        uri="http://a.example",
+        connectionType="VPC_LINK",
+        connectionId=id,
+    )
+    v1.create_deployment(restApiId=api, stageName="prod")
+    with pytest.raises(v1.exceptions.BadRequestException) as refusal:
+        v1.delete_vpc_link(vpcLinkId=id)
+    message = refusal.value.response["Error"]["Message"]
+    assert message.startswith(f"Cannot delete vpc link. Vpc link '{id}', is referenced in [")
+
+
+def test_the_accounts_role_is_cleared(gateway):
+    v1 = gateway.client("apigateway", region="eu-west-3")
+    patch = lambda value: [{"op": "replace", "path": "/cloudwatchRoleArn", "value": value}]
+    v1.update_account(patchOperations=patch(ROLE))
+    assert "cloudwatchRoleArn" not in v1.update_account(patchOperations=patch(""))
+    assert "cloudwatchRoleArn" not in v1.get_account()
+    with pytest.raises(v1.exceptions.BadRequestException):
+        v1.update_account(patchOperations=[{"op": "replace", "path": "/throttleSettings/rateLimit", "value": "1"}])
+
+
+def test_tags_of_every_kind(v1, name, mock, refused):
+    """What can be tagged is tagged by the ARN that Terraform computes."""
+    api, _ = mock
+    v1.create_deployment(restApiId=api, stageName="prod")
+    certificate = "arn:aws:acm:us-east-1:000000000000:certificate/a"
+    v1.create_domain_name(domainName=f"{name}.tags.example", certificateArn=certificate)
+    things = [
+        f"restapis/{api}",
+        f"restapis/{api}/stages/prod",
+        f"apikeys/{v1.create_api_key(name=name)['id']}",
+        f"usageplans/{v1.create_usage_plan(name=name)['id']}",
+        f"domainnames/{name}.tags.example",
+        f"vpclinks/{v1.create_vpc_link(name=name, targetArns=[TARGET])['id']}",
+        f"clientcertificates/{v1.generate_client_certificate()['clientCertificateId']}",
+    ]
+    for thing in things:
+        arn = f"arn:aws:apigateway:us-east-1::/{thing}"
+        answer = v1.tag_resource(resourceArn=arn, tags={"a": "1", "b": "2"})
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 204
+        v1.tag_resource(resourceArn=arn, tags={"b": "3"})
+        assert v1.get_tags(resourceArn=arn)["tags"] == {"a": "1", "b": "3"}, thing
+        v1.untag_resource(resourceArn=arn, tagKeys=["a", "b"])
+        assert v1.get_tags(resourceArn=arn)["tags"] == {}, thing
+    with pytest.raises(v1.exceptions.NotFoundException):
+        v1.get_tags(resourceArn="arn:aws:apigateway:us-east-1::/restapis/unknown123")
+    with pytest.raises(v1.exceptions.ClientError):
+        v1.get_tags(resourceArn="nonsense")
+    with pytest.raises(v1.exceptions.BadRequestException):
+        v1.tag_resource(resourceArn=f"arn:aws:apigateway:us-east-1::/restapis/{api}", tags={"aws:x": "1"})

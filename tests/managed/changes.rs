@@ -164,7 +164,8 @@ fn publications_that_wait_are_laid_together_in_their_order() {
     let rounds = rounds.into_iter().chain([put(proxied()), gone(), put(proxied())]);
     let waiting: Vec<_> = rounds
         .map(|change| {
-            gateway.begin_to_publish(ManagedDelta { stages: vec![change], domains: Vec::new() })
+            gateway
+                .begin_to_publish(ManagedDelta { stages: vec![change], ..ManagedDelta::default() })
         })
         .collect();
     for done in waiting {
@@ -185,8 +186,8 @@ fn a_domain_name_that_is_gone_leads_nowhere() {
         let host = name.replace('*', "any");
         assert_eq!(gateway.get(&host, "/").body, "x");
         gateway.publish(ManagedDelta {
-            stages: Vec::new(),
             domains: vec![DomainChange::Remove { name: name.into() }],
+            ..ManagedDelta::default()
         });
         assert_eq!(gateway.get(&host, "/").body, "of the file");
     }

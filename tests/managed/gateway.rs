@@ -81,7 +81,7 @@ impl Gateway {
         let (mut control, seats) = Control::start(&model, options).expect("it starts");
         control.serve_first(ManagedDelta {
             stages: stages.into_iter().map(put).collect(),
-            domains: Vec::new(),
+            ..ManagedDelta::default()
         });
         let tickets = Tickets::new().expect("random numbers");
         for seat in seats {
@@ -120,17 +120,17 @@ impl Gateway {
     }
 
     pub(crate) fn deploy(&self, stage: CompiledStage) {
-        self.publish(ManagedDelta { stages: vec![put(stage)], domains: Vec::new() });
+        self.publish(ManagedDelta { stages: vec![put(stage)], ..ManagedDelta::default() });
     }
 
     pub(crate) fn remove(&self, api_id: &str, name: &str) {
         let gone = StageChange::Remove { api_id: api_id.into(), name: name.into() };
-        self.publish(ManagedDelta { stages: vec![gone], domains: Vec::new() });
+        self.publish(ManagedDelta { stages: vec![gone], ..ManagedDelta::default() });
     }
 
     pub(crate) fn name(&self, domain: ManagedDomain) {
         let domains = vec![DomainChange::Put(Box::new(domain))];
-        self.publish(ManagedDelta { stages: Vec::new(), domains });
+        self.publish(ManagedDelta { domains, ..ManagedDelta::default() });
     }
 
     /// Changes what the API of the file answers.

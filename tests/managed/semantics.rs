@@ -7,7 +7,7 @@ use ringgate::snapshot::managed::{CompiledStage, compile_http_stage, compile_res
 use serde_json::{Value, json};
 
 /// A stage `prod` of a REST API, with more in its definition.
-fn with(resources: &[(&str, Value)], more: Value) -> CompiledStage {
+fn with(resources: &[(&str, Value)], more: &Value) -> CompiledStage {
     let mut release = serde_json::to_value(definition(resources)).unwrap();
     for (name, value) in more.as_object().unwrap() {
         release[name] = value.clone();
@@ -50,7 +50,7 @@ fn a_validator_lets_only_requests_through_that_fit() {
         ("/mock", json!({ "POST": validated(mock("in")) })),
         ("/echo", json!({ "POST": to_echo })),
     ];
-    let stage = with(&resources, validator());
+    let stage = with(&resources, &validator());
     assert_eq!(stage.warnings, [""; 0]);
     gateway.deploy(stage);
     for path in ["/mock", "/echo"] {
@@ -86,7 +86,7 @@ fn content_that_comes_in_pieces_and_chunks_is_gathered() {
     let echo = Echo::start();
     let to_echo = validated(proxy(&format!("http://{}/p", echo.address), json!({})));
     let gateway = Gateway::start();
-    gateway.deploy(with(&[("/", json!({ "POST": to_echo }))], validator()));
+    gateway.deploy(with(&[("/", json!({ "POST": to_echo }))], &validator()));
     let reply = gateway.ask(
         "POST /prod?q=1 HTTP/1.1\r\nHost: abcdefghij.execute-api.us-east-1.localhost\r\nX-H: 1\r\n\
          Transfer-Encoding: chunked\r\n\r\n4\r\n{\"na\r\n7\r\nme\": 1}\r\n0\r\n\r\n",
@@ -101,7 +101,7 @@ fn content_that_comes_in_pieces_and_chunks_is_gathered() {
 #[test]
 fn a_validator_that_is_gone_lets_nobody_through() {
     let gateway = Gateway::start();
-    let stage = with(&[("/", json!({ "POST": validated(mock("in")) }))], json!({}));
+    let stage = with(&[("/", json!({ "POST": validated(mock("in")) }))], &json!({}));
     assert_eq!(stage.warnings.len(), 1, "{:?}", stage.warnings);
     gateway.deploy(stage);
     assert_eq!(ask(&gateway, "POST /prod/?q=1", "X-H: 1\r\n", "{\"name\": 1}").status, 500);
@@ -127,7 +127,7 @@ fn a_mocks_templates_are_run_per_request() {
         },
     });
     let gateway = Gateway::start();
-    let stage = with(&[("/{id}", json!({ "ANY": method }))], json!({}));
+    let stage = with(&[("/{id}", json!({ "ANY": method }))], &json!({}));
     assert_eq!(stage.warnings, [""; 0]);
     gateway.deploy(stage);
     let few = ask(&gateway, "POST /prod/7", "", "{\"n\": 1}");
@@ -199,7 +199,7 @@ fn an_http_integrations_templates_make_both_contents() {
     );
     method["methodResponses"] = json!({ "200": {} });
     let gateway = Gateway::start();
-    let stage = with(&[("/{id}", json!({ "POST": method }))], json!({}));
+    let stage = with(&[("/{id}", json!({ "POST": method }))], &json!({}));
     assert_eq!(stage.warnings, [""; 0]);
     gateway.deploy(stage);
     for _ in 0..2 {
@@ -263,7 +263,7 @@ fn gateway_responses_are_told_in_the_apis_own_words() {
         ("/none", json!({ "POST": { "authorizationType": "NONE" } })),
     ];
     let gateway = Gateway::start();
-    gateway.deploy(with(&resources, more));
+    gateway.deploy(with(&resources, &more));
     let nowhere = ask(&gateway, "GET /prod/nowhere?q=1", "", "");
     assert_eq!(
         nowhere.brief(),
@@ -299,7 +299,7 @@ fn gateway_responses_are_told_in_the_apis_own_words() {
 #[test]
 fn what_is_too_large_is_refused_before_it_is_read() {
     let gateway = Gateway::start();
-    gateway.deploy(with(&[("/", json!({ "POST": validated(mock("in")) }))], validator()));
+    gateway.deploy(with(&[("/", json!({ "POST": validated(mock("in")) }))], &validator()));
     let reply = gateway.ask(
         "POST /prod?q=1 HTTP/1.1\r\nHost: abcdefghij.execute-api.us-east-1.localhost\r\nX-H: 1\r\nContent-Length: 10485761\r\n\r\n",
     );
@@ -308,7 +308,7 @@ fn what_is_too_large_is_refused_before_it_is_read() {
 }
 
 /// A stage `$default` of an HTTP API with these routes to an integration, and rules for browsers.
-fn http_api(keys: &[&str], integration: Value, cors: Value) -> CompiledStage {
+fn http_api(keys: &[&str], integration: &Value, cors: &Value) -> CompiledStage {
     let mut declared = json!({
         "integrationId": "i", "integrationType": "HTTP_PROXY", "integrationMethod": "ANY",
     });
@@ -340,7 +340,7 @@ fn preflights_are_answered_and_answers_get_what_browsers_ask_for() {
     });
     let uri = json!({ "integrationUri": format!("http://{}/p", echo.address) });
     let gateway = Gateway::start();
-    gateway.deploy(http_api(&["GET /x", "ANY /any"], uri, cors));
+    gateway.deploy(http_api(&["GET /x", "ANY /any"], &uri, &cors));
     let preflight = "Origin: https://a.test\r\nAccess-Control-Request-Method: GET\r\n";
     let reply = ask(&gateway, "OPTIONS /x", preflight, "");
     assert_eq!(reply.brief(), (204, ""));
@@ -403,7 +403,7 @@ fn parameter_mappings_of_http_apis_append_overwrite_and_remove() {
     integration["responseParameters"]["500"]["overwrite:header.x-a"] =
         "${response.header.X-A} and more".into();
     let gateway = Gateway::start();
-    let stage = http_api(&["POST /x/{id}"], integration, Value::Null);
+    let stage = http_api(&["POST /x/{id}"], &integration, &Value::Null);
     assert_eq!(stage.warnings, [""; 0]);
     gateway.deploy(stage);
     let reply = ask(

@@ -50,6 +50,7 @@ pub(crate) fn mock(body: &str) -> Value {
 }
 
 /// A method that is passed on, with more members for the integration.
+#[expect(clippy::needless_pass_by_value, reason = "a test writes the members where it calls")]
 pub(crate) fn proxy(uri: &str, more: Value) -> Value {
     let mut integration = json!({ "type": "HTTP_PROXY", "httpMethod": "ANY", "uri": uri });
     for (name, value) in more.as_object().expect("an object") {

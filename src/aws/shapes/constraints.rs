@@ -20,6 +20,8 @@ pub(super) enum Refusals {
     Validation,
     /// `BadRequestException` with the first one.
     BadRequest,
+    /// As [`Self::Validation`], in Lambda's way of naming members.
+    Lambda,
 }
 
 /// Members whose constraints AWS's service does not check here, though its model has them: by
@@ -27,6 +29,8 @@ pub(super) enum Refusals {
 const UNENFORCED: &[(&str, &str)] = &[
     // Bytes are never members (see `Operation::input`), so it would always be missing.
     ("PostToConnection", "data"),
+    // Which runtimes there are is a question of what ringgate can run.
+    ("", "Runtime"),
 ];
 
 /// How many violations are told of. AWS's framework stops at ten, too.
@@ -78,7 +82,11 @@ struct Violations {
 
 impl Violations {
     fn of_member(&mut self, member: &Member, value: Option<&Value>) {
-        self.at(member.name, |violations| match value {
+        // Lambda's members have capital letters in the model, and small ones in its messages.
+        let (first, rest) =
+            member.name.split_at(member.name.chars().next().map_or(0, char::len_utf8));
+        let name = first.to_ascii_lowercase() + rest;
+        self.at(&name, |violations| match value {
             Some(value) => violations.of(&member.shape, value),
             None if member.required => violations.add("null".to_owned(), Constraint::NotNull),
             None => {}
@@ -144,7 +152,7 @@ impl Violations {
 
     fn fault(self, operation: &Operation) -> Fault {
         match operation.refusals {
-            Refusals::Validation => {
+            Refusals::Validation | Refusals::Lambda => {
                 let count = self.found.len();
                 let plural = if count == 1 { "" } else { "s" };
                 let all: Vec<String> =
@@ -161,12 +169,14 @@ impl Violations {
 }
 
 impl Violation {
-    /// In the words of version 1. What is in the body is under the name of the input there.
+    /// In the words of version 1, where what is in the body is under the name of the input, and of
+    /// Lambda, where it is not.
     fn text(&self, operation: &Operation) -> String {
         let top = self.place.split('.').next().unwrap_or_default();
         let is_body = |it: &&Member| it.name == top && it.location == Location::Body;
         let mut place = String::new();
-        if operation.members().iter().find(is_body).is_some() {
+        let has_input = operation.refusals == Refusals::Validation;
+        if has_input && operation.members().iter().any(|it| is_body(&it)) {
             let mut letters = operation.name.chars();
             place.extend(letters.next().map(|first| first.to_ascii_lowercase()));
             place.push_str(letters.as_str());

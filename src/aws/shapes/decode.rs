@@ -73,6 +73,10 @@ fn body_members(operation: &Operation, body: &[u8]) -> Result<Map<String, Value>
             Refusals::BadRequest => {
                 Fault::bad_request(format!("Invalid request input: the body is no JSON: {error}"))
             }
+            Refusals::Lambda => {
+                let text = format!("Could not parse request body into json: {error}");
+                Fault::new(400, "InvalidRequestContentException", text)
+            }
         }),
     }
 }

@@ -1,4 +1,4 @@
-//! The operations of AWS's three API Gateway services, and how a request becomes the input of one.
+//! The operations of AWS's three API Gateway services and some of Lambda's, and how a request becomes the input of one.
 //!
 //! The SDKs are generated from these operations' models, so what is in the models is the contract:
 //! which URI is which operation, which member travels where and under what name, what is required,
@@ -60,6 +60,14 @@ pub fn management_api() -> &'static Service {
     &SERVICE
 }
 
+/// The operations of the `lambda` service that ringgate has. Its members are named as in the model, with
+/// a capital first letter.
+pub fn lambda() -> &'static Service {
+    static SERVICE: LazyLock<Service> =
+        LazyLock::new(|| table::read(include_str!("lambda.json"), Refusals::Lambda));
+    &SERVICE
+}
+
 /// All operations of one service.
 #[derive(Debug)]
 pub struct Service {
@@ -118,8 +126,8 @@ impl Operation {
         &self.output
     }
 
-    /// All members of a request as one JSON object, by the model's names with a small first letter,
-    /// in the model's order. Absent and `null` members are left out, as are unknown ones.
+    /// All members of a request as one JSON object, by the model's names with a small first letter
+    /// (Lambda's as they are), in the model's order. Absent and `null` members are left out, as are unknown ones.
     ///
     /// - `query`: as received, without `?`.
     /// - `header`: the value of the field of this name, whose case does not matter.
@@ -139,6 +147,15 @@ impl Operation {
         constraints::check(self, &input)?;
         Ok(input)
     }
+
+    /// Refuses input that was not sent by a client but put together, where it breaks a constraint of
+    /// the model. Types are the caller's business.
+    ///
+    /// # Errors
+    /// As [`Operation::input`].
+    pub fn check(&self, input: &Map<String, Value>) -> Result<(), Fault> {
+        constraints::check(self, input)
+    }
 }
 
 /// A request's operation, and what its path says.
@@ -151,11 +168,18 @@ pub struct Match {
 }
 
 impl Match {
+    /// The decoded values of all labels, from left to right.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        self.labels.iter().map(|(_, value)| value.as_str())
+    }
+
     /// The decoded value of a label, by its name in the URI template, e.g. `restapi_id`.
     pub fn label(&self, name: &str) -> Option<&str> {
         self.labels.iter().find(|(label, _)| *label == name).map(|(_, value)| value.as_str())
     }
 }
 
+#[cfg(test)]
+mod lambda_tests;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use regex::{Regex, RegexBuilder};
+use fancy_regex::Regex;
 use serde::Deserialize;
 
 use super::constraints::Refusals;
@@ -14,7 +14,8 @@ use super::{Operation, Service};
 /// A member of an operation's input or of a structure.
 #[derive(Debug)]
 pub struct Member {
-    /// The model's name with a small first letter: the key in what [`Operation::input`] returns.
+    /// The model's name with a small first letter (Lambda's as it is): the key in what
+    /// [`Operation::input`] returns.
     pub name: &'static str,
     /// Its name where it travels.
     pub wire: &'static str,
@@ -102,15 +103,16 @@ impl Pattern {
     /// Whether it matches all of a text. One that cannot be compiled matches all texts; a test sees
     /// to it that all can.
     pub fn matches(&self, text: &str) -> bool {
-        self.compiled().is_none_or(|regex| regex.is_match(text))
+        self.compiled().is_none_or(|regex| regex.is_match(text).unwrap_or(true))
     }
 
     pub(super) fn compiled(&self) -> Option<&Regex> {
-        // The models' patterns are Java's, whose classes are ASCII.
+        // The models' patterns are Java's, whose classes are ASCII. Some of Lambda's look ahead, which
+        // only this crate can; those that do not it hands to `regex`.
         let compile = || {
             let ascii = self.source.replace(r"\d", "[0-9]").replace(r"\s", r"[ \t\n\x0B\f\r]");
             let anchored = format!("^(?:{ascii})$");
-            RegexBuilder::new(&anchored).build().ok()
+            Regex::new(&anchored).ok()
         };
         self.compiled.get_or_init(compile).as_ref()
     }

@@ -398,9 +398,7 @@ pub(crate) fn response_fields(
 ) {
     let mut has_type = false;
     for (name, source) in &mapped.headers {
-        let value = match source {
-            source => of_answer(source, fields),
-        };
+        let value = of_answer(source, fields);
         if let Some(value) = value.filter(|it| !it.is_empty()) {
             has_type |= name.eq_ignore_ascii_case(b"content-type");
             http::write::field(out, name, &value);

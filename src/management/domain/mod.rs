@@ -312,10 +312,8 @@ fn check_members(domain: &DomainName) -> Result<(), Fault> {
             return Err(Fault::bad_request(format!("Invalid certificate ARN specified: {arn}")));
         }
     }
-    if domain.certificate_body.is_some() != domain.certificate_private_key.is_some() {
-        return Err(Fault::bad_request(
-            "An uploaded certificate needs both certificateBody and certificatePrivateKey.",
-        ));
+    if domain.certificate_body.is_some() && domain.certificate_private_key.is_none() {
+        return Err(Fault::bad_request("An uploaded certificate needs a certificatePrivateKey."));
     }
     let Some(mutual) = &domain.mutual_tls_authentication else { return Ok(()) };
     if is_private || is(domain, EDGE) {

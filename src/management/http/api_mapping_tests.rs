@@ -1,4 +1,4 @@
-//! API mappings: one test per rule.
+//! API mappings: Terraform's calls, keys and targets that are refused, pages.
 
 use super::*;
 use crate::management::domain::sample::{api, refusal, rest_api};

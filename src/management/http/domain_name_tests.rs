@@ -1,3 +1,5 @@
+//! Domain names of v2: Terraform's calls, and what is seen of names that v1 made.
+
 use super::*;
 use crate::management::domain::sample::refusal;
 use crate::management::fixture::Fixture;

@@ -1,3 +1,5 @@
+//! Routing rules: Terraform's calls, both sides of every limit, private names.
+
 use super::*;
 use crate::management::domain::sample::{api, refusal, rest_api};
 use crate::management::fixture::Fixture;

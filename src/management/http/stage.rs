@@ -126,8 +126,7 @@ fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
         return Err(Fault::bad_request(text));
     }
     let leads_here = |api_id: &str, to: Option<&str>| api_id == api.api_id && to == Some(name);
-    let domains =
-        mapping::domains_of(call, |it| leads_here(&it.api_id, it.stage.as_deref()));
+    let domains = mapping::domains_of(call, |it| leads_here(&it.api_id, it.stage.as_deref()));
     if !domains.is_empty() {
         return Err(Fault::bad_request(format!(
             "Deleting stage {name} failed. Please remove all API mappings for the stage from your custom domain names."

@@ -1,3 +1,5 @@
+//! VPC links of v2: Terraform's calls, and that a link in use stays.
+
 use super::*;
 use crate::management::domain::sample::{api, put, refusal};
 use crate::management::fixture::Fixture;

@@ -1,3 +1,5 @@
+//! Access associations: how they are named, refused and ended.
+
 use super::*;
 use crate::management::domain::sample::refusal;
 use crate::management::fixture::Fixture;

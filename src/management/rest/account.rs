@@ -52,9 +52,7 @@ fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
             ("/cloudwatchRoleArn", Op::Remove) => account.cloudwatch_role_arn = None,
             ("/features", Op::Add) if operation.value.as_deref() == Some("UsagePlans") => {}
             ("/features", Op::Remove) if operation.value.as_deref() == Some("UsagePlans") => {
-                return Err(Fault::bad_request(
-                    "Usage Plans cannot be disabled once they are enabled",
-                ));
+                return Err(Fault::bad_request("Usage Plans cannot be disabled once enabled"));
             }
             ("/features", Op::Add | Op::Remove) => {
                 let feature = operation.value.as_deref().unwrap_or("null");
@@ -123,12 +121,7 @@ mod tests {
         let mut fixture = Fixture::new();
         for (op, path, value, message) in [
             ("replace", "/cloudwatchRoleArn", "nonsense", "The role ARN is not well formed"),
-            (
-                "remove",
-                "/features",
-                "UsagePlans",
-                "Usage Plans cannot be disabled once they are enabled",
-            ),
+            ("remove", "/features", "UsagePlans", "Usage Plans cannot be disabled once enabled"),
             (
                 "replace",
                 "/throttleSettings/rateLimit",

@@ -1,3 +1,5 @@
+//! Base path mappings: the empty path's names, refusals, and what only v2 shows.
+
 use super::*;
 use crate::management::domain::sample::{api, refusal, rest_api};
 use crate::management::fixture::Fixture;

@@ -1,3 +1,5 @@
+//! Client certificates: what they hold, what is hidden, and that one in use stays.
+
 use super::*;
 use crate::management::domain::sample::{put, refusal, rest_api};
 use crate::management::fixture::Fixture;

@@ -3,7 +3,7 @@
 mod access_association;
 mod account;
 mod api;
-mod api_key;
+pub(super) mod api_key;
 mod authorizer;
 mod base_path_mapping;
 mod client_certificate;

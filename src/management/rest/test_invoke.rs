@@ -1,8 +1,9 @@
-//! TestInvokeMethod: tries a method as it is defined now, before it is deployed.
+//! TestInvokeMethod: tries a method as it is defined now, before it is deployed. TestInvokeAuthorizer.
 //!
 //! Nothing here waits or reaches out, so what can be tried are mocks, with all of their templates,
 //! mappings and validators. Everything else answers as a broken integration would, and the log says what is not possible.
 
+mod authorizer;
 mod log;
 mod mock;
 mod request;
@@ -10,7 +11,7 @@ mod request;
 use super::super::Call;
 use super::super::answer::Answer;
 use super::super::operation::{Operation, read};
-use super::{authorizer, place};
+use super::place;
 use crate::aws::Fault;
 use crate::exchange::{Failure, Refusal, gateway_response};
 use crate::resources::rest::{Method, Model, RequestValidator, Resource, RestApi};
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 /// The operations of this file.
 pub(super) static OPERATIONS: &[Operation] =
-    &[read("TestInvokeMethod", method), read("TestInvokeAuthorizer", authorizer)];
+    &[read("TestInvokeMethod", method), read("TestInvokeAuthorizer", authorizer::test)];
 
 /// What a method answered.
 #[derive(Debug, PartialEq)]
@@ -126,13 +127,6 @@ fn failed(failure: &Failure, log: &mut Log) -> Response {
         headers: vec![("x-amzn-ErrorType".to_owned(), failure.refusal.error_type().to_owned())],
         body: String::from_utf8_lossy(&answer.content).into_owned(),
     }
-}
-
-fn authorizer(call: &mut Call<'_>) -> Result<Answer, Fault> {
-    authorizer::named(call)?;
-    Err(Fault::bad_request(
-        "Authorizers cannot be tried yet: deploy the API and call a method that the authorizer guards",
-    ))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub(super) fn of_rest_stage(stage: &rest_stage::Stage, api: &rest::RestApi) -> G
 
 /// What keeps everybody from a method.
 pub(super) fn of_method(method: &rest::Method) -> Guarded {
-    match method.authorization_type.as_str() {
+    match method.authorization_type.to_ascii_uppercase().as_str() {
         "NONE" => {}
         "AWS_IAM" => {
             return Some((

@@ -53,6 +53,7 @@ pub use status_code::status_code;
 pub use table::{ApiStages, Managed};
 pub use validation::{ModelFor, ParameterPlace, Required, Validation};
 
+use super::function::FunctionChange;
 use super::{Api, Protocol, Upstream};
 use crate::resources::rest::{Map, Method, Model, RequestValidator, Resource};
 use std::sync::Arc;
@@ -110,18 +111,21 @@ pub struct ManagedDelta {
     pub stages: Vec<StageChange>,
     /// Domain names that are new, changed or gone.
     pub domains: Vec<DomainChange>,
+    /// Functions that are new, changed or gone.
+    pub functions: Vec<FunctionChange>,
 }
 
 impl ManagedDelta {
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
-        self.stages.is_empty() && self.domains.is_empty()
+        self.stages.is_empty() && self.domains.is_empty() && self.functions.is_empty()
     }
 
     /// Lays a later one behind this one.
     pub fn extend(&mut self, later: ManagedDelta) {
         self.stages.extend(later.stages);
         self.domains.extend(later.domains);
+        self.functions.extend(later.functions);
     }
 }
 

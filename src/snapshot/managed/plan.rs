@@ -128,7 +128,7 @@ impl Answers {
     /// The answer for a back end's status or error message: the first whose pattern matches all of
     /// it, else the one without a pattern.
     pub fn choose(&self, value: &str) -> Option<&PlannedAnswer> {
-        let matching = self.patterned.iter().find(|(pattern, _)| pattern.is_match(value));
+        let matching = self.patterned.iter().find(|(pattern, _)| pattern.matches(value));
         let index = matching.map(|(_, index)| *index).or(self.default);
         index.and_then(|index| self.all.get(index))
     }
@@ -208,7 +208,7 @@ fn answers(
         match response.selection_pattern.as_deref().filter(|it| !it.is_empty()) {
             None => default = default.or(Some(index)),
             Some(pattern) => {
-                let compiled = JavaPattern::parse(pattern).map_err(|reason| {
+                let compiled = JavaPattern::compile(pattern).map_err(|reason| {
                     format!("selection pattern `{pattern}` cannot be read: {reason}")
                 })?;
                 patterned.push((compiled, index));
@@ -269,4 +269,54 @@ pub(super) fn is_needed(declared: &Integration, plan: &Plan, has_binary_types: b
                 || answer.handling.is_some()
                 || answer.headers.iter().any(|(_, source)| !source.is_of_head())
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selection_patterns_match_all_of_a_value_and_the_lowest_status_goes_first() {
+        let method: Method = serde_json::from_value(serde_json::json!({
+            "methodResponses": { "200": {}, "400": {}, "404": {}, "500": {} },
+            "methodIntegration": { "integrationResponses": {
+                "200": { "statusCode": "200" },
+                "400": { "statusCode": "400", "selectionPattern": r"4\d{2}" },
+                "404": { "statusCode": "404", "selectionPattern": "40.*" },
+                "500": { "statusCode": "500", "selectionPattern": r"(\n|.)*four hundred(\n|.)*" },
+            } },
+        }))
+        .unwrap();
+        let variables = Map::new();
+        let known = Known {
+            place: &crate::snapshot::managed::StagePlace {
+                region: "r",
+                account_id: "a",
+                api_id: "i",
+            },
+            stage: "prod",
+            variables: &variables,
+            resource_path: "/",
+            resource_id: "r",
+            parameters: &[],
+        };
+        let integration = method.method_integration.as_ref().unwrap();
+        let mut warnings = Vec::new();
+        let mut warn = |it| warnings.push(it);
+        let plan = compile(&method, integration, &known, &mut warn).unwrap();
+        for (value, expected) in [
+            ("404", "400"),
+            ("4040", "404"),
+            ("1404", "200"),
+            ("200", "200"),
+            ("say\nfour hundred\n!", "500"),
+            ("", "200"),
+        ] {
+            assert_eq!(&*plan.answers.choose(value).unwrap().status_code, expected, "{value}");
+        }
+        let mut broken = integration.clone();
+        broken.integration_responses.get_mut("400").unwrap().selection_pattern = Some("(".into());
+        assert!(compile(&method, &broken, &known, &mut warn).is_err());
+        assert_eq!(warnings, [""; 0]);
+    }
 }

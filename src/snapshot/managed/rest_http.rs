@@ -279,7 +279,7 @@ impl<'r> Patterns<'r> {
             match response.selection_pattern.as_deref().filter(|it| !it.is_empty()) {
                 None => patterns.default = patterns.default.or(Some(response)),
                 Some(pattern) => {
-                    let whole = JavaPattern::parse(pattern).map_err(|reason| {
+                    let whole = JavaPattern::compile(pattern).map_err(|reason| {
                         format!("selection pattern `{pattern}` cannot be read: {reason}")
                     })?;
                     patterns.patterned.push((whole, response));
@@ -291,7 +291,7 @@ impl<'r> Patterns<'r> {
 
     /// The response for a value: the first whose pattern matches all of it, else the one without.
     pub(super) fn choose(&self, value: &str) -> Option<&'r IntegrationResponse> {
-        let matching = self.patterned.iter().find(|(pattern, _)| pattern.is_match(value));
+        let matching = self.patterned.iter().find(|(pattern, _)| pattern.matches(value));
         matching.map(|(_, response)| *response).or(self.default)
     }
 }

@@ -88,13 +88,15 @@ impl Schema {
                 ValidationErrorKind::Required { property } => {
                     note(&mut missing, at, property.to_string());
                 }
-                // Said of each property where none at all is declared.
+                // Said where no property at all is declared, so none of them is allowed.
                 ValidationErrorKind::FalseSchema
                     if error.schema_path().to_string().ends_with("/additionalProperties") =>
                 {
-                    let (object, name) = at.rsplit_once('/').unwrap_or(("", &at));
-                    let name = name.replace("~1", "/").replace("~0", "~");
-                    note(&mut unknown, object.to_owned(), Value::from(name).to_string());
+                    let object = value.pointer(&at).and_then(Value::as_object);
+                    let is_noted = unknown.iter().any(|(known, _)| *known == at);
+                    for name in object.filter(|_| !is_noted).into_iter().flat_map(|it| it.keys()) {
+                        note(&mut unknown, at.clone(), Value::from(name.as_str()).to_string());
+                    }
                 }
                 _ => mistakes.push(words(&error)),
             }
@@ -310,6 +312,11 @@ mod tests {
                 r#"{"additionalProperties": false}"#,
                 r#"{"x": 1}"#,
                 r#"[object instance has properties which are not allowed by the schema: ["x"]]"#,
+            ),
+            (
+                r#"{"properties": {"y": {}}, "additionalProperties": false}"#,
+                r#"{"x": 1, "y": 2, "a": 3}"#,
+                r#"[object instance has properties which are not allowed by the schema: ["x","a"]]"#,
             ),
             (
                 r#"{"minItems": 1}"#,

@@ -115,8 +115,8 @@ fn push_milliseconds(out: &mut Vec<u8>, duration: Duration) {
     push_number(out, milliseconds);
 }
 
-/// `dd/Mon/yyyy:HH:MM:SS +0000`, always UTC as Amazon's.
-fn push_clf_time(out: &mut Vec<u8>, since_epoch: Duration) {
+/// Appends a time as Amazon writes `requestTime`: `dd/Mon/yyyy:HH:MM:SS +0000`, always UTC.
+pub fn push_clf_time(out: &mut Vec<u8>, since_epoch: Duration) {
     const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
     let seconds = since_epoch.as_secs();
     let (year, month, day) = civil_date(seconds / 86_400);

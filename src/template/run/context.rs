@@ -1,5 +1,6 @@
 //! `$context` and `$stageVariables`: what the caller knows, and the overrides that a template assigns.
 
+use arrayvec::ArrayVec;
 use bumpalo::Bump;
 use bumpalo::collections::Vec as ArenaVec;
 use serde_json::Value as Json;
@@ -43,9 +44,12 @@ impl<'a> Run<'a, '_> {
                 maps.response
             }));
         }
-        // The ways of `$context` have few parts: `authorizer.claims.sub`.
-        let mut parts: Vec<&'a str> = way.to_vec();
-        parts.push(self.budget.text(name)?);
+        // `authorizer.claims.sub` has three parts; nothing has more than five.
+        let mut parts: ArrayVec<&'a str, 8> = ArrayVec::new();
+        let is_short = parts.try_extend_from_slice(way).is_ok();
+        if !is_short || parts.try_push(self.budget.text(name)?).is_err() {
+            return Ok(Value::Null);
+        }
         // A reference to the caller's, not to this run's copy of it: the variable outlives the rendering.
         let context = self.inputs.context;
         Ok(match context.variable(&parts) {

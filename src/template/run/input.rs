@@ -120,7 +120,7 @@ impl<'a> Run<'a, '_> {
         arguments: &[Value<'a>],
     ) -> Outcome<Value<'a>> {
         let [argument] = arguments else { return Ok(Value::Null) };
-        let mut encoded = String::new();
+        let begin = self.out.len();
         match method {
             Method::EscapeJavaScript => match *argument {
                 // What the console shows for these two.
@@ -128,7 +128,8 @@ impl<'a> Run<'a, '_> {
                 Value::Text("") => return Ok(Value::Text("{}")),
                 other => {
                     let text = self.text_of(other)?;
-                    escape::java_script(text, &mut encoded);
+                    self.sized(text)?;
+                    escape::java_script(text, self.out);
                 }
             },
             Method::ParseJson => {
@@ -141,11 +142,13 @@ impl<'a> Run<'a, '_> {
             Method::UrlEncode if matches!(argument, Value::Null) => return Ok(Value::Text("")),
             Method::UrlEncode => {
                 let text = self.text_of(*argument)?;
-                escape::url(text, &mut encoded);
+                self.sized(text)?;
+                escape::url(text, self.out);
             }
             Method::Base64Encode if !matches!(argument, Value::Null) => {
                 let text = self.text_of(*argument)?;
-                escape::base64(text.as_bytes(), &mut encoded);
+                self.sized(text)?;
+                escape::base64(text.as_bytes(), self.out);
             }
             Method::UrlDecode | Method::Base64Decode if !matches!(argument, Value::Null) => {
                 let text = self.text_of(*argument)?;
@@ -154,10 +157,17 @@ impl<'a> Run<'a, '_> {
                 } else {
                     ("base64Decode", escape::base64_decoded(text))
                 };
-                encoded = decoded.or_else(|reason| failed(name, reason))?;
+                let decoded = decoded.or_else(|reason| failed(name, reason))?;
+                self.out.push_str(&decoded);
             }
             _ => return Ok(Value::Null),
         }
-        Ok(Value::Text(self.budget.text(&encoded)?))
+        self.budget.output(self.out.len())?;
+        Ok(Value::Text(self.take_written(begin)?))
+    }
+
+    /// Takes the steps for encoding a text, before it is done.
+    fn sized(&self, text: &str) -> Outcome<()> {
+        self.budget.bytes(text.len().saturating_mul(4))
     }
 }

@@ -7,9 +7,9 @@ mod patch;
 #[cfg(test)]
 mod tests;
 
+use super::super::domain::mapping;
 use super::super::operation::{Operation, read, write};
 use super::super::page::{self, Page};
-use super::super::domain::mapping;
 use super::super::{Answer, Call, answer, policy, tagging};
 use super::{place, usage_plan};
 use crate::aws::Fault;

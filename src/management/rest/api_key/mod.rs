@@ -116,7 +116,7 @@ fn by_value(call: &Call<'_>, value: &str) -> Option<Arc<ApiKey>> {
 }
 
 /// SHA-256 of a value in hexadecimal digits: where [`ApiKeyValue`] is found.
-fn hash(value: &str) -> String {
+pub(in crate::management) fn hash(value: &str) -> String {
     digest(&SHA256, value.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

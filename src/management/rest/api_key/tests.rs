@@ -1,3 +1,5 @@
+//! API keys: Terraform's calls, limits, lists, and keys from files.
+
 use super::*;
 use crate::management::domain::sample::refusal;
 use crate::management::fixture::Fixture;

@@ -62,8 +62,9 @@ pub(super) fn import(call: &mut Call<'_>) -> Result<Answer, Fault> {
 /// The parts of a document, and what cannot be used of it.
 fn read(document: &str) -> Result<(Vec<Found>, Vec<String>), Fault> {
     let Ok(Value::Object(document)) = serde_json::from_str(document) else {
-        let is_json = document.trim_start().starts_with(['{', '[']) || document.trim().is_empty();
-        let hint = if is_json { "" } else { " Only JSON documents can be read here." };
+        // Looks like YAML. To everything else Amazon's own text says enough.
+        let is_yaml = !document.trim_start().starts_with(['{', '[']) && document.contains(':');
+        let hint = if is_yaml { " Only JSON documents can be read here." } else { "" };
         return Err(Fault::bad_request(format!(
             "Unable to build importer with provided input.{hint}"
         )));

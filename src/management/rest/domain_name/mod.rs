@@ -122,19 +122,13 @@ fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
     Ok(Answer::Empty)
 }
 
-/// A name as v1 shows it: without what was uploaded, and with its policies escaped.
+/// A name as v1 shows it: without what was uploaded. Its policies are shown as they are, where those of
+/// APIs are escaped: Terraform reads them so (provider 5.100 plans a change for ever otherwise).
 fn shown(domain: &DomainName) -> Result<Value, Fault> {
     let mut document = answer::document(domain)?;
     if let Some(members) = document.as_object_mut() {
         for member in ["certificateBody", "certificatePrivateKey", "certificateChain"] {
             members.shift_remove(member);
-        }
-        for (member, text) in
-            [("policy", &domain.policy), ("managementPolicy", &domain.management_policy)]
-        {
-            if let Some(text) = text {
-                members.insert(member.into(), policy::escaped(text).into());
-            }
         }
     }
     Ok(document)

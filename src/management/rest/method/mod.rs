@@ -113,7 +113,8 @@ fn check_verb(verb: &str) -> Result<(), Fault> {
 
 /// Checks that a method has the authorizer that its type asks for, and drops one that it does not.
 fn settle_authorizer(call: &Call<'_>, method: &mut Method) -> Result<(), Fault> {
-    match method.authorization_type.as_str() {
+    // Old tutorials write `none`; kept as it was written.
+    match method.authorization_type.to_ascii_uppercase().as_str() {
         "NONE" | "AWS_IAM" => method.authorizer_id = None,
         "CUSTOM" | "COGNITO_USER_POOLS" | "JWT" => {
             let id = method.authorizer_id.as_deref().unwrap_or_default();

@@ -448,3 +448,10 @@ fn terraforms_calls_for_a_method_and_its_response() {
     call("DeleteMethod", json!({})).unwrap();
     assert_eq!(call("DeleteMethod", json!({})).unwrap_err().kind, "NotFoundException");
 }
+
+#[test]
+fn a_type_in_small_letters_is_kept_as_it_was_written() {
+    let mut sample = Sample::new();
+    let method = sample.at_root("PutMethod", json!({"authorizationType": "none"})).unwrap();
+    assert_eq!(method["authorizationType"], "none");
+}

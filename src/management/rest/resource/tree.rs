@@ -137,7 +137,8 @@ fn is_part(part: &str) -> bool {
         },
         None => part,
     };
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:".contains(&byte);
+    // Amazon takes a dollar too (OData's `$metadata`; the CDK lets it through), though its text is older.
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:$".contains(&byte);
     !word.is_empty() && word.bytes().all(is_allowed)
 }
 

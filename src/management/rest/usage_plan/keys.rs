@@ -33,8 +33,8 @@ pub(in crate::management::rest) fn add(
     plan: &str,
     key: &str,
 ) -> Result<Arc<ApiKey>, Fault> {
-    let plan = by_id(call, plan)?;
     let key = api_key::by_id(call, key)?;
+    let plan = by_id(call, plan)?;
     for other in call.draft.list::<UsagePlan>("") {
         if other.id == plan.id || !call.draft.has::<UsagePlanKey>(&other.id, &key.id) {
             continue;

@@ -1,3 +1,5 @@
+//! What can be patched of a usage plan, and in which words the rest is refused.
+
 use crate::aws::Fault;
 use crate::management::domain::sample::{refusal, rest_api};
 use crate::management::fixture::Fixture;

@@ -1,3 +1,5 @@
+//! Usage plans and their keys: Terraform's calls, stages, overlaps and deletion.
+
 use super::*;
 use crate::management::domain::sample::{api, refusal, rest_api};
 use crate::management::fixture::Fixture;

@@ -1,3 +1,5 @@
+//! Usage: pairs per day, periods, ranges, and setting what is left.
+
 use super::*;
 use crate::management::domain::sample::{put, refusal};
 use crate::management::fixture::Fixture;

@@ -1,0 +1,38 @@
+//! `ringgate worker-exec`: the process that becomes a function's worker.
+
+use crate::control::functions::spawn::{WorkerExec, become_worker};
+use crate::snapshot::function::User;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// What a shell says of a command that cannot be executed.
+const EXIT_NOT_EXECUTABLE: u8 = 126;
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Arguments {
+    /// The process that must still be there
+    #[arg(long)]
+    parent: i32,
+    /// UID:GID to become
+    #[arg(long)]
+    user: Option<String>,
+    /// Program and arguments
+    #[arg(last = true, required = true)]
+    program: Vec<OsString>,
+}
+
+/// Becomes the program.
+pub(super) fn worker_exec(arguments: Arguments) -> ExitCode {
+    let user = match arguments.user.map(|user| user.parse::<User>()) {
+        None => None,
+        Some(Ok(user)) => Some(user),
+        Some(Err(())) => {
+            eprintln!("worker-exec: --user takes UID:GID");
+            return ExitCode::from(super::EXIT_CONFIGURATION);
+        }
+    };
+    let Arguments { parent, program, .. } = arguments;
+    let error = become_worker(&WorkerExec { parent, user, program });
+    eprintln!("worker-exec: {error}");
+    ExitCode::from(EXIT_NOT_EXECUTABLE)
+}

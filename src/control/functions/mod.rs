@@ -1,0 +1,569 @@
+//! The processes of functions: started, limited, listened to, ended and reaped for the shards.
+//!
+//! What a shard asks for is done at once or answered with why not; who works on what is the shard's
+//! business. A worker is a process group: a signal reaches what it has forked, and what it has put
+//! out of its group is adopted and found in the process table.
+//!
+//! Deliberately absent: events and results. They never pass through this thread, unless it is itself
+//! the caller ([`Invoker`]).
+
+mod logs;
+mod processes;
+pub mod spawn;
+
+use super::invocation::{
+    Completion, Ended, Invoke, Invoked, NotDone, Note, StartWorker, StopWorker, WorkerId,
+};
+use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
+use crate::snapshot::function::{FunctionLog, Launch};
+use bytes::Bytes;
+use logs::{Epoch, LINE_BYTES_MAX, LogWriter, SETTLE, WorkerLog};
+use processes::Process;
+use rustix::process::Signal;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::unix::pipe;
+use tokio::sync::{mpsc, oneshot};
+
+/// Between two looks at the process table while there are workers.
+const WATCH: Duration = Duration::from_millis(250);
+
+/// Until processes that were killed are reaped.
+const REAP: Duration = Duration::from_millis(20);
+
+/// What a worker may take to end after SIGTERM.
+const TERM_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a pipe is read after its worker has ended: a process that it left behind may hold the
+/// other end for ever.
+const OUTPUT_PATIENCE: Duration = Duration::from_millis(50);
+
+/// Lines on their way from the pipes; readers wait when it is full, and so do the workers that write.
+const LINES_MAX: usize = 1024;
+
+/// Calls of the management API that wait to be handed to a shard.
+const CALLS_MAX: usize = 256;
+
+/// A worker, all over the process.
+type Name = (ShardId, WorkerId);
+
+/// An invocation that is asked for on the control thread.
+#[derive(Debug)]
+pub struct Call {
+    /// The function's ARN, with its qualifier where one is asked for.
+    pub function: Box<str>,
+    /// The event.
+    pub event: Bytes,
+    /// JSON.
+    pub client_context: Option<Box<str>>,
+    /// How long to wait for a worker and the function together.
+    pub patience: Duration,
+}
+
+/// Invokes functions from the control thread: the Lambda API's way to them.
+#[derive(Debug, Clone)]
+pub struct Invoker(mpsc::Sender<(Call, oneshot::Sender<Invoked>)>);
+
+/// The control loop's end of it.
+pub(super) type Calls = mpsc::Receiver<(Call, oneshot::Sender<Invoked>)>;
+
+impl Invoker {
+    pub(super) fn new() -> (Self, Calls) {
+        let (sender, receiver) = mpsc::channel(CALLS_MAX);
+        (Self(sender), receiver)
+    }
+
+    /// Invokes a function and waits for what comes of it, no longer than the call's patience.
+    pub async fn invoke(&self, call: Call) -> Invoked {
+        let (sender, receiver) = oneshot::channel();
+        let nobody = || Invoked {
+            call: 0,
+            request_id: "".into(),
+            completion: Completion::NotDone(NotDone::NotStarted),
+        };
+        if self.0.send((call, sender)).await.is_err() {
+            return nobody();
+        }
+        // Untold only when the shard has died.
+        receiver.await.unwrap_or_else(|_| nobody())
+    }
+}
+
+/// All workers of all shards.
+pub(super) struct Functions {
+    posts: Vec<Post>,
+    /// Where each shard's workers find it, once it has had one.
+    addresses: Vec<Option<SocketAddr>>,
+    workers: HashMap<Name, Running>,
+    /// Logs, kept until they are written, though the worker is gone.
+    logs: BTreeMap<Name, WorkerLog>,
+    writer: LogWriter,
+    /// Processes that were started and not reaped.
+    pids: HashSet<u32>,
+    /// Where workers' temporary folders are; made with the first.
+    folder: Option<PathBuf>,
+    news: (mpsc::Sender<News>, mpsc::Receiver<News>),
+    next_listener: u32,
+    calls: Calls,
+    waiting: HashMap<u64, oneshot::Sender<Invoked>>,
+    next_call: u64,
+    next_watch: Option<Instant>,
+    is_scanning: bool,
+    next_settle: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Running {
+    launch: Arc<Launch>,
+    pid: u32,
+    runtime_api: String,
+    stop: mpsc::Sender<StopWorker>,
+    is_over_memory: bool,
+}
+
+/// What comes from tasks.
+#[derive(Debug)]
+pub(super) enum News {
+    Ended { name: Name, pid: u32, status: io::Result<ExitStatus> },
+    Line { name: Name, line: Vec<u8>, at: Instant },
+    Scanned(Vec<Process>),
+    Called(Box<(Call, oneshot::Sender<Invoked>)>),
+}
+
+/// Numbers of runtime listeners, beyond those of any configuration.
+const FIRST_LISTENER: u32 = 1 << 31;
+
+impl Functions {
+    pub(super) fn new(posts: Vec<Post>, calls: Calls) -> Self {
+        Self {
+            addresses: vec![None; posts.len()],
+            posts,
+            workers: HashMap::new(),
+            logs: BTreeMap::new(),
+            writer: LogWriter::new(),
+            pids: HashSet::new(),
+            folder: None,
+            news: mpsc::channel(LINES_MAX),
+            next_listener: FIRST_LISTENER,
+            calls,
+            waiting: HashMap::new(),
+            next_call: 1,
+            next_watch: None,
+            is_scanning: false,
+            next_settle: None,
+        }
+    }
+
+    /// Waits for news. Cancelling loses nothing.
+    pub(super) async fn next(&mut self) -> News {
+        tokio::select! {
+            Some(news) = self.news.1.recv() => news,
+            Some(call) = self.calls.recv() => News::Called(Box::new(call)),
+            else => std::future::pending().await,
+        }
+    }
+
+    pub(super) fn on_news(&mut self, news: News, now: Instant) {
+        match news {
+            News::Ended { name, pid, status } => self.on_ended(name, pid, status),
+            News::Line { name, line, at } => {
+                if let Some(log) = self.logs.get_mut(&name) {
+                    log.line(line, at);
+                    self.next_settle.get_or_insert(now + SETTLE);
+                }
+            }
+            News::Scanned(all) => self.on_scanned(&all),
+            News::Called(call) => self.on_call(call.0, call.1),
+        }
+    }
+
+    // ---- shards ----
+
+    /// A shard wants a worker.
+    pub(super) fn start(&mut self, start: StartWorker, now: Instant) {
+        let (shard, worker) = (start.shard, start.worker);
+        let how = match self.try_start(start, now) {
+            Ok(()) => return,
+            Err(how) => how,
+        };
+        if let Ended::NotStarted(error) = &how {
+            tracing::error!(shard, %error, "a worker cannot be started");
+        }
+        self.tell(shard, ToShard::WorkerEnded { worker, how });
+    }
+
+    fn try_start(&mut self, start: StartWorker, now: Instant) -> Result<(), Ended> {
+        let StartWorker { shard, worker, token, launch } = start;
+        if !self.has_room(&launch, shard) {
+            return Err(Ended::NoRoom);
+        }
+        let refuse = |error: String| {
+            let name = &launch.name;
+            Ended::NotStarted(format!("function {name}: {error}").into())
+        };
+        let address = self.address(shard).map_err(|error| refuse(error.to_string()))?;
+        let folder = self.folder().map_err(|error| refuse(error.to_string()))?;
+        let folder = folder.join(format!("{}-{shard}-{:x}", launch.name, worker.0));
+        let runtime_api = format!("{address}/{token}");
+        let is_logged = launch.log != FunctionLog::None;
+        let output = is_logged.then(std::io::pipe).transpose();
+        let (reader, writer) = match output.map_err(|error| refuse(error.to_string()))? {
+            Some((reader, writer)) => (Some(reader), Some(writer.into())),
+            None => (None, None),
+        };
+        let today = jiff::Timestamp::now().strftime("%Y/%m/%d").to_string();
+        let started = spawn::spawn(spawn::Start {
+            launch: &launch,
+            runtime_api: runtime_api.clone(),
+            folder: &folder,
+            log_stream: format!("{today}/[{}]{shard:016x}{:016x}", launch.version, worker.0),
+            output: writer,
+        });
+        let child = started.map_err(|error| {
+            let _ = std::fs::remove_dir_all(&folder);
+            refuse(error)
+        })?;
+        let pid = child.id().unwrap_or_default();
+        let name = (shard, worker);
+        if self.pids.is_empty() && self.next_watch.is_none() {
+            processes::adopt_orphans();
+        }
+        self.pids.insert(pid);
+        self.next_watch.get_or_insert(now + WATCH);
+        if is_logged {
+            self.logs.insert(name, WorkerLog::new(Arc::clone(&launch), pid, now));
+        }
+        let reading = reader.map(|reader| tokio::spawn(read(reader, name, self.news.0.clone())));
+        let (stop, stops) = mpsc::channel(2);
+        let news = self.news.0.clone();
+        tokio::spawn(supervise(child, pid, name, folder, stops, reading, news));
+        let running = Running { launch, pid, runtime_api, stop, is_over_memory: false };
+        self.workers.insert(name, running);
+        Ok(())
+    }
+
+    /// Whether one more worker of a function may run; asks other shards to make room if not.
+    fn has_room(&mut self, launch: &Launch, for_shard: ShardId) -> bool {
+        let Some(most) = launch.reserved_concurrency else { return true };
+        let mut of_shard: BTreeMap<ShardId, u32> = BTreeMap::new();
+        for ((shard, _), running) in &self.workers {
+            if running.launch.key == launch.key {
+                *of_shard.entry(*shard).or_default() += 1;
+            }
+        }
+        if of_shard.values().sum::<u32>() < most {
+            return true;
+        }
+        for shard in of_shard.into_keys().filter(|shard| *shard != for_shard) {
+            self.tell(shard, ToShard::SpareWorker { function: launch.key.clone() });
+        }
+        false
+    }
+
+    /// A shard wants a worker to end.
+    pub(super) fn stop(&mut self, shard: ShardId, worker: WorkerId, how: StopWorker) {
+        if let Some(running) = self.workers.get(&(shard, worker)) {
+            // Full: as much has been asked for already.
+            let _ = running.stop.try_send(how);
+        }
+    }
+
+    /// A shard tells what workers did.
+    pub(super) fn note(&mut self, shard: ShardId, notes: Vec<Note>, now: Instant) {
+        for note in notes {
+            if let Some(log) = self.logs.get_mut(&(shard, note.worker)) {
+                log.note(note);
+                self.next_settle.get_or_insert(now + SETTLE);
+            }
+        }
+    }
+
+    /// An invocation of ours is over.
+    pub(super) fn invoked(&mut self, invoked: Invoked) {
+        if let Some(waiting) = self.waiting.remove(&invoked.call) {
+            // Whoever asked may have gone.
+            let _ = waiting.send(invoked);
+        }
+    }
+
+    fn on_call(&mut self, call: Call, done: oneshot::Sender<Invoked>) {
+        let number = self.next_call;
+        self.next_call += 1;
+        let shard = number as usize % self.posts.len().max(1);
+        let invoke = Invoke {
+            call: number,
+            function: call.function,
+            event: call.event,
+            client_context: call.client_context,
+            patience: call.patience,
+        };
+        let Some(post) = self.posts.get(shard) else { return };
+        match post.send(ToShard::Invoke(Box::new(invoke))) {
+            Ok(()) => {
+                self.waiting.insert(number, done);
+            }
+            Err(_full) => {
+                let completion = Completion::NotDone(NotDone::Throttled);
+                let _ = done.send(Invoked { call: number, request_id: "".into(), completion });
+            }
+        }
+    }
+
+    fn tell(&self, shard: ShardId, message: ToShard) {
+        if let Some(post) = self.posts.get(shard)
+            && let Err(error) = post.send(message)
+        {
+            tracing::error!(shard, %error, "message to shard is lost");
+        }
+    }
+
+    /// Where a shard's workers find it. The first time it gets a listener, which is its alone.
+    fn address(&mut self, shard: ShardId) -> io::Result<SocketAddr> {
+        if let Some(address) = self.addresses.get(shard).copied().flatten() {
+            return Ok(address);
+        }
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let socket = socket2::Socket::from(listener);
+        socket.set_tcp_nodelay(true)?;
+        let id = ListenerId(self.next_listener);
+        self.next_listener += 1;
+        let kind = ListenerKind::Runtime;
+        let listener = Listener { id, kind, address, socket: socket.into() };
+        self.tell(shard, ToShard::TakeListeners(vec![listener]));
+        if let Some(place) = self.addresses.get_mut(shard) {
+            *place = Some(address);
+        }
+        Ok(address)
+    }
+
+    /// The folder of all temporary folders.
+    fn folder(&mut self) -> io::Result<PathBuf> {
+        use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+        if let Some(folder) = &self.folder {
+            return Ok(folder.clone());
+        }
+        let random = jiff::Timestamp::now().as_nanosecond() as u64;
+        let name = format!("ringgate-{}-{random:x}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        // Not `create_dir_all`: one that is there already is somebody else's.
+        std::fs::DirBuilder::new().mode(0o711).create(&folder)?;
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o711))?;
+        Ok(self.folder.insert(folder).clone())
+    }
+
+    // ---- processes ----
+
+    fn on_ended(&mut self, name: Name, pid: u32, status: io::Result<ExitStatus>) {
+        self.pids.remove(&pid);
+        let Some(running) = self.workers.remove(&name) else { return };
+        let how = match status {
+            _ if running.is_over_memory => Ended::OutOfMemory,
+            Ok(status) => Ended::Exited(words(status).into()),
+            Err(error) => Ended::Exited(error.to_string().into()),
+        };
+        tracing::debug!(shard = name.0, function = running.launch.name, ?how, "a worker has ended");
+        self.tell(name.0, ToShard::WorkerEnded { worker: name.1, how });
+        self.next_settle.get_or_insert_with(|| Instant::now() + SETTLE);
+        self.scan();
+    }
+
+    /// Looks at the process table, beside the loop.
+    fn scan(&mut self) {
+        if std::mem::replace(&mut self.is_scanning, true) {
+            return;
+        }
+        let news = self.news.0.clone();
+        tokio::spawn(async move {
+            let scanned = tokio::task::spawn_blocking(processes::scan).await;
+            let _ = news.send(News::Scanned(scanned.unwrap_or_default())).await;
+        });
+    }
+
+    fn on_scanned(&mut self, all: &[Process]) {
+        self.is_scanning = false;
+        let memory = processes::memory_of(&self.pids, all);
+        for (name, running) in &mut self.workers {
+            let held = memory.get(&running.pid).copied().unwrap_or(0);
+            if let Some(log) = self.logs.get_mut(name) {
+                log.saw_memory(held);
+            }
+            if held > running.launch.memory_bytes && !running.is_over_memory {
+                let (function, most) = (&running.launch.name, running.launch.memory_bytes);
+                tracing::warn!(
+                    function,
+                    held,
+                    most,
+                    "a worker holds too much memory and is killed"
+                );
+                running.is_over_memory = true;
+                processes::signal_group(running.pid, Signal::KILL);
+            }
+        }
+        let living: HashSet<&str> =
+            self.workers.values().map(|running| running.runtime_api.as_str()).collect();
+        let left = processes::end_orphans(&self.pids, all, |it| living.contains(it));
+        if left > 0 {
+            self.next_watch.get_or_insert_with(|| Instant::now() + REAP);
+        }
+    }
+
+    // ---- time ----
+
+    /// When something is to be done even if nothing happens.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.next_watch.into_iter().chain(self.next_settle).min()
+    }
+
+    pub(super) fn on_time(&mut self, now: Instant) {
+        if self.next_settle.is_some_and(|due| due <= now) {
+            self.settle(now - SETTLE, now);
+        }
+        if self.next_watch.is_some_and(|due| due <= now) {
+            // One look after the last worker has ended, for what it left behind.
+            self.next_watch = (!self.workers.is_empty()).then(|| now + WATCH);
+            self.scan();
+        }
+    }
+
+    fn settle(&mut self, until: Instant, now: Instant) {
+        let epoch = Epoch { now, time: SystemTime::now() };
+        let mut is_waiting = false;
+        let (workers, writer) = (&self.workers, &mut self.writer);
+        let mut gone = Vec::new();
+        for (name, log) in &mut self.logs {
+            let text = log.settle(until, epoch);
+            writer.write(log.log(), text);
+            is_waiting |= !log.is_settled();
+            if log.is_settled() && !workers.contains_key(name) {
+                gone.push(*name);
+            }
+        }
+        for name in gone {
+            self.logs.remove(&name);
+        }
+        self.next_settle = is_waiting.then(|| now + SETTLE);
+    }
+
+    /// Ends whatever runs: the gateway does.
+    pub(super) async fn close(&mut self) {
+        for running in self.workers.values() {
+            let _ = running.stop.try_send(StopWorker::Gently);
+        }
+        let until = Instant::now() + TERM_PATIENCE + Duration::from_millis(500);
+        while !self.workers.is_empty() {
+            let news = tokio::time::timeout_at(until.into(), self.next()).await;
+            match news {
+                Ok(news) => self.on_news(news, Instant::now()),
+                Err(_late) => break,
+            }
+        }
+        for running in self.workers.values() {
+            processes::signal_group(running.pid, Signal::KILL);
+        }
+        let all = processes::scan();
+        processes::end_orphans(&self.pids, &all, |_| false);
+        let now = Instant::now();
+        self.settle(now, now);
+        self.writer.close(Duration::from_secs(1));
+        if let Some(folder) = self.folder.take() {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// Waits for a worker's end, and brings it about when asked to.
+async fn supervise(
+    mut child: tokio::process::Child,
+    pid: u32,
+    name: Name,
+    folder: PathBuf,
+    mut stops: mpsc::Receiver<StopWorker>,
+    reading: Option<tokio::task::JoinHandle<()>>,
+    news: mpsc::Sender<News>,
+) {
+    let mut kill_at: Option<Instant> = None;
+    let status = loop {
+        let killing = async {
+            match kill_at {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            status = child.wait() => break status,
+            Some(how) = stops.recv() => match how {
+                StopWorker::Gently => {
+                    processes::signal_group(pid, Signal::TERM);
+                    kill_at.get_or_insert_with(|| Instant::now() + TERM_PATIENCE);
+                }
+                StopWorker::AtOnce => processes::signal_group(pid, Signal::KILL),
+            },
+            () = killing => {
+                kill_at = None;
+                processes::signal_group(pid, Signal::KILL);
+            }
+        }
+    };
+    // What it has forked stays in its group: the group's number is taken while one of them lives.
+    processes::signal_group(pid, Signal::KILL);
+    if let Some(mut reading) = reading
+        && tokio::time::timeout(OUTPUT_PATIENCE, &mut reading).await.is_err()
+    {
+        reading.abort();
+    }
+    let _ = tokio::fs::remove_dir_all(&folder).await;
+    let _ = news.send(News::Ended { name, pid, status }).await;
+}
+
+/// Reads a worker's output line by line.
+async fn read(output: std::io::PipeReader, name: Name, news: mpsc::Sender<News>) {
+    let output = match pipe::Receiver::from_owned_fd(output.into()) {
+        Ok(output) => output,
+        Err(error) => return tracing::error!(%error, "a worker's output cannot be read"),
+    };
+    let mut output = BufReader::new(output);
+    loop {
+        let mut line = Vec::new();
+        let limit = LINE_BYTES_MAX as u64;
+        match (&mut output).take(limit).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let at = Instant::now();
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        }
+        if news.send(News::Line { name, line, at }).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// How a process ended, as Lambda says it.
+fn words(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => {
+            let name = match signal {
+                4 => "illegal instruction",
+                6 => "aborted",
+                7 => "bus error",
+                8 => "floating point exception",
+                9 => "killed",
+                11 => "segmentation fault",
+                15 => "terminated",
+                _ => return format!("signal: {signal}"),
+            };
+            format!("signal: {name}")
+        }
+        (None, None) => "unknown".to_owned(),
+    }
+}

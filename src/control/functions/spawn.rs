@@ -1,0 +1,185 @@
+//! Starting a worker: which program, with which environment, and what the wrapper does before it
+//! becomes that program.
+//!
+//! Limits that a process can only give to itself are set by `ringgate worker-exec`
+//! ([`become_worker`]), which then executes the runtime: so nothing here needs `unsafe` code between
+//! fork and exec.
+
+use crate::snapshot::function::{Launch, Runtime, User};
+use rustix::process::{Pid, Resource, Rlimit, Signal};
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+/// Open files of one worker's process, Lambda's own limit.
+const DESCRIPTORS_MAX: u64 = 1024;
+
+/// Variables of ringgate's own environment that workers see.
+const PASSED_ON: &[&str] = &["PATH", "LD_LIBRARY_PATH", "TZ"];
+
+/// What a worker is started with besides its function.
+#[derive(Debug)]
+pub(super) struct Start<'s> {
+    pub(super) launch: &'s Launch,
+    /// `127.0.0.1:PORT/SECRET`.
+    pub(super) runtime_api: String,
+    /// Its own temporary folder.
+    pub(super) folder: &'s Path,
+    /// `yyyy/mm/dd/[$LATEST]hex`.
+    pub(super) log_stream: String,
+    /// Where its output goes; `None` drops it.
+    pub(super) output: Option<OwnedFd>,
+}
+
+/// Starts a worker in a process group of its own.
+///
+/// # Errors
+/// What is missing, in words for whoever runs the gateway.
+pub(super) fn spawn(start: Start<'_>) -> Result<tokio::process::Child, String> {
+    let launch = start.launch;
+    let program = program(launch)?;
+    make_folder(start.folder, launch.user)
+        .map_err(|error| format!("cannot make {}: {error}", start.folder.display()))?;
+    let mut command = std::process::Command::new("/proc/self/exe");
+    command.arg("worker-exec").arg("--parent").arg(std::process::id().to_string());
+    if let Some(user) = launch.user {
+        command.arg("--user").arg(format!("{}:{}", user.uid, user.gid));
+    }
+    command.arg("--").args(program);
+    command.env_clear();
+    for name in PASSED_ON {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    for (name, value) in environment(&start) {
+        command.env(name, value);
+    }
+    // The user's come first in meaning and last in order: none of them is reserved.
+    command.envs(launch.environment.iter().map(|(name, value)| (name, value)));
+    command.current_dir(&launch.code).process_group(0).stdin(Stdio::null());
+    match start.output {
+        None => command.stdout(Stdio::null()).stderr(Stdio::null()),
+        Some(pipe) => {
+            let other = pipe.try_clone().map_err(|error| format!("no pipe for it: {error}"))?;
+            command.stdout(Stdio::from(pipe)).stderr(Stdio::from(other))
+        }
+    };
+    let mut command = tokio::process::Command::from(command);
+    command.kill_on_drop(true).spawn().map_err(|error| format!("it cannot be started: {error}"))
+}
+
+/// The program and its arguments.
+fn program(launch: &Launch) -> Result<Vec<OsString>, String> {
+    match &launch.runtime {
+        Runtime::Provided(_) => {
+            let bootstrap = launch.code.join("bootstrap");
+            let found = std::fs::metadata(&bootstrap)
+                .map_err(|error| format!("there is no {}: {error}", bootstrap.display()))?;
+            if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
+                return Err(format!("{} is not an executable file", bootstrap.display()));
+            }
+            Ok(vec![bootstrap.into()])
+        }
+        Runtime::Python(name) | Runtime::Node(name) => {
+            Err(format!("runtime {name} cannot be run yet; use `provided` with a `bootstrap`"))
+        }
+    }
+}
+
+/// What Lambda gives to a runtime.
+fn environment(start: &Start<'_>) -> Vec<(&'static str, OsString)> {
+    let launch = start.launch;
+    let task_root = launch.code.clone().into_os_string();
+    let mut environment: Vec<(&'static str, OsString)> = vec![
+        ("AWS_LAMBDA_RUNTIME_API", start.runtime_api.clone().into()),
+        ("_HANDLER", launch.handler.clone().into()),
+        ("LAMBDA_TASK_ROOT", task_root),
+        ("LAMBDA_RUNTIME_DIR", launch.code.clone().into_os_string()),
+        ("AWS_REGION", launch.region.clone().into()),
+        ("AWS_DEFAULT_REGION", launch.region.clone().into()),
+        ("AWS_LAMBDA_FUNCTION_NAME", launch.name.clone().into()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", launch.version.clone().into()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", (launch.memory_bytes >> 20).to_string().into()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", launch.name).into()),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", start.log_stream.clone().into()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".into()),
+        ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".into()),
+        ("LANG", "en_US.UTF-8".into()),
+        ("TMPDIR", start.folder.as_os_str().to_owned()),
+        ("HOME", start.folder.as_os_str().to_owned()),
+    ];
+    match &launch.runtime {
+        Runtime::Python(name) | Runtime::Node(name) => {
+            environment.push(("AWS_EXECUTION_ENV", format!("AWS_Lambda_{name}").into()));
+        }
+        Runtime::Provided(_) => {}
+    }
+    environment
+}
+
+fn make_folder(folder: &Path, user: Option<User>) -> io::Result<()> {
+    std::fs::DirBuilder::new().mode(0o700).create(folder)?;
+    if let Some(user) = user {
+        std::os::unix::fs::chown(folder, Some(user.uid), Some(user.gid))?;
+    }
+    Ok(())
+}
+
+/// What `ringgate worker-exec` is told.
+#[derive(Debug)]
+pub struct WorkerExec {
+    /// The process that started it: when that is gone, so is the sense of starting.
+    pub parent: i32,
+    /// Whose process to become.
+    pub user: Option<User>,
+    /// Program and arguments.
+    pub program: Vec<OsString>,
+}
+
+/// Gives the process a worker's limits and becomes the program. Returns only what went wrong.
+pub fn become_worker(exec: &WorkerExec) -> String {
+    let Some((program, arguments)) = exec.program.split_first() else {
+        return "no program is named".to_owned();
+    };
+    match limit(exec) {
+        Ok(()) => {
+            let error = std::process::Command::new(program).args(arguments).exec();
+            format!("{}: {error}", PathBuf::from(program).display())
+        }
+        Err(error) => error,
+    }
+}
+
+fn limit(exec: &WorkerExec) -> Result<(), String> {
+    let said = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
+    if let Some(user) = exec.user {
+        let (uid, gid) = (rustix::fs::Uid::from_raw(user.uid), rustix::fs::Gid::from_raw(user.gid));
+        // The wrapper has one thread, so a thread's credentials are the process's.
+        rustix::thread::set_thread_groups(&[gid])
+            .and_then(|()| rustix::thread::set_thread_res_gid(gid, gid, gid))
+            .and_then(|()| rustix::thread::set_thread_res_uid(uid, uid, uid))
+            .map_err(|error| said("cannot change the user")(error.into()))?;
+    }
+    rustix::thread::set_no_new_privs(true)
+        .map_err(|error| said("cannot give up new privileges")(error.into()))?;
+    // Behind the change of user, which clears it.
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|error| said("cannot ask to die with the gateway")(error.into()))?;
+    if rustix::process::getppid().map(Pid::as_raw_nonzero).map(i32::from) != Some(exec.parent) {
+        return Err("the gateway is gone".to_owned());
+    }
+    let open_files = rustix::process::getrlimit(Resource::Nofile);
+    let most = open_files.maximum.map_or(DESCRIPTORS_MAX, |most| most.min(DESCRIPTORS_MAX));
+    let limits = [(Resource::Nofile, most), (Resource::Core, 0), (Resource::Memlock, 64 * 1024)];
+    for (resource, most) in limits {
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        rustix::process::setrlimit(resource, limit)
+            .map_err(|error| said("cannot set a limit")(error.into()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! Invocation: what shards and the control thread tell each other about functions.
+//!
+//! A shard decides: which worker gets which event, when one more is needed, which must end. The control
+//! thread has the processes: it starts, ends and reaps them, and writes what they say. So an
+//! invocation never waits for the control thread while there is an idle worker.
+
+use super::mailbox::ShardId;
+use crate::snapshot::function::Launch;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Largest event and largest result, in bytes: Amazon's 6 MiB and 100 bytes.
+pub const PAYLOAD_BYTES_MAX: usize = 6_291_556;
+
+/// A worker of one shard, over the life of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WorkerId(pub u64);
+
+/// An invocation that does not come from a client of the shard.
+#[derive(Debug)]
+pub struct Invoke {
+    /// Names it in [`Invoked`].
+    pub call: u64,
+    /// The function's ARN, qualified where it is asked for so.
+    pub function: Box<str>,
+    /// Handed to the function as it is.
+    pub event: Bytes,
+    /// `X-Amz-Client-Context`, decoded: JSON.
+    pub client_context: Option<Box<str>>,
+    /// How long it may wait for a worker and the function together.
+    pub patience: Duration,
+}
+
+/// How an invocation that was asked for by [`Invoke`] ended.
+#[derive(Debug)]
+pub struct Invoked {
+    /// [`Invoke::call`].
+    pub call: u64,
+    /// The request id that the function saw.
+    pub request_id: Box<str>,
+    /// What came of it.
+    pub completion: Completion,
+}
+
+/// What came of an invocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Completion {
+    /// The function's result, as it is.
+    Result(Bytes),
+    /// The function failed: a JSON object with `errorType` and `errorMessage`
+    /// (`X-Amz-Function-Error: Unhandled`).
+    Failure(Bytes),
+    /// It did not run, or nobody waited for its end.
+    NotDone(NotDone),
+}
+
+/// Why there is neither result nor error of the function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotDone {
+    /// There is no such function.
+    NoFunction,
+    /// No worker is free, and none may be waited for.
+    Throttled,
+    /// The caller's patience was over.
+    TimedOut,
+    /// No worker could be started.
+    NotStarted,
+    /// The event is above [`PAYLOAD_BYTES_MAX`].
+    EventTooLarge,
+}
+
+/// A shard wants a worker.
+#[derive(Debug)]
+pub struct StartWorker {
+    /// Whose it will be.
+    pub shard: ShardId,
+    /// Names it from now on.
+    pub worker: WorkerId,
+    /// What it must say in every request: it is the first segment of each path. Secret.
+    pub token: Box<str>,
+    /// What to start.
+    pub launch: Arc<Launch>,
+}
+
+/// How a shard wants a worker to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopWorker {
+    /// It may finish what it does beside requests: SIGTERM, then SIGKILL.
+    Gently,
+    /// SIGKILL: it does not answer.
+    AtOnce,
+}
+
+/// How a worker ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// It could not be started; in words.
+    NotStarted(Box<str>),
+    /// It was not started: as many run as [`Launch::reserved_concurrency`] allows.
+    NoRoom,
+    /// The process exited, in Lambda's words: `exit status 1`, `signal: killed`.
+    Exited(Box<str>),
+    /// It was killed for its memory.
+    OutOfMemory,
+}
+
+/// One invocation on a worker, for its log.
+#[derive(Debug, Clone)]
+pub struct Note {
+    /// The worker.
+    pub worker: WorkerId,
+    /// The request id.
+    pub request_id: Box<str>,
+    /// When the worker got the event.
+    pub began: Instant,
+    /// When it was over; `None` while it is not.
+    pub ended: Option<Instant>,
+    /// What Lambda writes before REPORT when it was not well, e.g. `Task timed out after 3.00 seconds`.
+    pub remark: Option<Box<str>>,
+}

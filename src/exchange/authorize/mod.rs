@@ -1,0 +1,11 @@
+//! Authorize: may this caller do this?
+//!
+//! Runs behind `route`, because routes say who decides, and before everything that costs: a refused
+//! request is neither metered nor passed on. Asking a function is the shard's part; what it is asked, and
+//! what its answer means, is here.
+
+pub mod iam;
+pub mod lambda;
+mod policy;
+
+pub use policy::{RequestKeys, Stance, caller, decide, write_denial};

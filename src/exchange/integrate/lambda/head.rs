@@ -1,0 +1,100 @@
+//! The head of an answer that a function gave, by Amazon's header table.
+
+use super::Answer;
+use crate::exchange::Ids;
+use crate::exchange::respond::{Connection, common_fields};
+use crate::http::{self, Known};
+use crate::snapshot::Protocol;
+
+/// What stands in the head besides what the function said.
+#[derive(Debug, Clone, Copy)]
+pub struct HeadFacts<'x> {
+    /// Whose rules.
+    pub protocol: Protocol,
+    /// The request's ids.
+    pub ids: &'x Ids,
+    /// Whether the connection stays.
+    pub connection: Connection,
+    /// The gateway's date.
+    pub date: &'x [u8; 29],
+    /// The value of `X-Amzn-Trace-Id`, which REST APIs tell the client.
+    pub trace_id: &'x [u8],
+    /// Whether the client asked for the head alone.
+    pub is_head: bool,
+}
+
+/// What becomes of a function's field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Passes,
+    /// To `x-amzn-Remapped-…`.
+    IsRemapped,
+    IsDropped,
+}
+
+/// Appends the head, and gives back the content that follows it: none where there may be none.
+pub fn write_head<'a>(
+    answer: &'a Answer<'_>,
+    facts: &HeadFacts<'_>,
+    out: &mut Vec<u8>,
+) -> &'a [u8] {
+    http::write::status_line(out, answer.status);
+    let mut has_date = false;
+    for (name, value) in &answer.fields {
+        let known = Known::of(name.as_bytes());
+        match fate(known, facts.protocol) {
+            Fate::Passes => {
+                has_date |= known == Known::Date;
+                http::write::field(out, name.as_bytes(), value.as_bytes());
+            }
+            Fate::IsRemapped => {
+                out.extend_from_slice(b"x-amzn-Remapped-");
+                http::write::field(out, name.as_bytes(), value.as_bytes());
+            }
+            Fate::IsDropped => {}
+        }
+    }
+    let content: &[u8] = match answer.status {
+        // RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5: there is none, and 204 has no length.
+        204 | 205 | 304 => &[],
+        _ => &answer.body,
+    };
+    match answer.status {
+        204 | 304 => {}
+        _ => http::write::content_length(out, content.len() as u64),
+    }
+    if facts.protocol == Protocol::Rest {
+        http::write::field(out, b"x-amzn-trace-id", facts.trace_id);
+    }
+    let date = (!has_date).then_some(facts.date);
+    common_fields(facts.ids, Some(facts.protocol), facts.connection, date, out);
+    out.extend_from_slice(b"\r\n");
+    if facts.is_head { &[] } else { content }
+}
+
+fn fate(known: Known, protocol: Protocol) -> Fate {
+    let is_rest = protocol == Protocol::Rest;
+    match known {
+        Known::Other => Fate::Passes,
+        // The length is written anew, and the ids and the trace are the gateway's.
+        Known::ContentLength | Known::Connection if is_rest => Fate::IsRemapped,
+        Known::ContentLength | Known::XAmzApigwId | Known::ApigwRequestId => Fate::IsDropped,
+        Known::XAmznTraceId if is_rest => Fate::IsDropped,
+        Known::XAmznRequestId => Fate::IsRemapped,
+        // Recorded: Connection, Content-Length, Date and Server. The others are the guide's.
+        Known::Date
+        | Known::Server
+        | Known::Authorization
+        | Known::ContentMd5
+        | Known::MaxForwards
+        | Known::UserAgent
+        | Known::WwwAuthenticate
+            if is_rest =>
+        {
+            Fate::IsRemapped
+        }
+        Known::Expect | Known::Host | Known::Via if is_rest => Fate::IsDropped,
+        known if known.is_hop_by_hop() => Fate::IsDropped,
+        _ => Fate::Passes,
+    }
+}

@@ -1,0 +1,21 @@
+//! What a function's result means for the client (`AWS_PROXY`).
+//!
+//! ```text
+//! invoked: result bytes --read_result--> Answer --write_head--> the client's head, then the body
+//!                       \--> Fault --refusal--> 502 of a REST API, 500 of an HTTP API
+//! ```
+//!
+//! What a function gets is written by [`crate::exchange::event`]; invoking it is the shard's part. Nothing
+//! here waits, and nothing that a function returns can end a field or a head early: names and values are
+//! checked, and lengths are written anew.
+
+mod answer;
+mod head;
+mod request;
+mod result;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{Answer, AnswerFacts, Fault, RESULT_BYTES_MAX, read_result};
+pub use head::{HeadFacts, write_head};
+pub use request::{answer, write_event};

@@ -1,0 +1,360 @@
+//! The members of a proxy function's result, as Amazon's JSON reader takes them: numbers as text and
+//! text as numbers, `null` for what is not there, the last of two members of one name.
+
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+
+/// The text of a header's value; `None`: `null`, which is not sent.
+pub(super) type HeaderValue<'r> = Option<Cow<'r, str>>;
+
+/// A result by its members. Texts without escapes are borrowed.
+#[derive(Debug, Default)]
+pub(super) struct ProxyResult<'r> {
+    pub(super) status: Option<i64>,
+    pub(super) headers: Vec<(Cow<'r, str>, HeaderValue<'r>)>,
+    pub(super) multi_value_headers: Vec<(Cow<'r, str>, Vec<HeaderValue<'r>>)>,
+    pub(super) cookies: Option<Vec<Cow<'r, str>>>,
+    pub(super) body: Option<Cow<'r, str>>,
+    pub(super) is_base64: bool,
+    /// There is a member that none of these is.
+    pub(super) has_unknown: bool,
+}
+
+const MALFORMED: &str = "the result is not an object of the members that a proxy function returns";
+
+impl<'r> ProxyResult<'r> {
+    /// Reads an object.
+    pub(super) fn read(result: &'r [u8]) -> Result<Self, &'static str> {
+        let mut reader = serde_json::Deserializer::from_slice(result);
+        let read = reader.deserialize_map(Members).map_err(|_| MALFORMED)?;
+        reader.end().map_err(|_| MALFORMED)?;
+        Ok(read)
+    }
+
+    /// Whether it is an object with a `statusCode`, whatever else is in it.
+    pub(super) fn declares_status(result: &[u8]) -> bool {
+        serde_json::Deserializer::from_slice(result).deserialize_map(HasStatus).unwrap_or(false)
+    }
+
+    /// Reads any JSON: the text where it is one.
+    pub(super) fn read_any(result: &'r [u8]) -> Result<Option<Cow<'r, str>>, &'static str> {
+        const NO_JSON: &str = "the result is no JSON";
+        if result.trim_ascii_start().first() == Some(&b'"') {
+            let mut reader = serde_json::Deserializer::from_slice(result);
+            let text = Text.deserialize(&mut reader).map_err(|_| NO_JSON)?;
+            reader.end().map_err(|_| NO_JSON)?;
+            return Ok(Some(text));
+        }
+        // What is skipped is not read as text, so that this much is left to check.
+        std::str::from_utf8(result).map_err(|_| NO_JSON)?;
+        serde_json::from_slice::<IgnoredAny>(result).map_err(|_| NO_JSON)?;
+        Ok(None)
+    }
+}
+
+struct Members;
+
+impl<'r> Visitor<'r> for Members {
+    type Value = ProxyResult<'r>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'r>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut result = ProxyResult::default();
+        while let Some(name) = map.next_key_seed(Text)? {
+            match &*name {
+                "statusCode" => result.status = map.next_value_seed(Status)?,
+                "headers" => result.headers = map.next_value_seed(Map(Scalar))?,
+                "multiValueHeaders" => {
+                    result.multi_value_headers = map.next_value_seed(Map(List(Scalar)))?;
+                }
+                "cookies" => result.cookies = map.next_value_seed(Cookies)?,
+                "body" => result.body = map.next_value_seed(TextOrNull)?,
+                "isBase64Encoded" => result.is_base64 = map.next_value_seed(Truth)?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    result.has_unknown = true;
+                }
+            }
+        }
+        Ok(result)
+    }
+}
+
+struct HasStatus;
+
+impl<'r> Visitor<'r> for HasStatus {
+    type Value = bool;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'r>>(self, mut map: A) -> Result<bool, A::Error> {
+        let mut has_status = false;
+        while let Some(name) = map.next_key_seed(Text)? {
+            if name == "statusCode" {
+                has_status = map.next_value::<Option<IgnoredAny>>()?.is_some();
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(has_status)
+    }
+}
+
+/// Makes a seed of a visitor that takes any kind of value it has a method for.
+macro_rules! reads_any {
+    ($($reader:ident => $value:ty),+ $(,)?) => {$(
+        impl<'r> DeserializeSeed<'r> for $reader {
+            type Value = $value;
+
+            fn deserialize<D: Deserializer<'r>>(self, reader: D) -> Result<$value, D::Error> {
+                reader.deserialize_any(self)
+            }
+        }
+    )+};
+}
+
+reads_any! {
+    Text => Cow<'r, str>,
+    TextOrNull => Option<Cow<'r, str>>,
+    Scalar => HeaderValue<'r>,
+    Status => Option<i64>,
+    Truth => bool,
+    Cookies => Option<Vec<Cow<'r, str>>>,
+}
+
+#[derive(Clone, Copy)]
+struct Text;
+
+impl<'r> Visitor<'r> for Text {
+    type Value = Cow<'r, str>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'r str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct TextOrNull;
+
+impl<'r> Visitor<'r> for TextOrNull {
+    type Value = Option<Cow<'r, str>>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a text or null")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'r str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(text)))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+/// A header's value: text, or what becomes text.
+#[derive(Clone, Copy)]
+struct Scalar;
+
+impl<'r> Visitor<'r> for Scalar {
+    type Value = HeaderValue<'r>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a text, a number, a boolean or null")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'r str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Borrowed(if value { "true" } else { "false" })))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(value.to_string())))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(value.to_string())))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(serde_json::Value::from(value).to_string())))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+/// A status: a whole number, or a text that is one.
+#[derive(Clone, Copy)]
+struct Status;
+
+impl Visitor<'_> for Status {
+    type Value = Option<i64>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a whole number")
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Some(value))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Self::Value, E> {
+        i64::try_from(value).map(Some).map_err(E::custom)
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
+        // Runtimes whose only number is a float may write `200.0`.
+        let whole = (0.0..1000.0).contains(&value) && value.fract() == 0.0;
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number below 1000")]
+        if whole { Ok(Some(value as i64)) } else { Err(E::custom("not a whole number")) }
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        text.parse().map(Some).map_err(E::custom)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+/// `true`, `false`, one of them as text, or `null`, which is `false`.
+#[derive(Clone, Copy)]
+struct Truth;
+
+impl Visitor<'_> for Truth {
+    type Value = bool;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("true or false")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<bool, E> {
+        Ok(value)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<bool, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_unit<E>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Cookies;
+
+impl<'r> Visitor<'r> for Cookies {
+    type Value = Option<Vec<Cow<'r, str>>>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of texts or null")
+    }
+
+    fn visit_seq<A: SeqAccess<'r>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut cookies = Vec::new();
+        while let Some(cookie) = list.next_element_seed(Text)? {
+            cookies.push(cookie);
+        }
+        Ok(Some(cookies))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+/// An object, in its order; `null` is an empty one.
+struct Map<S>(S);
+
+impl<'r, S: DeserializeSeed<'r> + Copy> DeserializeSeed<'r> for Map<S> {
+    type Value = Vec<(Cow<'r, str>, S::Value)>;
+
+    fn deserialize<D: Deserializer<'r>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'r, S: DeserializeSeed<'r> + Copy> Visitor<'r> for Map<S> {
+    type Value = Vec<(Cow<'r, str>, S::Value)>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object or null")
+    }
+
+    fn visit_map<A: MapAccess<'r>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries: Self::Value = Vec::new();
+        while let Some(name) = map.next_key_seed(Text)? {
+            entries.push((name, map.next_value_seed(self.0)?));
+        }
+        Ok(entries)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Vec::new())
+    }
+}
+
+/// A list; nothing else is one.
+#[derive(Clone, Copy)]
+struct List<S>(S);
+
+impl<'r, S: DeserializeSeed<'r> + Copy> DeserializeSeed<'r> for List<S> {
+    type Value = Vec<S::Value>;
+
+    fn deserialize<D: Deserializer<'r>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_seq(self)
+    }
+}
+
+impl<'r, S: DeserializeSeed<'r> + Copy> Visitor<'r> for List<S> {
+    type Value = Vec<S::Value>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'r>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element_seed(self.0)? {
+            items.push(item);
+        }
+        Ok(items)
+    }
+}

@@ -1,0 +1,86 @@
+//! The way from the Lambda API to whatever runs functions. Management knows what is to be invoked and
+//! how the answer is written; the function host, which control starts, runs it.
+
+use crate::resources::function::Configuration;
+use bytes::Bytes;
+use std::pin::Pin;
+
+/// One invocation.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// The function's region.
+    pub region: String,
+    /// The call's id, which is the invocation's too.
+    pub request_id: String,
+    /// What is to be run: of the version that an alias has drawn, not of the alias.
+    pub configuration: Configuration,
+    /// The ARN as it was asked for, with the alias or version in it.
+    pub invoked_arn: String,
+    /// How many may run at once, if the function says so.
+    pub reserved_concurrency: Option<u32>,
+    /// The event: JSON.
+    pub payload: Bytes,
+    /// Whether its answer is waited for.
+    pub mode: Mode,
+    /// Whether the end of its log is asked for.
+    pub wants_log: bool,
+    /// What the client says of itself: JSON.
+    pub client_context: Option<String>,
+    /// `X-Amzn-Trace-Id` of the call.
+    pub trace_id: Option<String>,
+}
+
+/// Whether an invocation's answer is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Until it has ended.
+    RequestResponse,
+    /// Until it is queued.
+    Event,
+}
+
+/// An invocation that has ended, or is queued.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The result, or what the error's payload is. Empty for [`Mode::Event`].
+    pub payload: Bytes,
+    /// `Unhandled` when the function failed.
+    pub error: Option<&'static str>,
+    /// The last 4 KiB of its log, when asked for.
+    pub log: Option<Bytes>,
+}
+
+/// Why an invocation did not take place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// As many run as may.
+    Throttled {
+        /// Whether it is the function's own limit, and not the host's.
+        is_reserved: bool,
+    },
+    /// Nothing can run it: no interpreter, a zip that is none, an architecture that is another's.
+    /// 502, in these words.
+    NotReady(String),
+    /// Something is wrong with the host. 500, in these words.
+    Failed(String),
+}
+
+/// The future of an outcome.
+pub type Invoked = Pin<Box<dyn Future<Output = Result<Outcome, Refused>> + Send>>;
+
+/// Runs functions.
+pub trait Invoker: Send + Sync {
+    /// Runs one invocation. The future may be dropped: the invocation goes on then.
+    fn invoke(&self, invocation: Invocation) -> Invoked;
+}
+
+/// Where there is no function host.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoInvoker;
+
+impl Invoker for NoInvoker {
+    fn invoke(&self, _: Invocation) -> Invoked {
+        let text = "this ringgate runs no functions".to_owned();
+        Box::pin(std::future::ready(Err(Refused::Failed(text))))
+    }
+}

@@ -1,0 +1,544 @@
+//! The Lambda Runtime API, as a worker's runtime speaks it to this shard.
+//!
+//! ```text
+//! Head --GET …/invocation/next--> Next --event--> Head
+//! Head --POST …/response, …/error--> Content --read in full--> Head
+//! ```
+//! Every request's path begins with the worker's own secret (`AWS_LAMBDA_RUNTIME_API` is
+//! `127.0.0.1:PORT/SECRET`), because any process of this host can connect to the port. Runtime clients
+//! put the variable before the path as it is, so they need not know. The exceptions are two requests
+//! of the official clients that split it at the colon: `init/error` of `awslambdaric` and of
+//! `aws-lambda-ric`, and streamed results of the latter. A worker that fails so is reported as exited.
+
+use super::super::client::Input;
+use super::super::stream::Stream;
+use super::super::timers::Deadline;
+use super::super::{Kind, Shard, is_cancelled};
+use super::worker::{Invocation, StartFault, WorkerState, too_large};
+use crate::control::invocation::{Completion, PAYLOAD_BYTES_MAX, StopWorker};
+use crate::http::{self, BodyReader, Fields, HeadLimits, RequestHead, Target};
+use crate::ring::{Close, Env, Lease, Outgoing, Received, Ring, SlotId, Socket};
+use crate::telemetry::ids::Uuid;
+use bytes::Bytes;
+use std::io;
+use std::time::Duration;
+
+/// The Python client sends the cause of an error in a field of up to 1 MiB.
+const HEAD_LIMITS: HeadLimits =
+    HeadLimits { request_line_bytes: 1024, head_bytes: 1280 * 1024, fields: 64 };
+
+/// By then the secret has arrived, and a stranger is told from a worker.
+const STRANGER_BYTES_MAX: usize = 256;
+
+/// How long a connection may take that has not shown a worker's secret.
+const STRANGER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Connections beside those of workers: a worker has two or three, and strangers must not use up the
+/// shard's descriptors.
+const CONNECTIONS_PER_WORKER: usize = 8;
+const STRANGERS_MAX: usize = 64;
+
+/// Content above the limit that is read and dropped, so that the worker sees the answer.
+const DROPPED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// How long a connection that is to close may take to send what is queued.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A connection to the Runtime API.
+pub(in crate::shard) struct RuntimeConnection {
+    pub(in crate::shard) stream: Stream,
+    pub(in crate::shard) state: RuntimeState,
+    /// Whose it is, once it has said so.
+    pub(in crate::shard) worker: Option<SlotId>,
+    /// Whether it stays open behind the answer.
+    persistent: bool,
+    /// A head of which only a part has arrived.
+    partial: Vec<u8>,
+    pub(in crate::shard) deadline: Deadline,
+}
+
+/// What a connection is doing.
+#[derive(Debug)]
+pub(in crate::shard) enum RuntimeState {
+    /// It waits for a request, or has a part of its head.
+    Head,
+    /// It waits for an event.
+    Next,
+    /// A request's content is arriving.
+    Content(Box<Posted>),
+    /// It is being closed.
+    Closing,
+}
+
+/// A request with content.
+#[derive(Debug)]
+pub(in crate::shard) struct Posted {
+    what: Post,
+    body: BodyReader,
+    content: Vec<u8>,
+    /// Bytes above the limit.
+    dropped_bytes: usize,
+}
+
+/// What is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Post {
+    Response(SlotId),
+    Error(SlotId),
+    InitError,
+    /// It cannot be taken; read to its end and refused.
+    Refused(Refused),
+}
+
+/// Why a request is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    InvalidRequestId,
+    InvalidState,
+    NotFound,
+    Streaming,
+}
+
+impl Refused {
+    fn answer(self) -> (u16, &'static str) {
+        match self {
+            Self::InvalidRequestId => (
+                400,
+                "{\"errorMessage\":\"Invalid request ID\",\"errorType\":\"InvalidRequestID\"}",
+            ),
+            Self::InvalidState => (
+                403,
+                "{\"errorMessage\":\"Transition is not allowed\",\
+                 \"errorType\":\"InvalidStateTransition\"}",
+            ),
+            Self::NotFound => (404, "{\"errorMessage\":\"Not found\",\"errorType\":\"NotFound\"}"),
+            Self::Streaming => (
+                400,
+                "{\"errorMessage\":\"Streamed results are not taken\",\
+                 \"errorType\":\"InvalidFunctionResponseMode\"}",
+            ),
+        }
+    }
+}
+
+const TOO_LARGE: &str = "{\"errorMessage\":\"Exceeded maximum allowed payload size (6291556 \
+                         bytes).\",\"errorType\":\"RequestEntityTooLarge\"}";
+const OK: &str = "{\"status\":\"OK\"}";
+
+impl RuntimeConnection {
+    /// The request is answered; the answer is queued.
+    pub(super) fn answered(&mut self, ring: &mut impl Ring) {
+        if self.persistent {
+            self.state = RuntimeState::Head;
+            self.stream.flush(ring);
+        } else {
+            self.state = RuntimeState::Closing;
+            self.stream.close_when_sent(ring);
+        }
+    }
+
+    fn answer(&mut self, status: u16, body: &str, ring: &mut impl Ring) {
+        let out = self.stream.out(ring).written();
+        http::write::status_line(out, status);
+        out.extend_from_slice(b"Content-Type: application/json\r\n");
+        http::write::content_length(out, body.len() as u64);
+        if !self.persistent {
+            out.extend_from_slice(b"Connection: close\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(body.as_bytes());
+        self.answered(ring);
+    }
+}
+
+/// Writes an event as the answer to a worker's request for one. `deadline` is since the epoch.
+pub(super) fn write_event(
+    invocation: &Invocation,
+    arn: &str,
+    deadline: Duration,
+    out: &mut Outgoing,
+) {
+    let head = out.written();
+    head.extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n");
+    http::write::content_length(head, invocation.event.len() as u64);
+    let id = invocation.request_id.as_bytes();
+    http::write::field(head, b"Lambda-Runtime-Aws-Request-Id", id);
+    head.extend_from_slice(b"Lambda-Runtime-Deadline-Ms: ");
+    http::write::decimal(head, deadline.as_millis() as u64);
+    head.extend_from_slice(b"\r\n");
+    http::write::field(head, b"Lambda-Runtime-Invoked-Function-Arn", arn.as_bytes());
+    http::write::field(head, b"Lambda-Runtime-Trace-Id", invocation.trace.as_bytes());
+    if let Some(context) = &invocation.client_context {
+        http::write::field(head, b"Lambda-Runtime-Client-Context", context.as_bytes());
+    }
+    head.extend_from_slice(b"\r\n");
+    out.share(&invocation.event);
+}
+
+impl<E: Env> Shard<E> {
+    /// A worker's runtime has connected, or a stranger.
+    pub(in crate::shard) fn open_runtime_connection(&mut self, socket: Socket) {
+        let limit = self.workers.len() * CONNECTIONS_PER_WORKER + STRANGERS_MAX;
+        let is_full = self.runtime_connections.len() >= limit;
+        let due = self.now + STRANGER_PATIENCE;
+        let ring = self.env.ring();
+        let id = self.runtime_connections.insert_with(|id| RuntimeConnection {
+            stream: Stream::accepted(socket, Kind::Runtime.token(id), None, ring),
+            state: RuntimeState::Head,
+            worker: None,
+            persistent: true,
+            partial: Vec::new(),
+            deadline: Deadline::default(),
+        });
+        if is_full {
+            return self.close_runtime_connection(id, Close::Abort);
+        }
+        if let Some(connection) = self.runtime_connections.get_mut(id) {
+            self.timers.set(&mut connection.deadline, due, Kind::Runtime.token(id));
+        }
+    }
+
+    /// Bytes, end or failure of a connection.
+    pub(in crate::shard) fn runtime_received(
+        &mut self,
+        id: SlotId,
+        received: Received,
+        more: bool,
+    ) {
+        let Some(connection) = self.runtime_connections.get_mut(id) else { return };
+        connection.stream.received(more);
+        match received {
+            Received::Bytes(lease) => self.runtime_input(id, lease),
+            Received::End => {
+                connection.stream.ended();
+                self.runtime_connection_lost(id);
+            }
+            Received::NoBuffers => {
+                let group = crate::telemetry::batch::Buffers::Client;
+                self.record.recorder.buffers_exhausted(group);
+                self.starved.push(Kind::Runtime.token(id));
+                return self.free_runtime_connection_if_over(id);
+            }
+            Received::Failed(error) if is_cancelled(&error) => {}
+            Received::Failed(_) => self.runtime_connection_lost(id),
+        }
+        if let Some(connection) = self.runtime_connections.get_mut(id) {
+            if !more {
+                connection.stream.settle(self.env.ring());
+            }
+            self.free_runtime_connection_if_over(id);
+        }
+    }
+
+    /// A send to a worker is over.
+    pub(in crate::shard) fn runtime_sent(
+        &mut self,
+        id: SlotId,
+        outgoing: Box<Outgoing>,
+        result: io::Result<()>,
+    ) {
+        let ring = self.env.ring();
+        let Some(connection) = self.runtime_connections.get_mut(id) else {
+            return ring.recycle(outgoing);
+        };
+        if connection.stream.sent(outgoing, result, ring).is_err() {
+            self.runtime_connection_lost(id);
+        }
+        self.free_runtime_connection_if_over(id);
+    }
+
+    /// A connection has taken too long to say whose it is, or to take its last answer.
+    pub(in crate::shard) fn runtime_timed_out(&mut self, id: SlotId) {
+        let Some(connection) = self.runtime_connections.get_mut(id) else { return };
+        connection.state = RuntimeState::Closing;
+        connection.stream.close(self.env.ring(), Close::Abort);
+        self.free_runtime_connection_if_over(id);
+    }
+
+    /// The peer is gone. One that waited for an event is not idle any more; whether its process lives,
+    /// the control thread tells, or its time to ask again.
+    fn runtime_connection_lost(&mut self, id: SlotId) {
+        let Some(connection) = self.runtime_connections.get_mut(id) else { return };
+        let worker_slot = connection.worker;
+        self.close_runtime_connection(id, Close::Orderly);
+        if let Some(worker_slot) = worker_slot
+            && let Some(worker) = self.workers.get_mut(worker_slot)
+            && matches!(worker.state, WorkerState::Idle { connection } if connection == id)
+        {
+            worker.state = WorkerState::Between;
+            if let Some(row) = self.functions.get_mut(worker.function) {
+                row.idle.retain(|idle| *idle != worker_slot);
+                let due = self.now + row.function.timeout;
+                self.timers.set(&mut worker.deadline, due, Kind::Worker.token(worker_slot));
+            }
+        }
+    }
+
+    pub(in crate::shard) fn free_runtime_connection_if_over(&mut self, id: SlotId) {
+        if self.runtime_connections.get(id).is_some_and(|it| it.stream.is_over()) {
+            self.runtime_connections.remove(id);
+        }
+    }
+
+    fn runtime_input(&mut self, id: SlotId, lease: Lease) {
+        let mut input = Input::Leased(lease);
+        while !input.is_empty() {
+            let Some(connection) = self.runtime_connections.get_mut(id) else { return };
+            match &mut connection.state {
+                RuntimeState::Head => {
+                    let Some(rest) = self.take_runtime_head(id, input) else { break };
+                    input = rest;
+                }
+                RuntimeState::Content(posted) => {
+                    let piece = match posted.body.read(&input) {
+                        Ok(piece) => piece,
+                        Err(bad_body) => {
+                            tracing::debug!(
+                                shard = self.id,
+                                error = bad_body.cause(),
+                                "a worker broke HTTP"
+                            );
+                            return self.runtime_connection_lost(id);
+                        }
+                    };
+                    let data = &input[piece.data.clone()];
+                    if posted.content.len() + data.len() > PAYLOAD_BYTES_MAX {
+                        // Not a part of it is of use.
+                        posted.dropped_bytes += posted.content.len() + data.len();
+                        posted.content = Vec::new();
+                    } else if posted.dropped_bytes > 0 {
+                        posted.dropped_bytes += data.len();
+                    } else {
+                        posted.content.extend_from_slice(data);
+                    }
+                    if posted.dropped_bytes > DROPPED_BYTES_MAX {
+                        self.response_too_large(id);
+                        return self.runtime_connection_lost(id);
+                    }
+                    input.advance(piece.consumed);
+                    if piece.done {
+                        self.posted(id);
+                    }
+                }
+                // Nobody asks twice at a time.
+                RuntimeState::Next => return self.runtime_connection_lost(id),
+                RuntimeState::Closing => return,
+            }
+        }
+    }
+
+    /// Reads a head; gives back what follows it. `None`: more is needed, or the connection is closed.
+    fn take_runtime_head(&mut self, id: SlotId, input: Input) -> Option<Input> {
+        let connection = self.runtime_connections.get_mut(id)?;
+        let looked_at = connection.partial.len().saturating_sub(3);
+        if connection.partial.is_empty() {
+            if let Some(consumed) = self.read_runtime_head(id, &input)? {
+                let mut input = input;
+                input.advance(consumed);
+                return Some(input);
+            }
+            let connection = self.runtime_connections.get_mut(id)?;
+            connection.partial.extend_from_slice(&input);
+        } else {
+            connection.partial.extend_from_slice(&input);
+            let is_large = connection.partial.len() > HEAD_LIMITS.head_bytes;
+            if is_large || http::find_head_end(&connection.partial, looked_at).is_some() {
+                let whole = std::mem::take(&mut connection.partial);
+                let consumed = self.read_runtime_head(id, &whole)?;
+                return consumed.map(|consumed| Input::Copied { bytes: whole, start: consumed });
+            }
+        }
+        // A stranger's head is not kept.
+        let connection = self.runtime_connections.get_mut(id)?;
+        if connection.worker.is_none() && connection.partial.len() > STRANGER_BYTES_MAX {
+            let line = connection.partial.split(|byte| *byte == b'\r').next().unwrap_or_default();
+            let path = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default().to_vec();
+            if self.worker_of(&path).is_none() {
+                self.close_runtime_connection(id, Close::Orderly);
+            }
+        }
+        None
+    }
+
+    /// `None`: the connection is closed; `Some(None)`: the head is not there in full.
+    #[expect(clippy::option_option, reason = "closed and incomplete are two things")]
+    fn read_runtime_head(&mut self, id: SlotId, bytes: &[u8]) -> Option<Option<usize>> {
+        let mut fields = Fields::new();
+        match http::request_head(bytes, &mut fields, &HEAD_LIMITS) {
+            Ok(Some(head)) => {
+                let consumed = head.head_bytes;
+                self.runtime_request(id, &head, &fields);
+                Some(Some(consumed))
+            }
+            Ok(None) => Some(None),
+            Err(refused) => {
+                tracing::debug!(shard = self.id, error = refused.cause(), "a worker broke HTTP");
+                self.close_runtime_connection(id, Close::Orderly);
+                None
+            }
+        }
+    }
+
+    /// The worker whose secret the path begins with, and the length of that.
+    fn worker_of(&self, path: &[u8]) -> Option<(SlotId, usize)> {
+        let segment = path.strip_prefix(b"/")?.split(|byte| *byte == b'/').next()?;
+        let number = segment.split(|byte| *byte == b'-').next()?;
+        let number = u64::from_str_radix(std::str::from_utf8(number).ok()?, 16).ok()?;
+        let id = SlotId::from_bits(number);
+        let worker = self.workers.get(id)?;
+        aws_lc_rs::constant_time::verify_slices_are_equal(worker.token.as_bytes(), segment)
+            .ok()
+            .map(|()| (id, segment.len() + 1))
+    }
+
+    fn runtime_request(&mut self, id: SlotId, head: &RequestHead<'_>, fields: &Fields<'_>) {
+        let path = match head.target {
+            Target::Origin { path, .. } | Target::Absolute { path, .. } => path,
+            _ => b"",
+        };
+        let worker = self.worker_of(path);
+        let Some(connection) = self.runtime_connections.get_mut(id) else { return };
+        let Some((worker_slot, secret_bytes)) = worker else {
+            tracing::debug!(shard = self.id, "a stranger spoke to the runtime api");
+            return self.close_runtime_connection(id, Close::Orderly);
+        };
+        connection.worker = Some(worker_slot);
+        connection.deadline.clear();
+        connection.persistent = head.persistent;
+        let rest = path.get(secret_bytes..).unwrap_or_default();
+        let rest = rest.strip_prefix(b"/2018-06-01/runtime/").unwrap_or_default();
+        if (head.method, rest) == ("GET", b"invocation/next") {
+            return self.runtime_next(id, worker_slot);
+        }
+        let what = match (head.method, rest) {
+            ("POST", b"init/error") => Post::InitError,
+            ("POST", rest) => self.post_of(worker_slot, rest, fields),
+            _ => Post::Refused(Refused::NotFound),
+        };
+        let Some(connection) = self.runtime_connections.get_mut(id) else { return };
+        let body = BodyReader::new(head.framing);
+        let is_done = body.is_done();
+        let posted = Posted { what, body, content: Vec::new(), dropped_bytes: 0 };
+        connection.state = RuntimeState::Content(Box::new(posted));
+        if is_done {
+            self.posted(id);
+        } else if head.expects_continue {
+            let ring = self.env.ring();
+            connection.stream.out(ring).copy(b"HTTP/1.1 100 Continue\r\n\r\n");
+            connection.stream.flush(ring);
+        }
+    }
+
+    fn post_of(&self, worker: SlotId, rest: &[u8], fields: &Fields<'_>) -> Post {
+        let rest = rest.strip_prefix(b"invocation/").unwrap_or_default();
+        let (request_id, call) = match rest.iter().position(|byte| *byte == b'/') {
+            Some(slash) => (&rest[..slash], &rest[slash + 1..]),
+            None => return Post::Refused(Refused::NotFound),
+        };
+        let running = match self.workers.get(worker).map(|worker| worker.state) {
+            Some(WorkerState::Busy { invocation }) => Some(invocation),
+            _ => None,
+        };
+        let is_its = |id: &Uuid| id.as_bytes().as_slice() == request_id;
+        let running =
+            running.filter(|id| self.invocations.get(*id).is_some_and(|it| is_its(&it.request_id)));
+        let mode = fields.iter().find(|field| {
+            field.name.eq_ignore_ascii_case(b"lambda-runtime-function-response-mode")
+        });
+        match (call, running) {
+            (b"response" | b"error", None) => Post::Refused(Refused::InvalidRequestId),
+            (b"response", Some(_)) if mode.is_some() => Post::Refused(Refused::Streaming),
+            (b"response", Some(invocation)) => Post::Response(invocation),
+            (b"error", Some(invocation)) => Post::Error(invocation),
+            _ => Post::Refused(Refused::NotFound),
+        }
+    }
+
+    fn runtime_next(&mut self, id: SlotId, worker_slot: SlotId) {
+        let Some(connection) = self.runtime_connections.get_mut(id) else { return };
+        match self.workers.get(worker_slot).map(|worker| worker.state) {
+            Some(WorkerState::Starting | WorkerState::Between | WorkerState::Idle { .. }) => {
+                connection.state = RuntimeState::Next;
+                self.worker_is_ready(worker_slot, id);
+            }
+            Some(WorkerState::Busy { .. }) => {
+                let (status, text) = Refused::InvalidState.answer();
+                connection.answer(status, text, self.env.ring());
+            }
+            Some(WorkerState::Ending) | None => {
+                self.close_runtime_connection(id, Close::Orderly);
+            }
+        }
+    }
+
+    /// A request's content has arrived in full.
+    fn posted(&mut self, id: SlotId) {
+        let Some(connection) = self.runtime_connections.get_mut(id) else { return };
+        let Some(worker_slot) = connection.worker else { return };
+        let state = std::mem::replace(&mut connection.state, RuntimeState::Head);
+        let RuntimeState::Content(posted) = state else { return };
+        let is_too_large = posted.dropped_bytes > 0;
+        let (status, text) = match posted.what {
+            Post::Refused(refused) => refused.answer(),
+            _ if is_too_large => (413, TOO_LARGE),
+            _ => (202, OK),
+        };
+        connection.answer(status, text, self.env.ring());
+        let Posted { what, content, .. } = *posted;
+        let content = Bytes::from(content);
+        match what {
+            Post::Response(invocation) | Post::Error(invocation) if is_too_large => {
+                self.post_completion(worker_slot, invocation, Completion::Failure(too_large()));
+            }
+            Post::Response(invocation) => {
+                self.post_completion(worker_slot, invocation, Completion::Result(content));
+            }
+            Post::Error(invocation) => {
+                self.post_completion(worker_slot, invocation, Completion::Failure(content));
+            }
+            Post::InitError => self.init_failed(worker_slot, content),
+            Post::Refused(_) => {}
+        }
+        self.free_runtime_connection_if_over(id);
+    }
+
+    /// Ends an invocation, unless it was over before its result had arrived.
+    fn post_completion(&mut self, worker: SlotId, invocation: SlotId, completion: Completion) {
+        let state = self.workers.get(worker).map(|worker| worker.state);
+        if state == Some(WorkerState::Busy { invocation }) {
+            self.worker_answered(worker, completion);
+        }
+    }
+
+    /// A result without end: the worker is told nothing more.
+    fn response_too_large(&mut self, id: SlotId) {
+        let Some(connection) = self.runtime_connections.get(id) else { return };
+        if let (RuntimeState::Content(posted), Some(worker)) =
+            (&connection.state, connection.worker)
+            && let Post::Response(invocation) | Post::Error(invocation) = posted.what
+        {
+            self.post_completion(worker, invocation, Completion::Failure(too_large()));
+        }
+    }
+
+    /// A worker says that it cannot come up. Its process is about to end.
+    fn init_failed(&mut self, worker_slot: SlotId, payload: Bytes) {
+        let Some(worker) = self.workers.get(worker_slot) else { return };
+        if worker.state == WorkerState::Starting {
+            self.start_failed(worker_slot, &StartFault::Told(payload));
+            self.end_worker(worker_slot, StopWorker::Gently);
+        }
+    }
+
+    /// Closes a connection once what is queued is sent, or after a while.
+    pub(super) fn finish_runtime_connection(&mut self, id: SlotId) {
+        let due = self.now + CLOSE_PATIENCE;
+        let Some(connection) = self.runtime_connections.get_mut(id) else { return };
+        if !matches!(connection.state, RuntimeState::Closing) {
+            connection.state = RuntimeState::Closing;
+            self.timers.set(&mut connection.deadline, due, Kind::Runtime.token(id));
+            connection.stream.close_when_sent(self.env.ring());
+        }
+        self.free_runtime_connection_if_over(id);
+    }
+}

@@ -1,0 +1,325 @@
+//! How many workers: starting, failing to start, ending, and following the configuration.
+
+use super::worker::{
+    FunctionRow, StartFault, Worker, WorkerState, exited, out_of_memory, worker_id,
+};
+use super::{PAYLOAD_BYTES_MAX, worker};
+use crate::control::invocation::{Completion, Ended, NotDone, StartWorker, StopWorker, WorkerId};
+use crate::control::mailbox::FromShard;
+use crate::ring::{Env, SlotId};
+use crate::shard::timers::Deadline;
+use crate::shard::{Kind, Shard};
+use crate::snapshot::Function;
+use crate::snapshot::function::FunctionChange;
+use aws_lc_rs::hmac;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a function waits that may have no more workers on any shard, before it asks again.
+const ROOM_PAUSE: Duration = Duration::from_millis(50);
+
+const _: () = assert!(PAYLOAD_BYTES_MAX == 6 * 1024 * 1024 + 100);
+
+impl<E: Env> Shard<E> {
+    /// Starts as many workers as are wanted.
+    pub(super) fn start_workers(&mut self, function_id: SlotId) {
+        let (now, is_draining) = (self.now, self.draining.is_some());
+        while let Some(row) = self.functions.get_mut(function_id)
+            && row.wants_worker(now)
+            && !(is_draining && row.waiting.len() <= row.starting)
+        {
+            row.workers += 1;
+            row.starting += 1;
+            let launch = Arc::clone(&row.function.launch);
+            let due = now + row.function.init_timeout;
+            let (shard, secret) = (self.id, &self.secret);
+            let id = self.workers.insert_with(|id| Worker {
+                function: function_id,
+                token: token(secret, shard, id),
+                state: WorkerState::Starting,
+                is_stale: false,
+                is_expected: false,
+                deadline: Deadline::default(),
+            });
+            let Some(worker) = self.workers.get_mut(id) else { return };
+            self.timers.set(&mut worker.deadline, due, Kind::Worker.token(id));
+            let start =
+                StartWorker { shard, worker: worker_id(id), token: worker.token.clone(), launch };
+            self.send_report(FromShard::StartWorker(Box::new(start)));
+        }
+        if let Some(row) = self.functions.get_mut(function_id)
+            && let Some(until) = row.paused_until
+            && now < until
+        {
+            self.timers.set(&mut row.deadline, until, Kind::Function.token(function_id));
+        }
+    }
+
+    /// The pause of a function that could not start workers is over.
+    pub(in crate::shard) fn function_timed_out(&mut self, id: SlotId) {
+        if let Some(row) = self.functions.get_mut(id) {
+            row.paused_until = None;
+            row.lacks_room = false;
+        }
+        self.serve_queue(id);
+    }
+
+    /// A worker will not come up. Those who can only have waited for it are told.
+    pub(super) fn start_failed(&mut self, worker: SlotId, fault: &StartFault) {
+        let Some(worker) = self.workers.get(worker) else { return };
+        let function_id = worker.function;
+        let Some(row) = self.functions.get_mut(function_id) else { return };
+        row.start_failed(self.now);
+        let is_served = row.workers > row.starting;
+        if is_served {
+            return;
+        }
+        // While others are still starting, each failure is the answer to one.
+        let told = if row.starting > 1 { 1 } else { row.waiting.len() };
+        for _ in 0..told {
+            let Some(row) = self.functions.get_mut(function_id) else { return };
+            let Some(&id) = row.waiting.front() else { return };
+            let Some(invocation) = self.invocations.get(id) else { return };
+            let completion = match fault {
+                StartFault::NotStarted => Completion::NotDone(NotDone::NotStarted),
+                fault => fault.completion(&invocation.request_id),
+            };
+            self.end_invocation(id, completion);
+        }
+    }
+
+    /// A worker is there no more, or never was.
+    pub(in crate::shard) fn worker_ended(&mut self, worker: WorkerId, how: &Ended) {
+        let id = SlotId::from_bits(worker.0);
+        let Some(worker) = self.workers.get(id) else { return };
+        let (function_id, state) = (worker.function, worker.state);
+        match state {
+            WorkerState::Starting => self.never_came_up(id, how),
+            WorkerState::Busy { invocation } => {
+                let remark = match how {
+                    Ended::OutOfMemory => "Error: Runtime.OutOfMemory".into(),
+                    _ => "Error: Runtime.ExitError".into(),
+                };
+                self.note(id, invocation, Some(self.now), Some(remark));
+                if let Some(running) = self.invocations.get(invocation) {
+                    let payload = match how {
+                        Ended::Exited(how) => exited(&running.request_id, how),
+                        Ended::OutOfMemory => out_of_memory(&running.request_id),
+                        Ended::NotStarted(_) | Ended::NoRoom => {
+                            exited(&running.request_id, "it was never started")
+                        }
+                    };
+                    self.forget_worker(id);
+                    self.end_invocation(invocation, Completion::Failure(payload));
+                }
+            }
+            WorkerState::Idle { .. } => {
+                // Nobody has been hurt, but one that always dies must not be started without end.
+                if let Some(row) = self.functions.get_mut(function_id) {
+                    row.start_failed(self.now);
+                }
+            }
+            WorkerState::Between | WorkerState::Ending => {}
+        }
+        self.forget_worker(id);
+        self.serve_queue(function_id);
+        self.free_function_if_over(function_id);
+    }
+
+    fn never_came_up(&mut self, id: SlotId, how: &Ended) {
+        let fault = match how {
+            Ended::Exited(how) => StartFault::Exited(how.clone()),
+            Ended::OutOfMemory => StartFault::OutOfMemory,
+            Ended::NotStarted(_) => StartFault::NotStarted,
+            Ended::NoRoom => {
+                let Some(worker) = self.workers.get(id) else { return };
+                if let Some(row) = self.functions.get_mut(worker.function) {
+                    row.paused_until = Some(self.now + ROOM_PAUSE);
+                    row.lacks_room = true;
+                }
+                return;
+            }
+        };
+        self.start_failed(id, &fault);
+    }
+
+    /// Takes a worker off the table.
+    fn forget_worker(&mut self, id: SlotId) {
+        self.no_longer_expected(id);
+        let Some(worker) = self.workers.remove(id) else { return };
+        if let Some(row) = self.functions.get_mut(worker.function) {
+            match worker.state {
+                WorkerState::Ending => {}
+                WorkerState::Starting => {
+                    row.workers -= 1;
+                    row.starting -= 1;
+                }
+                WorkerState::Idle { .. } => {
+                    row.workers -= 1;
+                    row.idle.retain(|idle| *idle != id);
+                }
+                WorkerState::Busy { .. } | WorkerState::Between => row.workers -= 1,
+            }
+        }
+        self.close_connections_of(id);
+    }
+
+    /// Another shard needs a worker of this function, and may have one only when one ends here.
+    pub(in crate::shard) fn spare_worker(&mut self, key: &str) {
+        let idle = self.functions.iter().find(|(_, row)| &*row.function.key == key);
+        // The one that has been idle for longest.
+        if let Some(worker) = idle.and_then(|(_, row)| row.idle.first().copied()) {
+            self.end_worker(worker, worker::GENTLY);
+        }
+    }
+
+    /// The code of a function has changed: idle workers end now, the others when they have answered.
+    pub(in crate::shard) fn replace_workers(&mut self, key: &str) {
+        let found = self.functions.iter().find(|(_, row)| &*row.function.key == key);
+        if let Some((id, _)) = found {
+            self.retire_workers(id);
+            if let Some(row) = self.functions.get_mut(id) {
+                // New code may well start.
+                row.failed_starts = 0;
+                row.paused_until = None;
+            }
+            self.serve_queue(id);
+        }
+    }
+
+    fn retire_workers(&mut self, function_id: SlotId) {
+        let workers: Vec<SlotId> = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.function == function_id)
+            .map(|(id, _)| id)
+            .collect();
+        for id in workers {
+            let Some(worker) = self.workers.get_mut(id) else { continue };
+            worker.is_stale = true;
+            match worker.state {
+                WorkerState::Idle { .. } => self.end_worker(id, worker::GENTLY),
+                // It may have read the old code.
+                WorkerState::Starting => self.end_worker(id, StopWorker::AtOnce),
+                WorkerState::Busy { .. } | WorkerState::Between | WorkerState::Ending => {}
+            }
+        }
+    }
+
+    /// Makes the functions of the file follow the snapshot.
+    pub(in crate::shard) fn follow_functions(&mut self, functions: &[Function]) {
+        let gone: Vec<Box<str>> = self
+            .function_of_arn
+            .iter()
+            .filter(|(arn, id)| {
+                self.functions.get(**id).is_none_or(|row| row.is_of_file)
+                    && !functions.iter().any(|function| function.arn == **arn)
+            })
+            .map(|(arn, _)| arn.clone())
+            .collect();
+        for arn in gone {
+            self.undeclare(&arn, None);
+        }
+        for function in functions {
+            self.declare(function, true);
+        }
+    }
+
+    /// Takes a change of the functions that were made through the Lambda API.
+    pub(in crate::shard) fn change_function(&mut self, change: FunctionChange) {
+        match change {
+            FunctionChange::Put(function) => self.declare(&function, false),
+            FunctionChange::Remove { arn } => self.undeclare(&arn, None),
+        }
+    }
+
+    fn declare(&mut self, function: &Function, is_of_file: bool) {
+        let known = self.function_of_arn.get(&function.arn).copied();
+        if let Some(row) = known.and_then(|id| self.functions.get_mut(id))
+            && row.function.key == function.key
+        {
+            row.is_of_file = is_of_file;
+            return;
+        }
+        let id = self.functions.insert(FunctionRow::new(function.clone(), is_of_file));
+        if known.is_some() {
+            self.undeclare(&function.arn, Some(id));
+        }
+        self.function_of_arn.insert(function.arn.clone(), id);
+        self.serve_queue(id);
+    }
+
+    /// A function is replaced or gone. What waits for it goes to the one in its place; without one it
+    /// cannot be done.
+    fn undeclare(&mut self, arn: &str, successor: Option<SlotId>) {
+        let Some(id) = self.function_of_arn.remove(arn) else { return };
+        let Some(row) = self.functions.get_mut(id) else { return };
+        row.is_declared = false;
+        let waiting = std::mem::take(&mut row.waiting);
+        for invocation_id in waiting {
+            match successor {
+                Some(successor) => {
+                    if let Some(invocation) = self.invocations.get_mut(invocation_id) {
+                        invocation.function = successor;
+                    }
+                    if let Some(row) = self.functions.get_mut(successor) {
+                        row.waiting.push_back(invocation_id);
+                    }
+                }
+                None => {
+                    self.end_invocation(invocation_id, Completion::NotDone(NotDone::NoFunction));
+                }
+            }
+        }
+        self.retire_workers(id);
+        self.free_function_if_over(id);
+    }
+
+    pub(super) fn free_function_if_over(&mut self, id: SlotId) {
+        let Some(row) = self.functions.get(id) else { return };
+        if row.is_declared || !row.waiting.is_empty() {
+            return;
+        }
+        let has_worker = self.workers.iter().any(|(_, worker)| worker.function == id);
+        if !has_worker && !self.invocations.iter().any(|(_, it)| it.function == id) {
+            self.functions.remove(id);
+        }
+    }
+
+    /// Whether an invocation is under way that somebody waits for.
+    pub(in crate::shard) fn is_invoking(&self) -> bool {
+        self.invocations.iter().any(|(_, it)| it.caller != worker::Caller::Nobody)
+    }
+
+    /// Ends every worker: the shard is done.
+    pub(in crate::shard) fn end_all_workers(&mut self) {
+        let workers: Vec<SlotId> = self.workers.iter().map(|(id, _)| id).collect();
+        for id in workers {
+            let state = self.workers.get(id).map(|worker| worker.state);
+            if let Some(WorkerState::Busy { invocation }) = state {
+                self.end_invocation(invocation, Completion::NotDone(NotDone::TimedOut));
+            }
+            self.end_worker(id, worker::GENTLY);
+        }
+        let connections: Vec<SlotId> = self.runtime_connections.iter().map(|(id, _)| id).collect();
+        for id in connections {
+            self.close_runtime_connection(id, crate::ring::Close::Orderly);
+        }
+    }
+}
+
+/// What a worker must know to speak for itself: its number, and a code that only this shard can make
+/// of it.
+fn token(secret: &hmac::Key, shard: usize, id: SlotId) -> Box<str> {
+    let mut named = [0; 16];
+    named[..8].copy_from_slice(&(shard as u64).to_be_bytes());
+    named[8..].copy_from_slice(&id.bits().to_be_bytes());
+    let code = hmac::sign(secret, &named);
+    let mut text = format!("{:x}-", id.bits());
+    // 128 bits of it.
+    for byte in code.as_ref().iter().take(16) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text.into()
+}

@@ -1,0 +1,271 @@
+//! The rows: a function, its workers, its invocations.
+
+use crate::control::invocation::{Completion, Note, StopWorker, WorkerId};
+use crate::ring::SlotId;
+use crate::shard::timers::Deadline;
+use crate::snapshot::Function;
+use crate::telemetry::ids::Uuid;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+/// How long after a failed start the next worker is started that nobody waits for. Doubled with each
+/// failure in a row.
+const BACKOFF_MIN: Duration = Duration::from_millis(200);
+/// A function that cannot start costs two processes a minute then.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// A function and who works and waits for it.
+#[derive(Debug)]
+pub(in crate::shard) struct FunctionRow {
+    pub(in crate::shard) function: Function,
+    /// Whether invocations still find it. One that was replaced or removed stays until its workers
+    /// have ended.
+    pub(in crate::shard) is_declared: bool,
+    /// Whether it came with the snapshot, and goes with it.
+    pub(in crate::shard) is_of_file: bool,
+    /// Invocations that no worker has, oldest first.
+    pub(in crate::shard) waiting: VecDeque<SlotId>,
+    /// Workers that wait for an event. The last one gets the next, so that the others become idle.
+    pub(in crate::shard) idle: Vec<SlotId>,
+    /// Workers that may get an event, now or later: all but those that are to end.
+    pub(in crate::shard) workers: usize,
+    /// Those of them that have never asked for an event.
+    pub(in crate::shard) starting: usize,
+    /// Those of them that have answered just now: they are about to ask for the next event.
+    pub(in crate::shard) expected: usize,
+    /// Starts in a row that came to nothing.
+    pub(in crate::shard) failed_starts: u32,
+    /// Before that no worker is started that nobody waits for, and after a lack of room none at all.
+    pub(in crate::shard) paused_until: Option<Instant>,
+    /// Whether the pause is for want of room.
+    pub(in crate::shard) lacks_room: bool,
+    pub(in crate::shard) deadline: Deadline,
+}
+
+impl FunctionRow {
+    pub(super) fn new(function: Function, is_of_file: bool) -> Self {
+        Self {
+            function,
+            is_declared: true,
+            is_of_file,
+            waiting: VecDeque::new(),
+            idle: Vec::new(),
+            workers: 0,
+            starting: 0,
+            expected: 0,
+            failed_starts: 0,
+            paused_until: None,
+            lacks_room: false,
+            deadline: Deadline::default(),
+        }
+    }
+
+    /// Whether somebody is told about its invocations.
+    pub(super) fn is_logged(&self) -> bool {
+        self.function.launch.log != crate::snapshot::function::FunctionLog::None
+    }
+
+    /// Whether one more worker is to be started now.
+    pub(super) fn wants_worker(&self, now: Instant) -> bool {
+        if self.workers >= self.function.workers_max {
+            return false;
+        }
+        let is_paused = self.paused_until.is_some_and(|until| now < until);
+        let unserved = self.waiting.len().saturating_sub(self.expected);
+        let demand = match self.failed_starts {
+            0 => unserved,
+            // Until one has come up there is no sense in starting many at once.
+            _ => unserved.min(1),
+        };
+        if self.starting < demand {
+            return !(is_paused && self.lacks_room);
+        }
+        self.is_declared && self.workers < self.function.workers_min && !is_paused
+    }
+
+    /// A start has failed.
+    pub(super) fn start_failed(&mut self, now: Instant) {
+        let doubled = BACKOFF_MIN * 2_u32.saturating_pow(self.failed_starts.min(16));
+        self.failed_starts = self.failed_starts.saturating_add(1);
+        self.paused_until = Some(now + doubled.min(BACKOFF_MAX));
+        self.lacks_room = false;
+    }
+}
+
+/// A worker process.
+#[derive(Debug)]
+pub(in crate::shard) struct Worker {
+    pub(in crate::shard) function: SlotId,
+    /// What each of its requests begins with.
+    pub(in crate::shard) token: Box<str>,
+    pub(in crate::shard) state: WorkerState,
+    /// Whether it is one of [`FunctionRow::expected`].
+    pub(in crate::shard) is_expected: bool,
+    /// Its code is out of date: it gets no further event.
+    pub(in crate::shard) is_stale: bool,
+    /// Time to start, to answer, to ask for the next event, to be idle.
+    pub(in crate::shard) deadline: Deadline,
+}
+
+/// What a worker is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::shard) enum WorkerState {
+    /// It has not asked for an event yet.
+    Starting,
+    /// It has asked for one, on this connection.
+    Idle { connection: SlotId },
+    /// It has one.
+    Busy { invocation: SlotId },
+    /// It has answered, and not asked for the next one.
+    Between,
+    /// The control thread was told to end it.
+    Ending,
+}
+
+/// The name by which the control thread knows a worker.
+pub(super) fn worker_id(id: SlotId) -> WorkerId {
+    WorkerId(id.bits())
+}
+
+/// One invocation.
+#[derive(Debug)]
+pub(in crate::shard) struct Invocation {
+    pub(in crate::shard) function: SlotId,
+    pub(in crate::shard) request_id: Uuid,
+    pub(in crate::shard) event: Bytes,
+    pub(in crate::shard) trace: Box<str>,
+    pub(in crate::shard) client_context: Option<Box<str>>,
+    pub(in crate::shard) caller: Caller,
+    /// `None` while it waits for one.
+    pub(in crate::shard) worker: Option<SlotId>,
+    /// When the worker got it.
+    pub(in crate::shard) began: Option<Instant>,
+    /// The caller's patience.
+    pub(in crate::shard) deadline: Deadline,
+}
+
+/// Who waits for an invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::shard) enum Caller {
+    /// A client's request.
+    Asked(SlotId),
+    /// The control thread, by its number for the call.
+    Control(u64),
+    /// Nobody any more; the function runs to its end.
+    Nobody,
+}
+
+/// Why a worker never asked for an event.
+#[derive(Debug, Clone)]
+pub(super) enum StartFault {
+    /// It said why.
+    Told(Bytes),
+    /// It was not done in time.
+    TimedOut(Duration),
+    /// It ended; in Lambda's words.
+    Exited(Box<str>),
+    /// It was killed for its memory.
+    OutOfMemory,
+    /// There was no process.
+    NotStarted,
+}
+
+impl StartFault {
+    /// What an invocation that waited for the worker gets.
+    pub(super) fn completion(&self, request_id: &Uuid) -> Completion {
+        Completion::Failure(match self {
+            Self::Told(payload) => payload.clone(),
+            Self::TimedOut(timeout) => {
+                let seconds = timeout.as_secs_f64();
+                let text = format!("Initialization timed out after {seconds:.2} seconds");
+                failure(request_id, "Sandbox.Timedout", &text)
+            }
+            Self::Exited(how) => exited(request_id, how),
+            Self::OutOfMemory => out_of_memory(request_id),
+            Self::NotStarted => {
+                failure(request_id, "Runtime.InvalidEntrypoint", "The worker could not be started")
+            }
+        })
+    }
+}
+
+/// The function took too long.
+pub(super) fn timed_out(request_id: &Uuid, timeout: Duration) -> Bytes {
+    let text = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
+    failure(request_id, "Sandbox.Timedout", &text)
+}
+
+/// The process ended in the middle of an invocation.
+pub(super) fn exited(request_id: &Uuid, how: &str) -> Bytes {
+    let text = match how {
+        "exit status 0" => "Runtime exited without providing a reason".to_owned(),
+        how => format!("Runtime exited with error: {how}"),
+    };
+    failure(request_id, "Runtime.ExitError", &text)
+}
+
+/// The process was killed for its memory.
+pub(super) fn out_of_memory(request_id: &Uuid) -> Bytes {
+    failure(request_id, "Runtime.OutOfMemory", "Runtime exited with error: signal: killed")
+}
+
+/// An error in the form of Lambda's own. `text` needs no escaping.
+fn failure(request_id: &Uuid, kind: &str, text: &str) -> Bytes {
+    let id = request_id.as_str();
+    let text: String =
+        text.chars().filter(|it| !matches!(it, '"' | '\\' | '\0'..='\x1f')).collect();
+    let mut json = String::new();
+    let _ = write!(
+        json,
+        "{{\"errorType\":\"{kind}\",\"errorMessage\":\"RequestId: {id} Error: {text}\"}}"
+    );
+    Bytes::from(json)
+}
+
+/// The function's result is above the limit.
+pub(super) fn too_large() -> Bytes {
+    Bytes::from_static(
+        b"{\"errorMessage\":\"Response payload size exceeded maximum allowed payload size \
+          (6291556 bytes).\",\"errorType\":\"Function.ResponseSizeTooLarge\"}",
+    )
+}
+
+/// What a shard asks of the control thread, kept until the end of the turn.
+#[derive(Debug, Default)]
+pub(in crate::shard) struct Errands {
+    /// What workers did since the last report.
+    pub(in crate::shard) notes: Vec<Note>,
+    /// When the oldest of them was taken.
+    pub(in crate::shard) noted_at: Option<Instant>,
+}
+
+/// How a worker that has done its work is ended.
+pub(super) const GENTLY: StopWorker = StopWorker::Gently;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::ids;
+
+    #[test]
+    fn errors_are_json_in_lambdas_words() {
+        let id = ids::uuid([1, 2]);
+        let read = |bytes: Bytes| serde_json::from_slice::<serde_json::Value>(&bytes).unwrap();
+        let late = read(timed_out(&id, Duration::from_millis(1500)));
+        let expected =
+            format!("RequestId: {} Error: Task timed out after 1.50 seconds", id.as_str());
+        assert_eq!(late["errorMessage"], expected);
+        let gone = read(exited(&id, "exit status \"1\\"));
+        assert!(
+            gone["errorMessage"]
+                .as_str()
+                .unwrap()
+                .ends_with("Runtime exited with error: exit status 1")
+        );
+        let quiet = read(exited(&id, "exit status 0"));
+        assert!(quiet["errorMessage"].as_str().unwrap().ends_with("without providing a reason"));
+        assert_eq!(read(too_large())["errorType"], "Function.ResponseSizeTooLarge");
+    }
+}

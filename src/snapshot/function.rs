@@ -1,0 +1,126 @@
+//! Functions as they run: what a shard must know to hand out events, and what it takes to start a
+//! worker.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use crate::model::{FunctionLog, PayloadFormat, Runtime, User};
+
+/// A request handed to a function, its result the answer.
+#[derive(Debug, Clone)]
+pub struct Lambda {
+    /// The ARN of a [`Function`], with its qualifier where one is asked for. It is looked up when a
+    /// request comes: functions come and go without the APIs that call them.
+    pub function: Box<str>,
+    /// Which form events and results have.
+    pub payload_format: PayloadFormat,
+    /// How long a client waits, for a worker and for the function together; beyond it 504.
+    pub timeout: Duration,
+    /// What its events tell besides the request.
+    pub facts: Box<LambdaFacts>,
+}
+
+/// What is the same in all events of a route.
+#[derive(Debug, Clone, Default)]
+pub struct LambdaFacts {
+    /// The API's region.
+    pub region: Box<str>,
+    /// The account: twelve digits.
+    pub account_id: Box<str>,
+    /// The deployment that the stage points to; REST only.
+    pub deployment_id: Box<str>,
+    /// The resource; REST only.
+    pub resource_id: Box<str>,
+    /// The method's operation name; REST only.
+    pub operation_name: Option<Box<str>>,
+    /// Names and values, those of a canary laid over them.
+    pub stage_variables: Box<[(Box<str>, Box<str>)]>,
+    /// What a REST API takes for binary.
+    pub binary_media_types: Box<[Box<str>]>,
+}
+
+/// One version of one function.
+#[derive(Debug, Clone)]
+pub struct Function {
+    /// Its ARN, with a qualifier unless it is `$LATEST` or the file's: the name by which it is
+    /// invoked, and which workers find in `Lambda-Runtime-Invoked-Function-Arn`.
+    pub arn: Box<str>,
+    /// Changes with everything that workers depend on: those of another key are of no use.
+    pub key: Box<str>,
+    /// How long one invocation may take, from the moment a worker gets the event.
+    pub timeout: Duration,
+    /// From the start of a worker to its first request for an event.
+    pub init_timeout: Duration,
+    /// A worker above `workers_min` without work for so long is ended.
+    pub idle_timeout: Duration,
+    /// Workers of each shard that are started before anybody asks, and kept.
+    pub workers_min: usize,
+    /// Most workers of each shard.
+    pub workers_max: usize,
+    /// Invocations of each shard that may wait for a worker.
+    pub queue_max: usize,
+    /// Most workers of all shards; the control thread counts them. 0 refuses every invocation.
+    pub reserved_concurrency: Option<u32>,
+    /// What it takes to start a worker. Shared because shards only pass it on.
+    pub launch: Arc<Launch>,
+}
+
+/// What it takes to start a worker: the control thread's part of a function.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Launch {
+    /// The function's name.
+    pub name: String,
+    /// `$LATEST` or a number.
+    pub version: String,
+    /// [`Function::key`], to count workers of all shards.
+    pub key: Box<str>,
+    /// What runs the code.
+    pub runtime: Runtime,
+    /// Module and function.
+    pub handler: String,
+    /// The folder with the code.
+    pub code: PathBuf,
+    /// Names and values; may hold secrets.
+    pub environment: Vec<(String, String)>,
+    /// What one worker's processes may hold.
+    pub memory_bytes: u64,
+    /// Whose processes the workers are; `None` is ringgate's own user.
+    pub user: Option<User>,
+    /// Where output goes.
+    pub log: FunctionLog,
+    /// The function's region.
+    pub region: String,
+    /// Most workers of all shards.
+    pub reserved_concurrency: Option<u32>,
+}
+
+impl std::fmt::Debug for Launch {
+    /// Without values of the environment: they may be secrets.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Launch")
+            .field("name", &self.name)
+            .field("version", &self.version)
+            .field("runtime", &self.runtime)
+            .field("code", &self.code)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What becomes of a function that was made through the Lambda API.
+#[derive(Debug, Clone)]
+pub enum FunctionChange {
+    /// It is served from now on; one of the same ARN is replaced: its workers finish what they do.
+    Put(Box<Function>),
+    /// It is gone: what waits for it is refused.
+    Remove {
+        /// [`Function::arn`].
+        arn: Box<str>,
+    },
+}
+
+/// A function's ARN without a qualifier.
+pub fn function_arn(region: &str, account_id: &str, name: &str) -> String {
+    format!("arn:aws:lambda:{region}:{account_id}:function:{name}")
+}

@@ -1,0 +1,205 @@
+//! Events in, results out, and what a worker finds around it.
+
+use super::bootstrap::Runtime;
+use super::harness::eventually;
+use super::host::{await_workers, gateway, gateway_of, tables, workers_of};
+use std::fs;
+
+#[test]
+fn a_function_answers_with_what_it_is_sent() {
+    let gateway = gateway("");
+    let mut client = gateway.client();
+    for text in ["first", "second"] {
+        let length = text.len();
+        let reply = client.ask(format!(
+            "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{text}"
+        ));
+        assert_eq!((reply.status, reply.text().as_str()), (200, text));
+    }
+    assert_eq!(workers_of(&gateway).len(), 1, "one worker after the other request");
+}
+
+#[test]
+fn content_that_comes_in_pieces_is_one_event() {
+    let gateway = gateway("");
+    let mut client = gateway.client();
+    client.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for piece in ["4\r\nabcd\r\n", "3\r\nef", "g\r\n", "0\r\n\r\n"] {
+        client.send(piece);
+    }
+    assert_eq!(client.reply().text(), "abcdefg");
+    let reply = client
+        .ask("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    assert_eq!(reply.status, 100);
+    assert_eq!(client.ask("hi").text(), "hi");
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let gateway = gateway("workers = { max = 4 }");
+    let mut client = gateway.client();
+    let ask =
+        |text: &str| format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n{text}");
+    client.send(format!("{}{}{}", ask("1"), ask("2"), ask("3")));
+    assert_eq!(
+        [client.reply().text(), client.reply().text(), client.reply().text()],
+        ["1", "2", "3"]
+    );
+}
+
+#[test]
+fn content_above_the_limit_is_refused_and_the_function_not_asked() {
+    let gateway = gateway("");
+    let reply = gateway.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10485761\r\n\r\n");
+    assert_eq!((reply.status, reply.closed), (413, true));
+    // Within the limit of HTTP, but above that of events.
+    let mut client = gateway.client();
+    client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 7000000\r\n\r\n");
+    client.send(vec![b'x'; 7_000_000]);
+    assert_eq!(client.reply().status, 413);
+    assert_eq!(workers_of(&gateway).len(), 0);
+    assert_eq!(gateway.get("/echo").status, 200);
+}
+
+#[test]
+fn a_worker_finds_what_it_would_find_on_lambda() {
+    let gateway = gateway("environment = { TABLE = \"products\" }\nhandler = \"app.main\"");
+    let environment = gateway.get("/environment").text();
+    for line in [
+        "AWS_LAMBDA_FUNCTION_NAME=f",
+        "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
+        "AWS_REGION=us-east-1",
+        "_HANDLER=app.main",
+        "TABLE=products",
+    ] {
+        assert!(environment.lines().any(|it| it == line), "{line} is not in\n{environment}");
+    }
+    assert!(!environment.contains("CARGO"), "nothing of our own environment:\n{environment}");
+    let fields = gateway.get("/fields").text();
+    let arn =
+        "Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:000000000000:function:f";
+    assert!(fields.contains(arn), "{fields}");
+    for name in [
+        "Lambda-Runtime-Aws-Request-Id: ",
+        "Lambda-Runtime-Deadline-Ms: ",
+        "Lambda-Runtime-Trace-Id: Root=1-",
+    ] {
+        assert!(fields.contains(name), "{name} is not in\n{fields}");
+    }
+    assert!(!fields.contains("Client-Context"));
+}
+
+#[test]
+fn a_worker_has_limits_and_nothing_of_ours() {
+    let gateway = gateway("");
+    let status = gateway.get("/status").text();
+    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    let limits = gateway.get("/limits").text();
+    let open_files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert!(open_files.contains("1024"), "{open_files}");
+    let descriptors = gateway.get("/descriptors").text();
+    for target in descriptors.lines() {
+        let is_its = target == "/dev/null"
+            || target.starts_with("pipe:")
+            || target.starts_with("socket:")
+            || target.starts_with("/proc/");
+        assert!(is_its, "{descriptors}");
+    }
+    // The connection to the Runtime API, and no other.
+    assert_eq!(descriptors.matches("socket:").count(), 1, "{descriptors}");
+}
+
+#[test]
+fn wrong_requests_to_the_runtime_api_are_told_apart() {
+    let gateway = gateway("");
+    let told = gateway.get("/wrong-id").text();
+    let lines: Vec<&str> = told.lines().collect();
+    assert!(lines[0].starts_with("400 ") && lines[0].contains("InvalidRequestID"), "{told}");
+    assert!(lines[1].starts_with("403 ") && lines[1].contains("InvalidStateTransition"), "{told}");
+    assert_eq!(lines[2], "404");
+}
+
+#[test]
+fn a_stranger_learns_nothing_from_the_runtime_api() {
+    let gateway = gateway("");
+    let environment = gateway.get("/environment").text();
+    let runtime_api = environment
+        .lines()
+        .find_map(|line| line.strip_prefix("AWS_LAMBDA_RUNTIME_API="))
+        .unwrap()
+        .to_owned();
+    let (address, secret) = runtime_api.split_once('/').unwrap();
+    assert!(secret.len() > 32, "{secret}");
+    let wrong =
+        format!("{}{}", &secret[..secret.len() - 1], if secret.ends_with('0') { '1' } else { '0' });
+    for guess in ["x", &wrong, ""] {
+        let mut stranger = Runtime::connect(&format!("{address}/{guess}"));
+        assert!(stranger.ask("GET", "/invocation/next", b"").is_err(), "{guess}");
+    }
+    assert_eq!(gateway.get("/echo").status, 200, "the worker has not noticed");
+    assert_eq!(workers_of(&gateway).len(), 1);
+}
+
+#[test]
+fn what_workers_say_is_logged_with_the_request() {
+    let gateway = gateway("log = \"f.log\"");
+    assert_eq!(gateway.get("/print/one").status, 200);
+    let file = gateway.folder().join("f.log");
+    let mut log = String::new();
+    eventually("the report", || {
+        log = fs::read_to_string(&file).unwrap_or_default();
+        log.contains("REPORT")
+    });
+    let start = log.lines().find(|line| line.contains(" START RequestId: ")).unwrap();
+    let id = start.split(' ').nth(2).unwrap();
+    for said in ["to stdout one", "to stderr one"] {
+        assert!(
+            log.lines().any(|line| line.ends_with(&format!(" f {id} {said}"))),
+            "{said}:\n{log}"
+        );
+    }
+    let report = log.lines().find(|line| line.contains("REPORT")).unwrap();
+    assert!(
+        report.contains("\tMax Memory Used: ") && report.contains("\tInit Duration: "),
+        "{report}"
+    );
+    assert!(!report.contains("Max Memory Used: 0 MB"), "{report}");
+}
+
+#[test]
+fn a_minimum_of_workers_is_there_before_anybody_asks() {
+    let gateway = gateway("workers = { min = 2, max = 3 }");
+    await_workers(&gateway, 2);
+    assert_eq!(gateway.get("/echo").status, 200);
+    assert_eq!(workers_of(&gateway).len(), 2);
+}
+
+#[test]
+fn idle_workers_are_ended() {
+    let gateway = gateway("workers = { max = 3, idle_timeout = \"1s\" }");
+    assert_eq!(gateway.get("/echo").status, 200);
+    await_workers(&gateway, 0);
+    assert_eq!(gateway.get("/echo").status, 200);
+}
+
+#[test]
+fn a_reload_that_changes_a_function_replaces_its_workers() {
+    let gateway = gateway("environment = { X = \"1\" }");
+    let first = gateway.get("/pid").text();
+    gateway.reload("", &tables("http", "environment = { X = \"1\" }", "29s"));
+    assert_eq!(gateway.get("/pid").text(), first, "the function is the same");
+    gateway.reload("", &tables("http", "environment = { X = \"2\" }", "29s"));
+    assert!(gateway.get("/environment").text().contains("X=2"));
+    assert_ne!(gateway.get("/pid").text(), first);
+    await_workers(&gateway, 1);
+}
+
+#[test]
+fn a_rest_api_has_functions_too() {
+    let gateway = gateway_of("rest", "", "29s");
+    assert_eq!(gateway.get("/echo").status, 200);
+    let failed = gateway.get("/error");
+    assert_eq!(failed.status, 502);
+    assert_eq!(failed.text(), "{\"message\": \"Internal server error\"}");
+}

@@ -1,0 +1,17 @@
+//! Functions as clients meet them: the real gateway, real worker processes, what goes wrong with them,
+//! and that nothing is left behind.
+
+#![expect(clippy::unwrap_used, reason = "a failed helper is a failed test")]
+
+mod answers;
+mod bootstrap;
+mod faults;
+#[path = "../gateway/harness/mod.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "shared with the gateway's tests, which use all of it"
+)]
+mod harness;
+mod host;
+mod load;
