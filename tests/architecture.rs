@@ -57,6 +57,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "model",
             "resources",
             "store",
+            // What starts a function.
+            "runtimes",
             "aws",
             "telemetry",
             // A listener is handed to a shard as the socket that its ring takes.

@@ -40,6 +40,8 @@ fn every_configuration_shown_is_valid() {
             let folder = tempfile::tempdir().unwrap();
             let file = folder.path().join("ringgate.toml");
             fs::write(&file, &block.text).unwrap();
+            // The code of the functions that the pages show.
+            fs::create_dir_all(folder.path().join("functions/hello")).unwrap();
             let output =
                 Command::new(BINARY).arg("check").arg("--config").arg(&file).output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr);

@@ -74,12 +74,7 @@ impl Affected {
         for (region, api_id, name) in &self.stages {
             let place = StagePlace { region, account_id: &settings.account_id, api_id };
             delta.stages.push(match compile_stage(state, &place, name) {
-                Some(stage) => {
-                    for warning in &stage.warnings {
-                        tracing::warn!(api = %api_id, stage = %name, "{warning}");
-                    }
-                    StageChange::Put(Box::new(stage))
-                }
+                Some(stage) => StageChange::Put(Box::new(stage)),
                 None => StageChange::Remove { api_id: api_id.clone(), name: name.clone() },
             });
         }

@@ -59,7 +59,7 @@ pub(super) static TABLE: Table = Table {
             kind: Kind::Size(1024, 1 << 30),
             absent: Absent::Default("\"10MiB\""),
             example: "\"10MiB\"",
-            about: "Largest content of a management request; beyond it 413. It is held in memory as a whole, because signature and JSON need it whole. Amazon's largest, an imported API, is 6 MB.",
+            about: "Largest content of a management request; beyond it 413. It is held in memory as a whole, because signature and JSON need it whole. Amazon's largest, an imported API, is 6 MB. Calls that bring a function's code may always be as large as Lambda's, 70 MB.",
         },
         Key {
             name: "audit_log",

@@ -25,7 +25,12 @@ PROVIDER = "registry.terraform.io/hashicorp/aws"
 def plugins():
     """The folder with the AWS provider, or nothing."""
     named = os.environ.get("RINGGATE_TERRAFORM_PLUGINS")
-    usual = ["/opt/tf-plugins", "~/.terraform.d/plugins", "~/.local/share/terraform/plugins", "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins"]
+    usual = [
+        "~/.terraform.d/plugins",
+        "~/.local/share/terraform/plugins",
+        "/usr/local/share/terraform/plugins",
+        "/usr/share/terraform/plugins",
+    ]
     folders = [pathlib.Path(folder).expanduser() for folder in ([named] if named else usual)]
     return next((folder for folder in folders if (folder / PROVIDER).is_dir()), None)
 

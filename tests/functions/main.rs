@@ -14,4 +14,5 @@ mod faults;
 )]
 mod harness;
 mod host;
+mod languages;
 mod load;

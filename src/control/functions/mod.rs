@@ -7,6 +7,7 @@
 //! Deliberately absent: events and results. They never pass through this thread, unless it is itself
 //! the caller ([`Invoker`]).
 
+mod languages;
 mod logs;
 mod processes;
 pub mod spawn;
@@ -17,10 +18,11 @@ use super::invocation::{
 use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use crate::snapshot::function::{FunctionLog, Launch};
 use bytes::Bytes;
+use languages::Languages;
 use logs::{Epoch, LINE_BYTES_MAX, LogWriter, SETTLE, WorkerLog};
 use processes::Process;
 use rustix::process::Signal;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
@@ -34,6 +36,9 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Between two looks at the process table while there are workers.
 const WATCH: Duration = Duration::from_millis(250);
+
+/// Until a shard that had no room for a message is tried again: it takes them between two turns.
+const RETRY: Duration = Duration::from_millis(2);
 
 /// Until processes that were killed are reaped.
 const REAP: Duration = Duration::from_millis(20);
@@ -99,6 +104,9 @@ impl Invoker {
 /// All workers of all shards.
 pub(super) struct Functions {
     posts: Vec<Post>,
+    /// What a shard's queue had no room for, in order: none of it may be lost.
+    unsent: Vec<VecDeque<ToShard>>,
+    next_try: Option<Instant>,
     /// Where each shard's workers find it, once it has had one.
     addresses: Vec<Option<SocketAddr>>,
     workers: HashMap<Name, Running>,
@@ -109,6 +117,7 @@ pub(super) struct Functions {
     pids: HashSet<u32>,
     /// Where workers' temporary folders are; made with the first.
     folder: Option<PathBuf>,
+    languages: Languages,
     news: (mpsc::Sender<News>, mpsc::Receiver<News>),
     next_listener: u32,
     calls: Calls,
@@ -144,12 +153,15 @@ impl Functions {
     pub(super) fn new(posts: Vec<Post>, calls: Calls) -> Self {
         Self {
             addresses: vec![None; posts.len()],
+            unsent: posts.iter().map(|_| VecDeque::new()).collect(),
+            next_try: None,
             posts,
             workers: HashMap::new(),
             logs: BTreeMap::new(),
             writer: LogWriter::new(),
             pids: HashSet::new(),
             folder: None,
+            languages: Languages::default(),
             news: mpsc::channel(LINES_MAX),
             next_listener: FIRST_LISTENER,
             calls,
@@ -210,6 +222,7 @@ impl Functions {
         };
         let address = self.address(shard).map_err(|error| refuse(error.to_string()))?;
         let folder = self.folder().map_err(|error| refuse(error.to_string()))?;
+        let program = self.languages.program(&launch, &folder).map_err(refuse)?;
         let folder = folder.join(format!("{}-{shard}-{:x}", launch.name, worker.0));
         let runtime_api = format!("{address}/{token}");
         let is_logged = launch.log != FunctionLog::None;
@@ -221,6 +234,7 @@ impl Functions {
         let today = jiff::Timestamp::now().strftime("%Y/%m/%d").to_string();
         let started = spawn::spawn(spawn::Start {
             launch: &launch,
+            program,
             runtime_api: runtime_api.clone(),
             folder: &folder,
             log_stream: format!("{today}/[{}]{shard:016x}{:016x}", launch.version, worker.0),
@@ -316,11 +330,22 @@ impl Functions {
         }
     }
 
-    fn tell(&self, shard: ShardId, message: ToShard) {
-        if let Some(post) = self.posts.get(shard)
-            && let Err(error) = post.send(message)
-        {
-            tracing::error!(shard, %error, "message to shard is lost");
+    fn tell(&mut self, shard: ShardId, message: ToShard) {
+        let Some(unsent) = self.unsent.get_mut(shard) else { return };
+        unsent.push_back(message);
+        self.send_unsent(shard);
+    }
+
+    fn send_unsent(&mut self, shard: ShardId) {
+        let (Some(post), Some(unsent)) = (self.posts.get(shard), self.unsent.get_mut(shard)) else {
+            return;
+        };
+        while let Some(message) = unsent.pop_front() {
+            if let Err(full) = post.send(message) {
+                unsent.push_front(full.0);
+                self.next_try.get_or_insert_with(|| Instant::now() + RETRY);
+                return;
+            }
         }
     }
 
@@ -419,10 +444,16 @@ impl Functions {
 
     /// When something is to be done even if nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.next_watch.into_iter().chain(self.next_settle).min()
+        self.next_watch.into_iter().chain(self.next_settle).chain(self.next_try).min()
     }
 
     pub(super) fn on_time(&mut self, now: Instant) {
+        if self.next_try.is_some_and(|due| due <= now) {
+            self.next_try = None;
+            for shard in 0..self.posts.len() {
+                self.send_unsent(shard);
+            }
+        }
         if self.next_settle.is_some_and(|due| due <= now) {
             self.settle(now - SETTLE, now);
         }

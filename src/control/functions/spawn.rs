@@ -5,12 +5,13 @@
 //! ([`become_worker`]), which then executes the runtime: so nothing here needs `unsafe` code between
 //! fork and exec.
 
+use super::languages::Program;
 use crate::snapshot::function::{Launch, Runtime, User};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -25,6 +26,7 @@ const PASSED_ON: &[&str] = &["PATH", "LD_LIBRARY_PATH", "TZ"];
 #[derive(Debug)]
 pub(super) struct Start<'s> {
     pub(super) launch: &'s Launch,
+    pub(super) program: Program,
     /// `127.0.0.1:PORT/SECRET`.
     pub(super) runtime_api: String,
     /// Its own temporary folder.
@@ -41,7 +43,6 @@ pub(super) struct Start<'s> {
 /// What is missing, in words for whoever runs the gateway.
 pub(super) fn spawn(start: Start<'_>) -> Result<tokio::process::Child, String> {
     let launch = start.launch;
-    let program = program(launch)?;
     make_folder(start.folder, launch.user)
         .map_err(|error| format!("cannot make {}: {error}", start.folder.display()))?;
     let mut command = std::process::Command::new("/proc/self/exe");
@@ -49,7 +50,7 @@ pub(super) fn spawn(start: Start<'_>) -> Result<tokio::process::Child, String> {
     if let Some(user) = launch.user {
         command.arg("--user").arg(format!("{}:{}", user.uid, user.gid));
     }
-    command.arg("--").args(program);
+    command.arg("--").args(&start.program.command);
     command.env_clear();
     for name in PASSED_ON {
         if let Some(value) = std::env::var_os(name) {
@@ -73,24 +74,6 @@ pub(super) fn spawn(start: Start<'_>) -> Result<tokio::process::Child, String> {
     command.kill_on_drop(true).spawn().map_err(|error| format!("it cannot be started: {error}"))
 }
 
-/// The program and its arguments.
-fn program(launch: &Launch) -> Result<Vec<OsString>, String> {
-    match &launch.runtime {
-        Runtime::Provided(_) => {
-            let bootstrap = launch.code.join("bootstrap");
-            let found = std::fs::metadata(&bootstrap)
-                .map_err(|error| format!("there is no {}: {error}", bootstrap.display()))?;
-            if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
-                return Err(format!("{} is not an executable file", bootstrap.display()));
-            }
-            Ok(vec![bootstrap.into()])
-        }
-        Runtime::Python(name) | Runtime::Node(name) => {
-            Err(format!("runtime {name} cannot be run yet; use `provided` with a `bootstrap`"))
-        }
-    }
-}
-
 /// What Lambda gives to a runtime.
 fn environment(start: &Start<'_>) -> Vec<(&'static str, OsString)> {
     let launch = start.launch;
@@ -99,7 +82,7 @@ fn environment(start: &Start<'_>) -> Vec<(&'static str, OsString)> {
         ("AWS_LAMBDA_RUNTIME_API", start.runtime_api.clone().into()),
         ("_HANDLER", launch.handler.clone().into()),
         ("LAMBDA_TASK_ROOT", task_root),
-        ("LAMBDA_RUNTIME_DIR", launch.code.clone().into_os_string()),
+        ("LAMBDA_RUNTIME_DIR", start.program.runtime_folder.clone().into_os_string()),
         ("AWS_REGION", launch.region.clone().into()),
         ("AWS_DEFAULT_REGION", launch.region.clone().into()),
         ("AWS_LAMBDA_FUNCTION_NAME", launch.name.clone().into()),
