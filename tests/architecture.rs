@@ -66,11 +66,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // Reads and changes resources; what shards serve of them is compiled by the snapshot's code.
-    ("management", &["snapshot", "model", "resources", "store", "runtimes", "aws"]),
+    // A test call runs the phases that shards run.
+    (
+        "management",
+        &["exchange", "snapshot", "model", "resources", "store", "runtimes", "aws"],
+    ),
     (
         "exchange",
         &[
             "snapshot",
+            // A phase renders the templates that the snapshot compiled.
+            "template",
             // Callers sign as AWS's do, and who may call is said in IAM's policy language.
             "aws::Fault",
             "aws::policy",
@@ -82,8 +88,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // A log's destination and format are telemetry's words; a mock's head is written once, here.
-    // Deployments are compiled from resources; an authorizer's expression is Java's.
-    ("snapshot", &["model", "resources", "template::JavaPattern", "telemetry::access_log"]),
+    // Deployments are compiled from resources; templates and patterns are compiled with them.
+    ("snapshot", &["model", "resources", "template", "telemetry::access_log"]),
     // A log format is parsed to see whether it can be.
     ("model", &["telemetry::access_log"]),
     ("resources", &[]),

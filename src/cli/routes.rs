@@ -52,7 +52,7 @@ fn integration(snapshot: &Snapshot, route: &Route) -> String {
     match &route.integration {
         Integration::Mock(mock) => format!("mock {}", mock.status),
         // Only of managed APIs, which are not in the file.
-        Integration::MappedMock(_) => "mock".to_owned(),
+        Integration::Mapped(_) => "mapped".to_owned(),
         Integration::Lambda(lambda) => {
             let name = lambda.function.rsplit(':').next().unwrap_or_default();
             format!("lambda {name}")

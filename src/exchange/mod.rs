@@ -5,6 +5,8 @@
 //! | [`admit`] | host, path, size | the API, its stage and release, the base path to strip | 404, 403, 413 |
 //! | [`route`] | method, path | the route, its path parameters | 404 (HTTP), 403 (REST) |
 //! | [`authorize`] | who calls, policies, a function's verdict | what was found out about the caller | 401, 403, 500 |
+//! | [`validate`] | parameters, content | | 400 |
+//! | [`transform`] | the content, the route's templates | the content for the back end; for the client | 400, 415, 500 |
 //! | [`integrate`] | the route's integration | a mock's answer, or the request for a back end | 400, 415, 500 |
 //! | [`respond`] | a back end's head, or a refusal | the head that the client gets | |
 //!
@@ -16,10 +18,17 @@
 
 pub mod admit;
 pub mod route;
+pub mod cors;
 pub mod authorize;
+pub mod validate;
+pub mod transform;
 pub mod integrate;
 pub mod respond;
 pub mod event;
+pub mod context;
+pub mod gateway_response;
+pub mod method_request;
+mod failure;
 mod refusal;
 
 use crate::http::{Field, RequestHead};
@@ -30,7 +39,11 @@ use crate::snapshot::{
 use crate::telemetry::ids::{self, ExtendedId, Uuid};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::time::Duration;
 
+pub use context::Context;
+pub use failure::Failure;
+pub use method_request::MethodRequest;
 pub use refusal::Refusal;
 
 /// One request with everything known about it so far: what came in (never edited), then what the
@@ -49,6 +62,12 @@ pub struct Exchange<'x> {
     pub client: &'x ClientFacts,
     /// The names of this request.
     pub ids: Ids,
+    /// When it came, since 1970.
+    pub received: Duration,
+    /// How long it has taken since.
+    pub waited: Duration,
+    /// Its content, once all of it has been read; `None`: it streams past.
+    pub content: Option<&'x [u8]>,
     /// Added by `admit`.
     pub api: Option<Admitted<'x>>,
     /// Added by `admit`: in whose words a refusal is told, also where no API is served.
@@ -138,12 +157,21 @@ impl<'x> Exchange<'x> {
             fields,
             client,
             ids,
+            received: Duration::ZERO,
+            waited: Duration::ZERO,
+            content: None,
             api: None,
             protocol: None,
             base_path_bytes: 0,
             route: None,
             parameters: PathParameters::new(),
         }
+    }
+
+    /// A number that no client can guess.
+    pub fn seed(&self) -> u64 {
+        let bytes = self.ids.request.as_bytes();
+        bytes.iter().fold(0, |seed: u64, byte| seed.wrapping_mul(31) ^ u64::from(*byte))
     }
 
     /// The path behind the API's base path, as received. Empty stands for `/`.

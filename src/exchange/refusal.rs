@@ -1,6 +1,5 @@
 //! Requests that the gateway answers itself because it may or can not do what they ask.
 
-use crate::snapshot::managed::MockRefusal;
 use crate::snapshot::{Protocol, Refusing};
 
 /// Why a request is answered by the gateway and not by its integration.
@@ -30,6 +29,12 @@ pub enum Refusal {
     FunctionFailed,
     /// What was declared cannot be served.
     Misconfigured,
+    /// A required parameter is missing or blank.
+    BadRequestParameters,
+    /// The content does not fit its model.
+    BadRequestBody,
+    /// A mapping reads the content as JSON, and it is none.
+    BadJson,
     /// The integration takes no content of this type.
     UnsupportedMediaType,
     /// A path parameter would change which path a back end sees.
@@ -72,6 +77,7 @@ impl Refusal {
             (Self::FunctionFailed, Some(Protocol::Rest)) => 502,
             (Self::FunctionFailed | Self::AuthorizerFailed, _) => 500,
             (Self::UnsupportedMediaType, _) => 415,
+            (Self::BadRequestParameters | Self::BadRequestBody | Self::BadJson, _) => 400,
             (Self::DotSegment | Self::BadBody, _) => 400,
             (Self::BodyTooLarge { .. }, _) => 413,
             (Self::TooSlow, _) => 408,
@@ -111,6 +117,9 @@ impl Refusal {
             {
                 "Internal Server Error"
             }
+            Self::BadRequestParameters => "Missing required request parameters",
+            Self::BadRequestBody => "Invalid request body",
+            Self::BadJson => "Invalid JSON in request body",
             Self::DotSegment | Self::BadBody => "Bad Request",
             Self::BodyTooLarge { .. } => "Request Entity Too Large",
             Self::TooSlow => "Request Timeout",
@@ -142,6 +151,9 @@ impl Refusal {
             | Self::DotSegment
             | Self::BadBody
             | Self::TooSlow
+            | Self::BadRequestParameters
+            | Self::BadRequestBody
+            | Self::BadJson
             | Self::UnsupportedMediaType => "BadRequestException",
             Self::BodyTooLarge { .. } => "RequestTooLargeException",
             Self::IntegrationTimeout
@@ -162,7 +174,10 @@ impl Refusal {
             | Self::DotSegment
             | Self::BadBody
             | Self::TooSlow
+            | Self::BadJson
             | Self::Forbidden => "DEFAULT_4XX",
+            Self::BadRequestParameters => "BAD_REQUEST_PARAMETERS",
+            Self::BadRequestBody => "BAD_REQUEST_BODY",
             Self::AccessDenied | Self::DeniedExplicitly => "ACCESS_DENIED",
             Self::Unauthorized => "UNAUTHORIZED",
             Self::AuthorizerMisconfigured => "AUTHORIZER_CONFIGURATION_ERROR",
@@ -189,15 +204,6 @@ impl From<Refusing> for Refusal {
             Refusing::AccessDenied => Self::AccessDenied,
             Refusing::Unsigned => Self::Unsigned,
             Refusing::AuthorizerMisconfigured => Self::AuthorizerMisconfigured,
-        }
-    }
-}
-
-impl From<MockRefusal> for Refusal {
-    fn from(refusal: MockRefusal) -> Self {
-        match refusal {
-            MockRefusal::Misconfigured => Self::Misconfigured,
-            MockRefusal::UnsupportedMediaType => Self::UnsupportedMediaType,
         }
     }
 }

@@ -3,11 +3,12 @@
 //! From a back end's head for proxied requests, from the refusal for those the gateway answers
 //! itself; a mock brings its own. Every answer carries the request's ids and a date.
 
-use super::integrate::mapping;
-use super::{Ids, Refusal};
+use super::integrate::mapping::{self, EditedAnswer};
+use super::transform::MethodAnswer;
+use super::{Exchange, Failure, Ids, Refusal, cors, gateway_response};
 use crate::http::{self, Field, Known, ResponseHead, Version};
 use crate::snapshot::Protocol;
-use crate::snapshot::managed::MappedResponse;
+use crate::snapshot::managed::{AnswerEdits, Cors, MappedResponse};
 
 /// What the answer says about the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +73,8 @@ pub fn common_fields(
     });
 }
 
-/// Appends a whole answer of the gateway's own. Returns the bytes of content.
+/// Appends a whole answer of the gateway's own, with more field lines. Returns the bytes of content.
+#[expect(clippy::too_many_arguments, reason = "each is a separate fact of the answer")]
 pub fn refuse(
     refusal: Refusal,
     protocol: Option<Protocol>,
@@ -80,6 +82,7 @@ pub fn refuse(
     connection: Connection,
     date: &[u8; 29],
     is_head: bool,
+    more: &[u8],
     out: &mut Vec<u8>,
 ) -> u64 {
     let status = refusal.status(protocol);
@@ -117,6 +120,7 @@ pub fn refuse(
     if is_rest {
         http::write::field(out, b"x-amzn-errortype", refusal.error_type().as_bytes());
     }
+    out.extend_from_slice(more);
     common_fields(ids, protocol, connection, Some(date), out);
     out.extend_from_slice(b"\r\n");
     if is_head {
@@ -126,6 +130,91 @@ pub fn refuse(
     out.extend_from_slice(message.as_bytes());
     out.extend_from_slice(end);
     body_bytes as u64
+}
+
+/// Appends a whole answer of the gateway's own, in the words of the exchange's API. Returns its status
+/// and the bytes of content.
+pub fn fail(
+    exchange: &Exchange<'_>,
+    failure: &Failure,
+    connection: Connection,
+    date: &[u8; 29],
+    out: &mut Vec<u8>,
+) -> (u16, u64) {
+    let is_head = exchange.head.method == "HEAD";
+    let (protocol, ids) = (exchange.protocol, &exchange.ids);
+    let is_plain = failure.message.is_none()
+        && exchange
+            .api
+            .and_then(|it| it.api.shared.as_deref())
+            .is_none_or(|shared| shared.gateway_responses.is_empty() && shared.cors.is_none());
+    if is_plain {
+        let refusal = failure.refusal;
+        let bytes = refuse(refusal, protocol, ids, connection, date, is_head, &[], out);
+        return (refusal.status(protocol), bytes);
+    }
+    let answer = gateway_response::answer(exchange, failure);
+    http::write::status_line(out, answer.status);
+    let may_have_content = !matches!(answer.status, 100..=199 | 204 | 304);
+    for (name, value) in &answer.headers {
+        http::write::field(out, name, value);
+    }
+    if let Some(cors) = cors::rules(exchange) {
+        out.extend_from_slice(&cors::answer(exchange, cors));
+    }
+    if may_have_content {
+        http::write::content_length(out, answer.content.len() as u64);
+    }
+    common_fields(ids, protocol, connection, Some(date), out);
+    out.extend_from_slice(b"\r\n");
+    if is_head || !may_have_content {
+        return (answer.status, 0);
+    }
+    out.extend_from_slice(&answer.content);
+    (answer.status, answer.content.len() as u64)
+}
+
+/// Appends the answer to a preflight that no route takes. It has no content.
+pub fn preflight(
+    exchange: &Exchange<'_>,
+    cors: &Cors,
+    connection: Connection,
+    date: &[u8; 29],
+    out: &mut Vec<u8>,
+) {
+    http::write::status_line(out, PREFLIGHT_STATUS);
+    out.extend_from_slice(&cors::preflight(exchange, cors));
+    common_fields(&exchange.ids, exchange.protocol, connection, Some(date), out);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What a preflight is answered with.
+pub const PREFLIGHT_STATUS: u16 = 204;
+
+/// Appends a whole answer that an integration's templates made. Returns the bytes of content.
+pub fn made(
+    answer: &MethodAnswer<'_>,
+    ids: &Ids,
+    connection: Connection,
+    date: &[u8; 29],
+    is_head: bool,
+    out: &mut Vec<u8>,
+) -> u64 {
+    http::write::status_line(out, answer.status);
+    for (name, value) in &answer.headers {
+        http::write::field(out, name.as_bytes(), value);
+    }
+    let may_have_content = !matches!(answer.status, 204 | 304);
+    if may_have_content {
+        http::write::content_length(out, answer.content.len() as u64);
+    }
+    common_fields(ids, Some(Protocol::Rest), connection, Some(date), out);
+    out.extend_from_slice(b"\r\n");
+    if is_head || !may_have_content {
+        return 0;
+    }
+    out.extend_from_slice(&answer.content);
+    answer.content.len() as u64
 }
 
 /// Appends the head of a proxied answer that the integration's response mapping makes.
@@ -153,7 +242,7 @@ fn framing_fields(framing: ResponseFraming, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the head of a proxied answer.
+/// Appends the head of a proxied answer. Returns its status.
 #[expect(clippy::too_many_arguments, reason = "each is a separate fact of the answer")]
 pub fn proxied_head(
     head: &ResponseHead<'_>,
@@ -163,11 +252,28 @@ pub fn proxied_head(
     ids: &Ids,
     connection: Connection,
     date: &[u8; 29],
+    changes: Changes<'_>,
     out: &mut Vec<u8>,
-) {
-    http::write::status_line_with_reason(out, head.status, head.reason);
+) -> u16 {
+    let edited = changes.edits.map(|edits| EditedAnswer::of(head.status, edits, fields));
+    let status = match &edited {
+        Some(edited) if edited.status != head.status => {
+            http::write::status_line(out, edited.status);
+            edited.status
+        }
+        _ => {
+            http::write::status_line_with_reason(out, head.status, head.reason);
+            head.status
+        }
+    };
     let mut has_date = false;
     for field in fields {
+        if changes.cors.is_some() && cors::is_of_origins(field) {
+            continue;
+        }
+        if edited.as_ref().is_some_and(|edited| edited.replaces(field.name)) {
+            continue;
+        }
         let mut remap = false;
         match field.known {
             Known::Other => {}
@@ -197,7 +303,21 @@ pub fn proxied_head(
         }
         http::write::field(out, field.name, field.value);
     }
+    if let Some(edited) = &edited {
+        edited.write(out);
+    }
+    out.extend_from_slice(changes.cors.unwrap_or_default());
     framing_fields(framing, out);
     common_fields(ids, Some(protocol), connection, (!has_date).then_some(date), out);
     out.extend_from_slice(b"\r\n");
+    status
+}
+
+/// What an HTTP API changes of an answer that is passed on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Changes<'c> {
+    /// Its parameter mappings for the back end's status.
+    pub edits: Option<&'c AnswerEdits>,
+    /// Field lines for browsers, where the API has rules of its own.
+    pub cors: Option<&'c [u8]>,
 }

@@ -1,8 +1,10 @@
 //! Requests whose content is needed as a whole before anything can be asked of a back end: events for
-//! functions, and whatever else is made from the content.
+//! functions, content that is held against a model, and whatever templates make of it.
 //!
 //! ```text
 //! Gathering --content complete--> (made into an event) --> Invoking --completion--> answered
+//!     |
+//!     '--content complete--> the phase that wanted it, and the rest
 //! ```
 //! The head is kept as bytes and read again when the content is there: what was found of it borrows
 //! from a receive buffer, which must not be kept for as long as a client likes.
@@ -12,20 +14,24 @@ use super::client::{ClientState, Input};
 use super::exchanges::ServedBy;
 use super::functions::NewInvocation;
 use super::functions::worker::Caller;
+use super::kept::Kept;
 use super::record::{Noted, Outcome, Request};
 use crate::control::invocation::{Completion, NotDone};
 use crate::exchange::integrate::lambda::{self, HeadFacts};
 use crate::exchange::respond::{self, Connection};
-use crate::exchange::{Admitted, ClientFacts, Exchange, Ids, Origin, Refusal, route};
-use crate::http::{self, BodyReader, Fields, Framing, HeadLimits, RequestHead, Version};
+use crate::exchange::{Exchange, Failure, Ids, Refusal};
+use crate::http::{self, BodyReader, Framing, RequestHead, Version};
 use crate::ring::outgoing::COPY_BYTES_MAX;
 use crate::ring::{Env, Outgoing, SlotId};
-use crate::snapshot::{Integration, Lambda, Managed, Protocol, RouteIndex, Snapshot};
+use crate::snapshot::{Integration, Lambda, Managed, Phase, Protocol, Route, RouteIndex, Snapshot};
 use crate::telemetry::{Finished, ids};
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Instant;
+
+/// Amazon's bound on the content of a request. `server.limits.body` may be lower, and counts then.
+pub(super) const CONTENT_BYTES_MAX: u64 = 10 * 1024 * 1024;
 
 /// Content that memory is put aside for before it has arrived: a client may declare much and send
 /// nothing.
@@ -41,11 +47,12 @@ pub(super) struct Asked {
     route: RouteIndex,
     protocol: Protocol,
     ids: Ids,
-    base_path_bytes: usize,
-    facts: ClientFacts,
-    /// As received.
-    head: Vec<u8>,
+    kept: Kept,
     content: Vec<u8>,
+    /// Whether that is all of it.
+    is_complete: bool,
+    /// The phase that wants the content.
+    phase: usize,
     version: Version,
     is_head: bool,
     /// The value of `X-Amzn-Trace-Id`, once there is one.
@@ -73,31 +80,34 @@ impl Asked {
     fn with_exchange<T>(
         &self,
         managed: &Managed,
+        act: impl FnOnce(&mut Exchange<'_>, &Route) -> T,
+    ) -> Option<T> {
+        let content = (self.stage != AskedStage::Gathering || self.is_complete)
+            .then_some(self.content.as_slice());
+        self.kept.with_exchange(&self.snapshot, managed, &self.api, content, act)
+    }
+
+    /// As [`Asked::with_exchange`], for one that a function answers.
+    fn with_function<T>(
+        &self,
+        managed: &Managed,
         act: impl FnOnce(&Exchange<'_>, &Lambda) -> T,
     ) -> Option<T> {
-        let mut fields = Fields::new();
-        let limits = HeadLimits {
-            request_line_bytes: self.head.len(),
-            head_bytes: self.head.len(),
-            fields: http::FIELDS_MAX,
-        };
-        let head = http::request_head(&self.head, &mut fields, &limits).ok()??;
-        let facts = self.facts;
-        let mut exchange = Exchange::new(&self.snapshot, managed, &head, &fields, &facts, self.ids);
-        let (api, origin) = match &self.api {
-            ServedBy::File(index) => (self.snapshot.api(*index), Origin::File(*index)),
-            ServedBy::Managed(stage, release) => {
-                (stage.api(*release), Origin::Managed(stage, *release))
-            }
-        };
-        exchange.api = Some(Admitted { api, origin });
-        exchange.protocol = Some(self.protocol);
-        exchange.base_path_bytes = self.base_path_bytes;
-        let found = route::route(&mut exchange).ok()?;
-        match &found.integration {
-            Integration::Lambda(lambda) => Some(act(&exchange, lambda)),
+        self.with_exchange(managed, |exchange, route| match &route.integration {
+            Integration::Lambda(lambda) => Some(act(exchange, lambda)),
             _ => None,
-        }
+        })?
+    }
+
+    /// Whether a function is what wants the content, and not a phase in front of it.
+    fn is_for_function(&self) -> bool {
+        let api = match &self.api {
+            ServedBy::File(index) => self.snapshot.api(*index),
+            ServedBy::Managed(stage, release) => stage.api(*release),
+        };
+        let route = api.route(self.route);
+        matches!(route.program.phases.get(self.phase), Some(Phase::Integrate))
+            && matches!(route.integration, Integration::Lambda(_))
     }
 }
 
@@ -108,18 +118,27 @@ impl<E: Env> Shard<E> {
         id: SlotId,
         exchange: &Exchange<'_>,
         raw: &[u8],
+        phase: usize,
         persistent: bool,
     ) -> Result<(), Refusal> {
         let (Some(admitted), Some(route)) = (exchange.api, exchange.route) else {
             return Err(Refusal::Internal);
         };
         let head: &RequestHead<'_> = exchange.head;
+        let limit = self.snapshot.server.limits.body_bytes_max.min(CONTENT_BYTES_MAX);
         let declared = match head.framing {
+            Framing::Length(bytes) if bytes > limit => {
+                return Err(Refusal::BodyTooLarge { body_bytes_max: limit });
+            }
             Framing::Length(bytes) => bytes.min(RESERVED_BYTES_MAX) as usize,
             Framing::None | Framing::Chunked | Framing::UntilClose => 0,
         };
-        let mut kept = self.spare_requests.pop().unwrap_or_default();
-        kept.extend_from_slice(raw);
+        // A phase in front of the one that asks has had it gathered already.
+        let mut content = Vec::with_capacity(declared);
+        content.extend_from_slice(exchange.content.unwrap_or_default());
+        let framing = if exchange.content.is_some() { Framing::None } else { head.framing };
+        let body = BodyReader::new(framing);
+        let is_complete = body.is_done();
         let log = admitted.api.access_log.is_some().then(|| Box::new(Noted::of(exchange)));
         let asked = self.asked.insert(Asked {
             client: id,
@@ -128,10 +147,10 @@ impl<E: Env> Shard<E> {
             route,
             protocol: admitted.api.protocol,
             ids: exchange.ids,
-            base_path_bytes: exchange.base_path_bytes,
-            facts: *exchange.client,
-            head: kept,
-            content: Vec::with_capacity(declared),
+            kept: Kept::of(exchange, raw, None),
+            content,
+            is_complete,
+            phase,
             version: head.version,
             is_head: head.method == "HEAD",
             trace: "".into(),
@@ -141,8 +160,6 @@ impl<E: Env> Shard<E> {
             handed_over: None,
             log,
         });
-        let body = BodyReader::new(head.framing);
-        let is_complete = body.is_done();
         let Some(client) = self.clients.get_mut(id) else { return Ok(()) };
         client.state = ClientState::Asked { asked, body };
         if head.expects_continue && !is_complete {
@@ -164,13 +181,37 @@ impl<E: Env> Shard<E> {
                 return self.refuse_asked(asked_id, Refusal::BadBody);
             }
         };
-        let limit = asked.snapshot.server.limits.body_bytes_max;
+        let limit = asked.snapshot.server.limits.body_bytes_max.min(CONTENT_BYTES_MAX);
         if (asked.content.len() + piece.data.len()) as u64 > limit {
             let too_large = Refusal::BodyTooLarge { body_bytes_max: limit };
             return self.refuse_asked(asked_id, too_large);
         }
         asked.content.extend_from_slice(&input[piece.data.clone()]);
+        asked.is_complete = piece.done;
+        let goes_on = piece.done && !asked.is_for_function();
         input.advance(piece.consumed);
+        if goes_on {
+            self.resume_asked(asked_id);
+        }
+    }
+
+    /// Goes on with the phases of a request, the first of which wanted its content. Done before any
+    /// input behind it is taken, however many such requests a client sends at once.
+    fn resume_asked(&mut self, id: SlotId) {
+        let Some(asked) = self.asked.remove(id) else { return };
+        let persistent = asked.persistent && self.draining.is_none();
+        let managed = Rc::clone(&self.managed);
+        let waited = self.now.saturating_duration_since(asked.started);
+        asked.with_exchange(&managed, |exchange, route| {
+            exchange.waited = waited;
+            let (client, head) = (asked.client, asked.kept.head());
+            self.run_phases(client, exchange, route, asked.phase, head, persistent);
+        });
+        drop(managed);
+        self.retire(asked.snapshot);
+        if let ServedBy::Managed(stage, _) = asked.api {
+            self.retire_stage(stage);
+        }
     }
 
     /// Asks the function, once all of the content is there.
@@ -184,7 +225,7 @@ impl<E: Env> Shard<E> {
         let since_epoch = self.since_epoch.saturating_sub(self.now - asked.started);
         let seconds = since_epoch.as_secs() as u32;
         let root = ids::trace_root(seconds, [self.env.random(), self.env.random()]);
-        let made = asked.with_exchange(&self.managed, |exchange, declared| {
+        let made = asked.with_function(&self.managed, |exchange, declared| {
             let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
             let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
             let trace: Box<str> = told.unwrap_or(root.as_str()).into();
@@ -232,7 +273,7 @@ impl<E: Env> Shard<E> {
             Completion::Failure(_) => return self.refuse_asked(id, Refusal::FunctionFailed),
             Completion::Result(result) => result,
         };
-        let made = asked.with_exchange(&self.managed, |exchange, declared| {
+        let made = asked.with_function(&self.managed, |exchange, declared| {
             lambda::answer(exchange, declared, &result)
         });
         let mut answer = match made {
@@ -245,7 +286,8 @@ impl<E: Env> Shard<E> {
         };
         let (ids, protocol, is_head) = (asked.ids, asked.protocol, asked.is_head);
         let trace = asked.trace.clone();
-        self.answer_asked(id, answer.status, None, |connection, date, out| {
+        let status = answer.status;
+        self.answer_asked(id, None, |_, _, connection, date, out| {
             let facts = HeadFacts {
                 protocol,
                 ids: &ids,
@@ -256,7 +298,7 @@ impl<E: Env> Shard<E> {
             };
             let count = lambda::write_head(&answer, &facts, out.written()).len();
             if count == 0 {
-                return 0;
+                return (status, 0);
             }
             // Large content goes on in the memory in which it came.
             let content = match std::mem::take(&mut answer.body) {
@@ -267,38 +309,38 @@ impl<E: Env> Shard<E> {
                 Cow::Owned(content) => Bytes::from(content),
             };
             out.share(&content);
-            count as u64
+            (status, count as u64)
         });
     }
 
     /// Ends such a request with an answer of our own.
     pub(super) fn refuse_asked(&mut self, id: SlotId, refusal: Refusal) {
-        let Some(asked) = self.asked.get(id) else { return };
-        let (ids, protocol, is_head) = (asked.ids, Some(asked.protocol), asked.is_head);
-        let status = refusal.status(protocol);
-        self.answer_asked(id, status, Some(refusal), |connection, date, out| {
-            let out = out.written();
-            respond::refuse(refusal, protocol, &ids, connection, date, is_head, out)
+        self.answer_asked(id, Some(refusal), |asked, managed, connection, date, out| {
+            let failure = refusal.into();
+            let told = asked.with_exchange(managed, |exchange, _| {
+                respond::fail(exchange, &failure, connection, date, out.written())
+            });
+            told.unwrap_or_default()
         });
     }
 
     fn answer_asked(
         &mut self,
         id: SlotId,
-        status: u16,
         refusal: Option<Refusal>,
-        write: impl FnOnce(Connection, &[u8; 29], &mut Outgoing) -> u64,
+        write: impl FnOnce(&Asked, &Managed, Connection, &[u8; 29], &mut Outgoing) -> (u16, u64),
     ) {
         let Some(asked) = self.asked.get(id) else { return };
         let client_id = asked.client;
         let Some(client) = self.clients.get_mut(client_id) else {
-            return self.end_asked(id, status, 0, refusal);
+            return self.end_asked(id, 0, 0, refusal);
         };
         // Content that was not read makes the connection useless.
         let persistent = asked.persistent && client.request_is_complete();
         let connection = Connection::of(persistent, asked.version);
         let date = self.date.at(self.since_epoch.as_secs());
-        let response_bytes = write(connection, date, client.stream.out(self.env.ring()));
+        let out = client.stream.out(self.env.ring());
+        let (status, response_bytes) = write(asked, &self.managed, connection, date, out);
         self.end_asked(id, status, response_bytes, refusal);
         self.exchange_over(client_id, persistent);
     }
@@ -341,13 +383,6 @@ impl<E: Env> Shard<E> {
         } else {
             self.record.recorder.exchange(&Finished { api: None, route: None, ..finished });
         }
-        let mut head = asked.head;
-        head.clear();
-        if head.capacity() <= 2 * super::exchanges::REPLAY_BYTES_MAX
-            && self.spare_requests.len() < 1024
-        {
-            self.spare_requests.push(head);
-        }
         self.retire(asked.snapshot);
         if let ServedBy::Managed(stage, _) = asked.api {
             self.retire_stage(stage);
@@ -382,5 +417,26 @@ fn refusal_of(refused: NotDone) -> Refusal {
         NotDone::EventTooLarge => Refusal::BodyTooLarge {
             body_bytes_max: crate::control::invocation::PAYLOAD_BYTES_MAX as u64,
         },
+    }
+}
+
+/// The failure of a phase, or its wish for the content.
+#[derive(Debug)]
+pub(super) enum Unfinished {
+    /// The request is answered by the gateway.
+    Failed(Failure),
+    /// The phase is run again when the content is complete.
+    WantsContent,
+}
+
+impl From<Failure> for Unfinished {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Refusal> for Unfinished {
+    fn from(refusal: Refusal) -> Self {
+        Self::Failed(refusal.into())
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! Idle --first byte--> Head --head complete--> Exchange --answered, content read--> Idle
+//!                        |                        ^
+//!                        |--content is needed--> Asked (gathers it; may be answered by us too)
 //!                        |                        |
 //!                        |                        '--answered by us--> Discard --content read--> Idle
 //!                        '--refused--> Lingering (reads and drops, so that the answer arrives) --> Closing

@@ -1,5 +1,6 @@
 //! What the shard keeps of a request that a back end is answering.
 
+use super::kept::Kept;
 use super::timers::Deadline;
 use super::upstream::pool::TargetIndex;
 use crate::exchange::integrate::http_proxy::HostPlace;
@@ -7,7 +8,7 @@ use crate::exchange::respond::ResponseFraming;
 use crate::exchange::{Ids, Origin};
 use crate::http::{RequestKind, Version};
 use crate::ring::SlotId;
-use crate::snapshot::managed::{MappedResponse, Release, ResponseMapping};
+use crate::snapshot::managed::{AnswerEdits, MappedResponse, Release, ResponseMapping};
 use crate::snapshot::{ApiIndex, Integration, ManagedStage, Protocol, RouteIndex, Snapshot};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -63,6 +64,10 @@ pub(super) struct Proxied {
     pub(super) request_bytes: u64,
     pub(super) response_bytes: u64,
     pub(super) log: Option<Box<super::record::Noted>>,
+    /// The client's request, where its answer or its failure needs it.
+    pub(super) kept: Option<Box<Kept>>,
+    /// Field lines that every answer gets, where the API has rules for browsers.
+    pub(super) cors: Option<Box<[u8]>>,
 }
 
 /// The API that a request is served by, kept as it was when the request came.
@@ -92,6 +97,20 @@ impl ServedBy {
 }
 
 impl Proxied {
+    /// Whether the back end's answer is kept until it is complete.
+    pub(super) fn keeps_answer(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.answer.is_some())
+    }
+
+    /// What an HTTP API changes of an answer with that status.
+    pub(super) fn edits(&self, status: u16) -> Option<AnswerEdits> {
+        let ServedBy::Managed(stage, release) = &self.api else { return None };
+        match &stage.api(*release).route(self.route).integration {
+            Integration::HttpProxy(proxy) => proxy.edits.as_ref()?.of_status(status).cloned(),
+            _ => None,
+        }
+    }
+
     /// How the answer is made where it is not passed through.
     pub(super) fn response_mapping(&self) -> Option<KeptMapping> {
         let ServedBy::Managed(stage, release) = &self.api else { return None };

@@ -7,6 +7,7 @@
 //! | table | a row is | tells the time with |
 //! |---|---|---|
 //! | `clients` | a client's connection ([`client`]) | its idle, head, body and send time-outs |
+//! | `asked` | a request whose content is gathered ([`asked`]) | its client's body time-out |
 //! | `exchanges` | a request that a back end answers ([`exchanges`]) | its wait for a connection |
 //! | `backends` | a back end's connection ([`upstream`]) | connect, response, body and idle time-outs |
 //! | `listeners` | a listening socket | a pause after accept errors |
@@ -21,9 +22,12 @@ mod client;
 mod drain;
 mod exchanges;
 mod functions;
+mod kept;
+mod made;
 mod managed;
 #[cfg(test)]
 mod inspect;
+mod phases;
 mod proxy;
 mod record;
 mod response;
@@ -37,6 +41,7 @@ use self::tls::ShardTls;
 pub use self::tls::client_tls;
 use crate::control::endpoints::Endpoints;
 use crate::control::mailbox::{FromShard, Reporter, ShardId, ToShard};
+use crate::exchange::transform;
 use crate::http::{self, HeadLimits};
 use crate::ring::{BufferGroup, Completion, Env, Received, Ring, SlotId, Slots, Token};
 use crate::snapshot::{Managed, Snapshot};
@@ -141,6 +146,8 @@ pub struct Shard<E: Env> {
     backends: Slots<Backend>,
     exchanges: Slots<Proxied>,
     asked: Slots<Asked>,
+    /// What templates are rendered in.
+    scratch: transform::Scratch,
     functions: Slots<FunctionRow>,
     function_of_arn: HashMap<Box<str>, SlotId, ahash::RandomState>,
     workers: Slots<Worker>,
@@ -192,6 +199,7 @@ impl<E: Env> Shard<E> {
             backends: Slots::new(),
             exchanges: Slots::new(),
             asked: Slots::new(),
+            scratch: transform::Scratch::new(seed[0] ^ seed[2]),
             functions: Slots::new(),
             function_of_arn: HashMap::with_hasher(hash.clone()),
             workers: Slots::new(),

@@ -8,7 +8,7 @@
 //! ```
 
 use super::client::ClientState;
-use super::exchanges::{ServedBy, Stage};
+use super::exchanges::{Proxied, ServedBy, Stage};
 use super::record::{Outcome, Request};
 use super::stream::Stream;
 use super::timers::Deadline;
@@ -16,8 +16,8 @@ use super::upstream::connection::{Backend, BackendState, Response};
 use super::upstream::pool::TargetIndex;
 use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::control::mailbox::FromShard;
-use crate::exchange::Refusal;
 use crate::exchange::respond::{self, Connection};
+use crate::exchange::{Failure, Refusal};
 use crate::ring::{Close, Env, Outgoing, Ring, SlotId};
 use crate::snapshot::{RetryOn, UpstreamTls};
 use crate::telemetry::Finished;
@@ -326,6 +326,12 @@ impl<E: Env> Shard<E> {
     /// Ends a request with an answer of our own, or, when an answer has begun, by closing the
     /// connection, so that the client cannot take what it has for whole.
     pub(super) fn fail_request(&mut self, id: SlotId, refusal: Refusal) {
+        self.fail_exchange(id, &refusal.into());
+    }
+
+    /// As [`Shard::fail_request`], with more to be told.
+    pub(super) fn fail_exchange(&mut self, id: SlotId, failure: &Failure) {
+        let refusal = failure.refusal;
         let Some(exchange) = self.exchanges.get_mut(id) else { return };
         let client_id = exchange.client;
         if exchange.stage == Stage::Answering {
@@ -338,8 +344,8 @@ impl<E: Env> Shard<E> {
             return self.free_client_if_over(client_id);
         }
         let protocol = Some(exchange.protocol);
-        exchange.status = refusal.status(protocol);
         let Some(client) = self.clients.get_mut(client_id) else {
+            exchange.status = refusal.status(protocol);
             return self.end_exchange(id, Some(refusal));
         };
         // Content that was not read makes the connection useless.
@@ -348,8 +354,20 @@ impl<E: Env> Shard<E> {
         let date = self.date.at(self.since_epoch.as_secs());
         let is_head = exchange.client_kind == crate::http::RequestKind::Head;
         let out = client.stream.out(self.env.ring()).written();
-        exchange.response_bytes =
-            respond::refuse(refusal, protocol, &exchange.ids, connection, date, is_head, out);
+        let Proxied { snapshot, api, kept, .. } = exchange;
+        let told = kept.as_ref().and_then(|kept| {
+            kept.with_exchange(snapshot, &self.managed, api, None, |exchange, _| {
+                respond::fail(exchange, failure, connection, date, out)
+            })
+        });
+        let (status, response_bytes) = told.unwrap_or_else(|| {
+            let (ids, more) = (&exchange.ids, exchange.cors.as_deref().unwrap_or_default());
+            let bytes =
+                respond::refuse(refusal, protocol, ids, connection, date, is_head, more, out);
+            (refusal.status(protocol), bytes)
+        });
+        exchange.status = status;
+        exchange.response_bytes = response_bytes;
         self.end_exchange(id, Some(refusal));
         self.exchange_over(client_id, persistent);
     }

@@ -5,7 +5,7 @@
 //! connection too, so that nobody takes a part for the whole.
 
 use super::client::Input;
-use super::exchanges::Stage;
+use super::exchanges::{Proxied, Stage};
 use super::proxy::Fault;
 use super::serve::send_content;
 use super::upstream::connection::{Backend, BackendState, Response};
@@ -210,6 +210,9 @@ impl<E: Env> Shard<E> {
             }
         }
         let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return false };
+        if exchange.keeps_answer() {
+            return self.begin_kept_answer(id, exchange_id, head, fields, is_all);
+        }
         let mapping = exchange.response_mapping();
         let mapped = mapping.as_ref().and_then(|mapping| mapping.choose(head.status));
         if mapping.is_some() && mapped.is_none() {
@@ -254,16 +257,21 @@ impl<E: Env> Shard<E> {
         let date = self.date.at(self.since_epoch.as_secs());
         let out = client.stream.out(self.env.ring()).written();
         match mapped {
-            None => respond::proxied_head(
-                head,
-                fields,
-                exchange.framing,
-                exchange.protocol,
-                &exchange.ids,
-                connection,
-                date,
-                out,
-            ),
+            None => {
+                let edits = exchange.edits(head.status);
+                let cors = exchange.cors.as_deref();
+                exchange.status = respond::proxied_head(
+                    head,
+                    fields,
+                    exchange.framing,
+                    exchange.protocol,
+                    &exchange.ids,
+                    connection,
+                    date,
+                    respond::Changes { edits: edits.as_ref(), cors },
+                    out,
+                );
+            }
             Some(mapped) => {
                 let ids = &exchange.ids;
                 respond::mapped_head(mapped, fields, exchange.framing, ids, connection, date, out);
@@ -306,6 +314,9 @@ impl<E: Env> Shard<E> {
     /// Content of a response. `false`: the connection's bytes are no longer of interest.
     fn take_response_body(&mut self, id: SlotId, exchange_id: SlotId, input: &mut Input) -> bool {
         let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return false };
+        if exchange.keeps_answer() {
+            return self.take_kept_content(id, exchange_id, input);
+        }
         let Some(client) = self.clients.get_mut(exchange.client) else { return false };
         let Some(backend) = self.backends.get_mut(id) else { return false };
         let BackendState::Busy { response: Response::Body { reader, .. }, .. } = &mut backend.state
@@ -372,7 +383,10 @@ impl<E: Env> Shard<E> {
 
     /// The response has arrived in full. `is_all` says that no byte came behind it: with one, the
     /// connection must not get the next request, whose answer that byte would be taken for.
-    fn response_complete(&mut self, id: SlotId, exchange_id: SlotId, is_all: bool) {
+    pub(super) fn response_complete(&mut self, id: SlotId, exchange_id: SlotId, is_all: bool) {
+        if self.exchanges.get(exchange_id).is_some_and(Proxied::keeps_answer) {
+            self.answer_kept(exchange_id);
+        }
         let Some(backend) = self.backends.get_mut(id) else { return };
         let is_all = is_all && !backend.more_arrived;
         let pool_id = backend.pool;

@@ -2,16 +2,19 @@
 
 use super::client::{Client, ClientState, HELD_MAX, Input};
 use super::exchanges::{Proxied, REPLAY_BYTES_MAX, ServedBy, Stage};
+use super::kept::{Kept, KeptAnswer};
+use super::phases::made_for;
 use super::record::{Noted, Outcome, Request};
 use super::timers::Deadline;
 use super::upstream::connection::Backend;
 use super::{Kind, PENDING_BYTES_MAX, Shard};
-use crate::exchange::integrate::{http_proxy, mock};
+use crate::exchange::integrate::http_proxy::{self, has_content};
 use crate::exchange::respond::{self, Connection, ResponseFraming};
-use crate::exchange::{ClientFacts, Exchange, Ids, Origin, Refusal, admit, route};
-use crate::http::{self, BodyReader, Fields, Framing, Known, Refused, RequestHead, RequestKind};
+use crate::exchange::transform::Transformed;
+use crate::exchange::{ClientFacts, Exchange, Ids, Origin, Refusal, admit, cors, route};
+use crate::http::{self, BodyReader, Fields, Framing, Refused, RequestHead, RequestKind};
 use crate::ring::{Close, Env, Lease, Outgoing, Ring, SlotId, Slots};
-use crate::snapshot::{Balance, HashOn, HttpProxy, Integration, Phase, Protocol};
+use crate::snapshot::{Balance, HashOn, HttpProxy};
 use crate::telemetry::Finished;
 use crate::telemetry::batch::Refusal as Counted;
 use std::io;
@@ -206,6 +209,7 @@ impl<E: Env> Shard<E> {
     }
 
     /// One request, from its head.
+    /// `raw` is the head as received.
     fn serve(&mut self, id: SlotId, head: &RequestHead<'_>, fields: &Fields<'_>, raw: &[u8]) {
         let snapshot = Rc::clone(&self.snapshot);
         let ids = self.new_ids();
@@ -235,96 +239,29 @@ impl<E: Env> Shard<E> {
         };
         let managed = Rc::clone(&self.managed);
         let mut exchange = Exchange::new(&snapshot, &managed, head, fields, &facts, ids);
+        exchange.received = self.since_epoch;
         let found = admit::admit(&mut exchange, || self.env.random())
             .and_then(|()| route::route(&mut exchange));
         let route = match found {
             Ok(route) => route,
-            Err(refusal) => return self.answer_refusal(id, &exchange, refusal, persistent),
-        };
-        for phase in &route.program.phases {
-            let refusal = match phase {
-                Phase::Integrate => {
-                    self.integrate(id, &exchange, &route.integration, raw, persistent).err()
+            Err(refusal) => {
+                if let Some(rules) = cors::rules(&exchange)
+                    && cors::is_preflight(&exchange)
+                {
+                    return self.answer_preflight(id, &exchange, rules, persistent);
                 }
-                Phase::Refuse(refusing) => Some((*refusing).into()),
-            };
-            if let Some(refusal) = refusal {
-                return self.answer_refusal(id, &exchange, refusal, persistent);
+                return self.answer_failure(id, &exchange, &refusal.into(), persistent);
             }
-        }
-    }
-
-    fn integrate(
-        &mut self,
-        id: SlotId,
-        exchange: &Exchange<'_>,
-        integration: &Integration,
-        raw: &[u8],
-        persistent: bool,
-    ) -> Result<(), Refusal> {
-        let mock = match integration {
-            Integration::HttpProxy(proxy) => return self.prepare(id, exchange, proxy, persistent),
-            Integration::Mock(mock) => mock,
-            Integration::MappedMock(mapped) => {
-                let value = |known| {
-                    exchange.fields.iter().rfind(|field| field.known == known).map(|it| it.value)
-                };
-                mapped.choose(value(Known::ContentType), value(Known::Accept))?
-            }
-            Integration::Lambda(_) => return self.gather(id, exchange, raw, persistent),
-            Integration::Misconfigured => return Err(Refusal::Misconfigured),
         };
-        self.answer_mock(id, exchange, mock, persistent);
-        Ok(())
+        self.run_phases(id, &exchange, route, 0, raw, persistent);
     }
 
     fn new_ids(&mut self) -> Ids {
         Ids::new([self.env.random(), self.env.random(), self.env.random(), self.env.random()])
     }
 
-    fn answer_mock(
-        &mut self,
-        id: SlotId,
-        exchange: &Exchange<'_>,
-        mock: &crate::snapshot::Mock,
-        persistent: bool,
-    ) {
-        let protocol = exchange.protocol.unwrap_or(Protocol::Http);
-        let persistent = persistent && keeps_framing(exchange.head);
-        let connection = Connection::of(persistent, exchange.head.version);
-        let date = self.date.at(self.since_epoch.as_secs());
-        let Some(client) = self.clients.get_mut(id) else { return };
-        let out = client.stream.out(self.env.ring());
-        let response_bytes = mock::answer(exchange, mock, protocol, connection, date, out);
-        self.record_answer(id, exchange, mock.status, response_bytes, None);
-        self.answered_before_content(id, exchange.head, persistent);
-    }
-
-    fn answer_refusal(
-        &mut self,
-        id: SlotId,
-        exchange: &Exchange<'_>,
-        refusal: Refusal,
-        persistent: bool,
-    ) {
-        let protocol = exchange.protocol;
-        let persistent = persistent
-            && keeps_framing(exchange.head)
-            && !matches!(refusal, Refusal::BodyTooLarge { .. });
-        let connection = Connection::of(persistent, exchange.head.version);
-        let date = self.date.at(self.since_epoch.as_secs());
-        let Some(client) = self.clients.get_mut(id) else { return };
-        let out = client.stream.out(self.env.ring()).written();
-        let is_head = exchange.head.method == "HEAD";
-        let bytes =
-            respond::refuse(refusal, protocol, &exchange.ids, connection, date, is_head, out);
-        self.record.recorder.refused(counted(refusal));
-        self.record_answer(id, exchange, refusal.status(protocol), bytes, Some(refusal));
-        self.answered_before_content(id, exchange.head, persistent);
-    }
-
     /// Counts and logs an answer that no back end gave.
-    fn record_answer(
+    pub(super) fn record_answer(
         &mut self,
         id: SlotId,
         exchange: &Exchange<'_>,
@@ -337,10 +274,10 @@ impl<E: Env> Shard<E> {
             api: series.map(|(api, _)| api),
             route: series.and_then(|(_, route)| route),
             status,
-            latency: Duration::ZERO,
+            latency: exchange.waited,
             integration_latency: None,
-            // Whatever content there is was not read.
-            request_bytes: 0,
+            // Content that was not asked for was not read.
+            request_bytes: exchange.content.map_or(0, |content| content.len() as u64),
             response_bytes,
         };
         self.record.recorder.exchange(&finished);
@@ -384,7 +321,7 @@ impl<E: Env> Shard<E> {
         let date = self.date.at(self.since_epoch.as_secs());
         let Some(client) = self.clients.get_mut(id) else { return };
         let out = client.stream.out(self.env.ring()).written();
-        let bytes = respond::refuse(refusal, None, &ids, Connection::Closes, date, false, out);
+        let bytes = respond::refuse(refusal, None, &ids, Connection::Closes, date, false, &[], out);
         // More may be on its way: the connection lingers, lest a reset destroys the answer.
         client.state = ClientState::Head { since: self.now };
         self.record.recorder.exchange(&Finished {
@@ -396,9 +333,15 @@ impl<E: Env> Shard<E> {
     }
 
     /// An answer is queued although the request's content may not have been read.
-    fn answered_before_content(&mut self, id: SlotId, head: &RequestHead<'_>, persistent: bool) {
+    pub(super) fn answered_before_content(
+        &mut self,
+        id: SlotId,
+        exchange: &Exchange<'_>,
+        persistent: bool,
+    ) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        let body = BodyReader::new(head.framing);
+        let is_read = exchange.content.is_some();
+        let body = BodyReader::new(if is_read { Framing::None } else { exchange.head.framing });
         client.state = ClientState::Discard { body, persistent, dropped_bytes: 0 };
         if client.request_is_complete() {
             self.answered(id);
@@ -421,11 +364,14 @@ impl<E: Env> Shard<E> {
     }
 
     /// Makes a proxied request ready: its head is written, nothing is sent yet.
-    fn prepare(
+    /// `made` is what templates made of its content, `raw` the head as received.
+    pub(super) fn prepare(
         &mut self,
         id: SlotId,
         exchange: &Exchange<'_>,
         proxy: &HttpProxy,
+        made: Option<Transformed<'_>>,
+        raw: &[u8],
         persistent: bool,
     ) -> Result<(), Refusal> {
         let (Some(admitted), Some(route)) = (exchange.api, exchange.route) else {
@@ -441,12 +387,28 @@ impl<E: Env> Shard<E> {
         let pool_id = pool_id.ok_or(Refusal::Internal)?;
         let trace = (self.since_epoch.as_secs() as u32, [self.env.random(), self.env.random()]);
         let mut request = self.spare_requests.pop().unwrap_or_default();
-        let host_place = http_proxy::request_head(exchange, proxy, trace, &mut request)?;
+        let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
+        let facts = made.as_ref().map(|made| made_for(made, method));
+        let host_place =
+            http_proxy::request_head(exchange, proxy, facts.as_ref(), trace, &mut request)?;
+        match (&made, exchange.content) {
+            (Some(made), _) if has_content(method) => request.extend_from_slice(&made.content),
+            (None, Some(content)) => request.extend_from_slice(content),
+            (Some(_), _) | (None, None) => {}
+        }
+        let shared = admitted.api.shared.as_deref();
+        let is_customised = shared.is_some_and(|shared| !shared.gateway_responses.is_empty());
+        let kept = (made.is_some() || is_customised).then(|| {
+            let answer = made.map(|made| KeptAnswer::awaited(made.overrides));
+            Box::new(Kept::of(exchange, raw, answer))
+        });
+        let cors = cors::rules(exchange).map(|rules| cors::answer(exchange, rules).into());
         let pool = self.pools.get_mut(pool_id).ok_or(Refusal::Internal)?;
         let hash = hash_of(exchange, &pool.upstream.balance);
         pool.begin();
-        let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
-        let body = BodyReader::new(exchange.head.framing);
+        let is_read = exchange.content.is_some();
+        let framing = if is_read { Framing::None } else { exchange.head.framing };
+        let body = BodyReader::new(framing);
         let is_complete = body.is_done();
         let log = admitted.api.access_log.is_some().then(|| Box::new(Noted::of(exchange)));
         let exchange_id = self.exchanges.insert(Proxied {
@@ -464,7 +426,7 @@ impl<E: Env> Shard<E> {
                 "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"
             ),
             persistent,
-            request_is_chunked: exchange.head.framing == Framing::Chunked,
+            request_is_chunked: framing == Framing::Chunked,
             request,
             host_place,
             can_replay: true,
@@ -482,9 +444,11 @@ impl<E: Env> Shard<E> {
             framing: ResponseFraming::None,
             status: 0,
             integration_latency: None,
-            request_bytes: 0,
+            request_bytes: exchange.content.map_or(0, |content| content.len() as u64),
             response_bytes: 0,
             log,
+            kept,
+            cors,
         });
         let Some(client) = self.clients.get_mut(id) else { return Ok(()) };
         client.state = ClientState::Exchange { exchange: exchange_id, body };
@@ -749,7 +713,7 @@ fn can_take(client: &Client, exchanges: &Slots<Proxied>, backends: &Slots<Backen
 
 /// Whether the connection can be used again after an answer that did not read the content: a client
 /// that waits for `100 Continue` may or may not send it, and a long one is not worth reading.
-fn keeps_framing(head: &RequestHead<'_>) -> bool {
+pub(super) fn keeps_framing(head: &RequestHead<'_>) -> bool {
     match head.framing {
         Framing::None => true,
         Framing::Length(bytes) => bytes <= DISCARD_BYTES_MAX && !head.expects_continue,
@@ -811,7 +775,7 @@ fn hash_of(exchange: &Exchange<'_>, balance: &Balance) -> Option<Box<[u8]>> {
     }
 }
 
-fn counted(refusal: Refusal) -> Counted {
+pub(super) fn counted(refusal: Refusal) -> Counted {
     match refusal {
         Refusal::NoApi => Counted::NoApi,
         Refusal::NoRoute => Counted::NoRoute,
@@ -833,6 +797,9 @@ fn counted(refusal: Refusal) -> Counted {
         | Refusal::DotSegment
         | Refusal::BadBody
         | Refusal::UnsupportedMediaType
+        | Refusal::BadRequestParameters
+        | Refusal::BadRequestBody
+        | Refusal::BadJson
         | Refusal::IntegrationTimeout
         | Refusal::IntegrationFailure
         | Refusal::BadGateway => Counted::Malformed,

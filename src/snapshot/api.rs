@@ -1,8 +1,9 @@
 //! APIs and routes as they run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::managed::{MappedMock, RequestMapping, ResponseMapping};
+use super::managed::{Mapped, RequestMapping, ResponseEdits, ResponseMapping, Shared, Validation};
 use super::{
     AccessLogIndex, Domain, Lambda, Mock, Protocol, ProxyPath, RouteIndex, RouteTable,
     UpstreamIndex,
@@ -30,6 +31,8 @@ pub struct Api {
     pub routes: Box<[Route]>,
     /// Its access log; `None` is none.
     pub access_log: Option<AccessLogIndex>,
+    /// What all routes of a managed API have in common; those of the file have nothing of it.
+    pub shared: Option<Arc<Shared>>,
 }
 
 impl Api {
@@ -50,6 +53,10 @@ pub struct Route {
     pub program: Program,
     /// Who answers.
     pub integration: Integration,
+    /// What its requests must be like.
+    pub validation: Option<Arc<Validation>>,
+    /// `$context.resourceId`; empty where there is no such thing.
+    pub resource_id: Box<str>,
 }
 
 /// The phases a route uses. Those it does not use are absent, so they cost nothing.
@@ -62,6 +69,8 @@ pub struct Program {
 /// A phase between routing and the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// Hold parameters and content against what the method asks for.
+    Validate,
     /// Ask the integration for the answer.
     Integrate,
     /// Answer that the request may not pass: what would decide about it is not there.
@@ -87,6 +96,7 @@ impl Phase {
     /// The phase's word in `ringgate routes`.
     pub fn name(self) -> &'static str {
         match self {
+            Phase::Validate => "validate",
             Phase::Integrate => "integrate",
             Phase::Refuse(_) => "refuse",
         }
@@ -98,8 +108,8 @@ impl Phase {
 pub enum Integration {
     /// A fixed response.
     Mock(Mock),
-    /// A fixed response that the request's content type and what it accepts choose.
-    MappedMock(MappedMock),
+    /// What templates make of the request: a mock's answer, or what a back end gets and gives.
+    Mapped(Mapped),
     /// A back end, bytes passed through.
     HttpProxy(HttpProxy),
     /// A function: the request is its event, its result the answer.
@@ -125,4 +135,6 @@ pub struct HttpProxy {
     pub mapping: Option<Box<RequestMapping>>,
     /// How the answer is made where it is not passed through.
     pub response: Option<Box<ResponseMapping>>,
+    /// What an HTTP API changes of the answer.
+    pub edits: Option<Box<ResponseEdits>>,
 }

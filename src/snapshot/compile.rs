@@ -46,6 +46,7 @@ fn compile_api(
         table: RouteTable::build(api.protocol, api.routes.iter().map(|route| &route.key), seed),
         routes: api.routes.iter().map(|route| compile_route(route, aws)).collect(),
         access_log: api.access_log.as_ref().map(|log| share(log, access_logs)),
+        shared: None,
     }
 }
 
@@ -83,8 +84,11 @@ fn compile_route(route: &model::Route, aws: &model::Aws) -> Route {
                 timeout: proxy.timeout,
                 mapping: None,
                 response: None,
+                edits: None,
             }),
         },
+        validation: None,
+        resource_id: Box::default(),
     }
 }
 

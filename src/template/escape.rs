@@ -113,7 +113,7 @@ pub(super) fn url_decoded(text: &str) -> Result<String, String> {
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Base64 with padding, in one line.
-pub(super) fn base64(bytes: &[u8], out: &mut String) {
+pub fn base64(bytes: &[u8], out: &mut String) {
     out.reserve(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let part = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
@@ -131,9 +131,19 @@ pub(super) fn base64(bytes: &[u8], out: &mut String) {
 
 /// The text behind base64, padded or not, with line breaks or without; `-` and `_` are taken too.
 pub(super) fn base64_decoded(text: &str) -> Result<String, String> {
+    let decoded = base64_bytes(text.as_bytes());
+    let decoded = decoded.map_err(|byte| format!("Illegal base64 character {byte:x}"))?;
+    Ok(String::from_utf8_lossy(&decoded).into_owned())
+}
+
+/// The bytes behind base64, padded or not, with line breaks or without; `-` and `_` are taken too.
+///
+/// # Errors
+/// A byte that is none of it.
+pub fn base64_bytes(text: &[u8]) -> Result<Vec<u8>, u8> {
     let mut decoded = Vec::with_capacity(text.len() / 4 * 3);
     let (mut group, mut bits) = (0_u32, 0);
-    for byte in text.bytes() {
+    for &byte in text {
         let digit = match byte {
             b'A'..=b'Z' => byte - b'A',
             b'a'..=b'z' => byte - b'a' + 26,
@@ -141,7 +151,7 @@ pub(super) fn base64_decoded(text: &str) -> Result<String, String> {
             b'+' | b'-' => 62,
             b'/' | b'_' => 63,
             b'\r' | b'\n' | b'=' => continue,
-            _ => return Err(format!("Illegal base64 character {byte:x}")),
+            _ => return Err(byte),
         };
         group = group << 6 | u32::from(digit);
         bits += 6;
@@ -150,7 +160,7 @@ pub(super) fn base64_decoded(text: &str) -> Result<String, String> {
             decoded.push((group >> bits & 0xff) as u8);
         }
     }
-    Ok(String::from_utf8_lossy(&decoded).into_owned())
+    Ok(decoded)
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ use budget::Budget;
 use program::Program;
 
 pub use budget::Scratch;
+pub use escape::{base64, base64_bytes};
 pub use inputs::{ContextVariables, Inputs, NoContext, Variable};
 pub use json_path::{JsonPath, PathError};
 pub use limits::Limits;

@@ -8,4 +8,5 @@ mod changes;
 mod gateway;
 mod integrations;
 mod refusals;
+mod semantics;
 mod stages;

@@ -6,6 +6,7 @@
 //! one that was routed: framing fields are written anew.
 
 use super::mapping;
+use crate::exchange::transform::Overrides;
 use crate::exchange::{Admitted, Exchange, Refusal};
 use crate::http::{self, Framing, Known, forwarded};
 use crate::snapshot::managed::Passes;
@@ -29,9 +30,12 @@ pub struct HostPlace {
 pub fn request_head(
     exchange: &Exchange<'_>,
     proxy: &HttpProxy,
+    made: Option<&Made<'_>>,
     trace: (u32, [u64; 2]),
     out: &mut Vec<u8>,
 ) -> Result<HostPlace, Refusal> {
+    let none = Overrides::default();
+    let overrides = made.map_or(&none, |made| made.overrides);
     let Some(Admitted { api, .. }) = exchange.api else { return Err(Refusal::Internal) };
     // Routes are chosen by the path as it is sent. A back end that walks `..` would serve another path
     // than the one that was let through; only behind `$default`, which lets everything through, it may.
@@ -54,16 +58,17 @@ pub fn request_head(
                 out.push(b'?');
                 out.extend_from_slice(query);
             }
-            Vec::new()
+            mapping::MappedFields::default()
         }
         Some(mapping) => {
-            mapping::target(exchange, mapping, out)?;
-            mapping::fields(exchange, mapping)?
+            mapping::target(exchange, mapping, overrides, out)?;
+            mapping::fields(exchange, mapping, overrides)?
         }
     };
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    let is_named = |name: &[u8]| mapped.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
-    let host_place = HostPlace { at: out.len(), is_mapped: is_named(b"host") };
+    let mut names = mapped.sent.iter().map(|(name, _)| name);
+    let is_mapped = names.any(|name| name.eq_ignore_ascii_case(b"host"));
+    let host_place = HostPlace { at: out.len(), is_mapped };
 
     let passes = mapping.map_or(Passes::Everything, |mapping| mapping.passes);
     let mut seen = Seen::default();
@@ -78,20 +83,28 @@ pub fn request_head(
         {
             continue;
         }
-        if is_named(field.name) {
+        if mapped.replaces(field.name) {
             continue;
         }
         seen.note(field.known);
         http::write::field(out, field.name, field.value);
     }
-    for (name, value) in &mapped {
+    for (name, value) in &mapped.sent {
         seen.note(Known::of(name));
         http::write::field(out, name, value);
     }
-    match exchange.head.framing {
-        Framing::None | Framing::UntilClose => {}
-        Framing::Length(bytes) => http::write::content_length(out, bytes),
-        Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+    if made.is_some_and(|made| made.is_made) && !seen.content_type && has_content(method) {
+        out.extend_from_slice(b"content-type: application/json\r\n");
+    }
+    match (exchange.head.framing, made, exchange.content) {
+        (_, Some(_), _) if !has_content(method) => {}
+        (_, Some(made), _) => http::write::content_length(out, made.content_bytes as u64),
+        (Framing::None | Framing::UntilClose, None, _) => {}
+        (_, None, Some(content)) => http::write::content_length(out, content.len() as u64),
+        (Framing::Length(bytes), None, None) => http::write::content_length(out, bytes),
+        (Framing::Chunked, None, None) => {
+            out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+        }
     }
     if passes == Passes::Everything {
         forwarding_fields(exchange, out);
@@ -125,9 +138,26 @@ fn is_type_of_content(field: &http::Field<'_>, exchange: &Exchange<'_>) -> bool 
     field.known == Known::ContentType && !matches!(exchange.head.method, "GET" | "HEAD" | "OPTIONS")
 }
 
+/// Content that a template made, or that was converted.
+#[derive(Debug, Clone, Copy)]
+pub struct Made<'m> {
+    /// How much.
+    pub content_bytes: usize,
+    /// Whether a template made it.
+    pub is_made: bool,
+    /// What the template assigned.
+    pub overrides: &'m Overrides,
+}
+
+/// Whether a request made by a template has content: not those of these methods.
+pub fn has_content(method: &str) -> bool {
+    !matches!(method, "GET" | "HEAD" | "OPTIONS")
+}
+
 /// Which fields with a default the client sent itself.
 #[derive(Default)]
 struct Seen {
+    content_type: bool,
     accept: bool,
     user_agent: bool,
     trace: bool,
@@ -136,6 +166,7 @@ struct Seen {
 impl Seen {
     fn note(&mut self, known: Known) {
         match known {
+            Known::ContentType => self.content_type = true,
             Known::Accept => self.accept = true,
             Known::UserAgent => self.user_agent = true,
             Known::XAmznTraceId => self.trace = true,

@@ -3,12 +3,16 @@
 //! A value is written for the place it goes to: encoded in a path or query string, refused in a field
 //! that it would end. So whatever a client sends, the back end reads it as that one value.
 
-use crate::exchange::{Exchange, Refusal};
+use crate::exchange::method_request::{decoded, form_decoded};
+use crate::exchange::transform::{self, Overrides, Scratch, is_field_value};
+use crate::exchange::{Context, Exchange, Refusal};
 use crate::http::{self, Known};
 use crate::snapshot::managed::{
-    ContextName, MappedResponse, Passes, RequestMapping, ResponseSource, Source, UriPiece, Values,
+    Action, AnswerEdits, BodyPath, ContextName, Edit, MappedResponse, Passes, Placeholder,
+    RequestMapping, ResponseSource, Source, UriPiece, Values,
 };
-use crate::snapshot::{encode_text, write_value};
+use crate::snapshot::managed::{HeaderPlace, header_place};
+use crate::snapshot::{Protocol, encode_text, write_value};
 use std::borrow::Cow;
 use std::io::Write;
 
@@ -19,10 +23,23 @@ use std::io::Write;
 pub(super) fn target(
     exchange: &Exchange<'_>,
     mapping: &RequestMapping,
+    overrides: &Overrides,
     out: &mut Vec<u8>,
 ) -> Result<(), Refusal> {
     let start = out.len();
-    for piece in &mapping.path {
+    let edits = mapping.edits.as_deref();
+    let path = match edits.and_then(|it| it.path.as_ref()) {
+        Some(source) => joined(exchange, source)?,
+        None => None,
+    };
+    if let Some(path) = &path {
+        if !path.starts_with(b"/") {
+            out.push(b'/');
+        }
+        write_value(path, out);
+    }
+    let pieces = if path.is_some() { &[][..] } else { &mapping.path };
+    for piece in pieces {
         match piece {
             UriPiece::Literal(text) => out.extend_from_slice(text),
             UriPiece::RequestPath => {
@@ -33,8 +50,15 @@ pub(super) fn target(
                 write_value(exchange.parameters.get(*index).copied().unwrap_or_default(), out);
             }
             UriPiece::Value(source) => {
-                if let Some(value) = joined(exchange, source) {
+                if let Some(value) = joined(exchange, source)? {
                     encode_text(&value, out);
+                }
+            }
+            UriPiece::Named(name, placeholder) => {
+                match named(exchange, name, placeholder, overrides)? {
+                    Some(Filled::Raw(value)) => write_value(value, out),
+                    Some(Filled::Plain(value)) => encode_text(&value, out),
+                    None => {}
                 }
             }
         }
@@ -59,19 +83,59 @@ pub(super) fn target(
                 encode_text(&decoded(value), out);
             }
             UriPiece::Value(source) => {
-                if let Some(value) = joined(exchange, source) {
+                if let Some(value) = joined(exchange, source)? {
                     encode_text(&value, out);
+                }
+            }
+            UriPiece::Named(name, placeholder) => {
+                match named(exchange, name, placeholder, overrides)? {
+                    Some(Filled::Raw(value)) => encode_text(&decoded(value), out),
+                    Some(Filled::Plain(value)) => encode_text(&value, out),
+                    None => {}
                 }
             }
         }
     }
-    if mapping.passes == Passes::Everything
-        && let Some(query) = exchange.head.target.query()
-    {
-        separate(out);
-        out.extend_from_slice(query);
+    let client = exchange.head.target.query().filter(|_| mapping.passes == Passes::Everything);
+    match edits.filter(|it| !it.query.is_empty()) {
+        Some(edits) => {
+            let values = evaluated(exchange, &edits.query)?;
+            let pairs = client.unwrap_or_default().split(|byte| *byte == b'&');
+            for pair in pairs.filter(|pair| !pair.is_empty()) {
+                let name = &pair[..memchr::memchr(b'=', pair).unwrap_or(pair.len())];
+                let name = form_decoded(name);
+                if !values.iter().any(|it| it.action != Action::Append && *it.name == *name) {
+                    separate(out);
+                    out.extend_from_slice(pair);
+                }
+            }
+            for Evaluated { name, value, .. } in &values {
+                let Some(value) = value else { continue };
+                separate(out);
+                encode_text(name, out);
+                out.push(b'=');
+                encode_text(value, out);
+            }
+        }
+        None => {
+            if let Some(query) = client {
+                separate(out);
+                out.extend_from_slice(query);
+            }
+        }
+    }
+    for (name, values) in overrides.querystring() {
+        for value in values {
+            separate(out);
+            encode_text(name.as_bytes(), out);
+            out.push(b'=');
+            encode_text(value.as_bytes(), out);
+        }
     }
     for (name, source) in &mapping.added_query {
+        if overrides.querystring().any(|(known, _)| known.as_bytes() == &**name) {
+            continue;
+        }
         let mut add = |value: &[u8]| {
             separate(out);
             encode_text(name, out);
@@ -88,7 +152,7 @@ pub(super) fn target(
                 }
             }
             source => {
-                if let Some(value) = joined(exchange, source) {
+                if let Some(value) = joined(exchange, source)? {
                     add(&value);
                 }
             }
@@ -97,8 +161,76 @@ pub(super) fn target(
     Ok(())
 }
 
+/// What a placeholder is filled with.
+enum Filled<'x> {
+    /// A path parameter as it came.
+    Raw(&'x [u8]),
+    /// Any other text.
+    Plain(Cow<'x, [u8]>),
+}
+
+fn named<'x>(
+    exchange: &'x Exchange<'_>,
+    name: &str,
+    placeholder: &'x Placeholder,
+    overrides: &Overrides,
+) -> Result<Option<Filled<'x>>, Refusal> {
+    if let Some((_, values)) = overrides.path().find(|(known, _)| *known == name) {
+        return Ok(Some(Filled::Plain(values.join(",").into_bytes().into())));
+    }
+    Ok(match placeholder {
+        Placeholder::Mapped(Source::Path(index)) => {
+            Some(Filled::Raw(exchange.parameters.get(*index).copied().unwrap_or_default()))
+        }
+        Placeholder::Mapped(source) => joined(exchange, source)?.map(Filled::Plain),
+        Placeholder::Nothing => None,
+        Placeholder::Text => Some(Filled::Plain(format!("{{{name}}}").into_bytes().into())),
+    })
+}
+
+/// A change with its value.
+struct Evaluated<'e> {
+    action: Action,
+    name: &'e [u8],
+    value: Option<Cow<'e, [u8]>>,
+}
+
+/// The changes that are done: one whose value is nothing is not.
+fn evaluated<'e>(
+    exchange: &'e Exchange<'_>,
+    edits: &'e [Edit<Source>],
+) -> Result<Vec<Evaluated<'e>>, Refusal> {
+    let mut done = Vec::with_capacity(edits.len());
+    for Edit { action, name, value } in edits {
+        let value = match value {
+            Some(source) => joined(exchange, source)?,
+            None => None,
+        };
+        if *action == Action::Remove || value.is_some() {
+            done.push(Evaluated { action: *action, name, value });
+        }
+    }
+    Ok(done)
+}
+
+/// The mapped fields of a request, and which of the client's they take the place of.
+#[derive(Default)]
+pub(super) struct MappedFields<'m> {
+    /// Fields that have a value.
+    pub(super) sent: Vec<MappedField<'m>>,
+    /// Names of the client's that stay behind.
+    pub(super) replaced: Vec<Cow<'m, [u8]>>,
+}
+
+impl MappedFields<'_> {
+    /// Whether a field of the client's stays behind.
+    pub(super) fn replaces(&self, name: &[u8]) -> bool {
+        self.replaced.iter().any(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
 /// A field's name and value.
-pub(super) type MappedField<'m> = (&'m [u8], Cow<'m, [u8]>);
+pub(super) type MappedField<'m> = (Cow<'m, [u8]>, Cow<'m, [u8]>);
 
 /// The mapped fields of a request that have a value.
 ///
@@ -107,35 +239,105 @@ pub(super) type MappedField<'m> = (&'m [u8], Cow<'m, [u8]>);
 pub(super) fn fields<'m>(
     exchange: &'m Exchange<'_>,
     mapping: &'m RequestMapping,
-) -> Result<Vec<MappedField<'m>>, Refusal> {
-    let mut fields = Vec::with_capacity(mapping.headers.len());
-    for (name, source) in &mapping.headers {
-        let Some(value) = joined(exchange, source) else { continue };
-        if value.iter().any(|byte| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f) {
-            return Err(Refusal::BadRequest(400));
+    overrides: &'m Overrides,
+) -> Result<MappedFields<'m>, Refusal> {
+    let mut fields = MappedFields::default();
+    for (name, values) in overrides.request_headers() {
+        match header_place(name) {
+            HeaderPlace::Sent => {}
+            HeaderPlace::Dropped => continue,
+            HeaderPlace::Failing => return Err(Refusal::Misconfigured),
         }
-        fields.push((&**name, value));
+        fields.replaced.push(Cow::Borrowed(name.as_bytes()));
+        for value in values {
+            fields.sent.push((Cow::Borrowed(name.as_bytes()), Cow::Owned(value.into_bytes())));
+        }
+    }
+    for (name, source) in &mapping.headers {
+        if fields.replaces(name) {
+            continue;
+        }
+        let Some(value) = joined(exchange, source)? else { continue };
+        fields.replaced.push(Cow::Borrowed(name));
+        fields.sent.push((Cow::Borrowed(name), value));
+    }
+    if let Some(edits) = mapping.edits.as_deref() {
+        for Evaluated { action, name, value } in evaluated(exchange, &edits.headers)? {
+            if action != Action::Append {
+                fields.replaced.push(Cow::Borrowed(name));
+            }
+            fields.sent.extend(value.map(|value| (Cow::Borrowed(name), value)));
+        }
+    }
+    if fields.sent.iter().any(|(_, value)| !is_field_value(value)) {
+        return Err(Refusal::BadRequest(400));
     }
     Ok(fields)
 }
 
 /// A value as plain text; several are joined by commas. `None`: there is none, or it is empty.
-fn joined<'x>(exchange: &'x Exchange<'_>, source: &'x Source) -> Option<Cow<'x, [u8]>> {
+fn joined<'x>(
+    exchange: &'x Exchange<'_>,
+    source: &'x Source,
+) -> Result<Option<Cow<'x, [u8]>>, Refusal> {
     let value = match source {
-        Source::Literal(text) => Cow::Borrowed(&**text),
-        Source::Path(index) => Cow::Borrowed(*exchange.parameters.get(*index)?),
-        Source::Query(name, Values::Last) => query_values(exchange, name).last()?,
+        Source::Literal(text) => Some(Cow::Borrowed(&**text)),
+        Source::Path(index) => exchange.parameters.get(*index).map(|value| Cow::Borrowed(*value)),
+        Source::Query(name, Values::Last) => query_values(exchange, name).last(),
         Source::Query(name, Values::All) => {
             let values: Vec<_> = query_values(exchange, name).collect();
-            Cow::Owned(values.join(&b','))
+            Some(Cow::Owned(values.join(&b',')))
         }
         Source::Header(name, values) => {
             let named = exchange.fields.iter().filter(|it| it.name.eq_ignore_ascii_case(name));
-            several(named.map(|field| field.value), *values)?
+            several(named.map(|field| field.value), *values)
         }
-        Source::Context(name) => context(exchange, *name)?,
+        Source::Context(name) => context(exchange, *name),
+        Source::Variable(parts) => {
+            let context = Context::of(exchange);
+            context.text(parts).map(|text| Cow::Owned(text.into_owned().into_bytes()))
+        }
+        Source::RequestPath => {
+            let path = exchange.path();
+            Some(Cow::Borrowed(if path.is_empty() { &b"/"[..] } else { path }))
+        }
+        Source::Body(path) => body(exchange, path.as_ref())?,
+        Source::Joined(sources) => {
+            let mut all = Vec::new();
+            for source in sources {
+                all.extend_from_slice(&joined(exchange, source)?.unwrap_or_default());
+            }
+            Some(Cow::Owned(all))
+        }
     };
-    (!value.is_empty()).then_some(value)
+    Ok(value.filter(|value| !value.is_empty()))
+}
+
+/// How much of the content HTTP APIs look for a path in (Amazon's own bound).
+const HTTP_SELECTION_BYTES_MAX: usize = 100 * 1024;
+
+/// The content, or what a path selects of it.
+fn body<'x>(
+    exchange: &'x Exchange<'_>,
+    path: Option<&BodyPath>,
+) -> Result<Option<Cow<'x, [u8]>>, Refusal> {
+    let content = exchange.content.unwrap_or_default();
+    let is_rest = exchange.protocol == Some(Protocol::Rest);
+    let Some(path) = path else {
+        // As `$input.body` prints it.
+        let is_empty = content.is_empty() && is_rest;
+        return Ok(Some(Cow::Borrowed(if is_empty { b"{}" } else { content })));
+    };
+    if !is_rest && content.len() > HTTP_SELECTION_BYTES_MAX {
+        return Ok(None);
+    }
+    let text = String::from_utf8_lossy(content);
+    let mut scratch = Scratch::new(exchange.seed());
+    match transform::select(&path.path, &text, &mut scratch) {
+        Ok(found) => Ok(found.map(|text| Cow::Owned(text.into_bytes()))),
+        Err(_) if is_rest => Err(Refusal::BadJson),
+        Err(_) => Ok(None),
+    }
 }
 
 fn several<'v>(mut values: impl Iterator<Item = &'v [u8]>, which: Values) -> Option<Cow<'v, [u8]>> {
@@ -167,21 +369,6 @@ fn query_values<'x>(
     })
 }
 
-/// A name or value of a query string as a form writes it: `+` is a blank.
-fn form_decoded(text: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memchr(b'+', text).is_none() {
-        return decoded(text);
-    }
-    let spaced: Vec<u8> = text.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
-    let plain = decoded(&spaced).into_owned();
-    Cow::Owned(plain)
-}
-
-/// What is badly encoded stands for itself.
-fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
-    http::path::decode(text).unwrap_or(Cow::Borrowed(text))
-}
-
 fn context<'x>(exchange: &'x Exchange<'_>, name: ContextName) -> Option<Cow<'x, [u8]>> {
     let host = || http::authority::host(exchange.head.host.unwrap_or_default());
     Some(match name {
@@ -211,13 +398,7 @@ pub(crate) fn response_fields(
 ) {
     let mut has_type = false;
     for (name, source) in &mapped.headers {
-        let value = match source {
-            ResponseSource::Literal(text) => Some(Cow::Borrowed(&**text)),
-            ResponseSource::Header(wanted, which) => {
-                let named = fields.iter().filter(|it| it.name.eq_ignore_ascii_case(wanted));
-                several(named.map(|field| field.value), *which)
-            }
-        };
+        let value = of_answer(source, fields);
         if let Some(value) = value.filter(|it| !it.is_empty()) {
             has_type |= name.eq_ignore_ascii_case(b"content-type");
             http::write::field(out, name, &value);
@@ -234,5 +415,64 @@ pub(crate) fn response_fields(
     }
     if !has_type {
         http::write::field(out, b"content-type", own_type.unwrap_or(b"application/json"));
+    }
+}
+
+/// A value that needs nothing but the back end's fields.
+fn of_answer<'v>(
+    source: &'v ResponseSource,
+    fields: &'v [http::Field<'_>],
+) -> Option<Cow<'v, [u8]>> {
+    match source {
+        ResponseSource::Literal(text) => Some(Cow::Borrowed(&**text)),
+        ResponseSource::Header(wanted, which) => {
+            let named = fields.iter().filter(|it| it.name.eq_ignore_ascii_case(wanted));
+            several(named.map(|field| field.value), *which)
+        }
+        ResponseSource::Joined(sources) => {
+            let pieces = sources.iter().filter_map(|source| of_answer(source, fields));
+            Some(Cow::Owned(pieces.collect::<Vec<_>>().concat()))
+        }
+        // Their answers are kept until they are complete, and made elsewhere.
+        ResponseSource::Variable(_) | ResponseSource::Body(_) => None,
+    }
+}
+
+/// An HTTP API's changes of an answer, with their values.
+pub(crate) struct EditedAnswer<'e> {
+    /// What the client gets.
+    pub(crate) status: u16,
+    edits: Vec<Evaluated<'e>>,
+}
+
+impl<'e> EditedAnswer<'e> {
+    /// The changes of an answer with that status and those fields.
+    pub(crate) fn of(status: u16, edits: &'e AnswerEdits, fields: &'e [http::Field<'_>]) -> Self {
+        let told = edits.status.as_ref().and_then(|source| of_answer(source, fields));
+        let told = told.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok());
+        let edits = edits.headers.iter().filter_map(|Edit { action, name, value }| {
+            let value = value.as_ref().and_then(|source| of_answer(source, fields));
+            let value = value.filter(|it| !it.is_empty() && is_field_value(it));
+            let is_done = *action == Action::Remove || value.is_some();
+            is_done.then_some(Evaluated { action: *action, name, value })
+        });
+        let status = told.filter(|status| (200..600).contains(status)).unwrap_or(status);
+        Self { status, edits: edits.collect() }
+    }
+
+    /// Whether a field of the back end's stays behind.
+    pub(crate) fn replaces(&self, name: &[u8]) -> bool {
+        self.edits
+            .iter()
+            .any(|it| it.action != Action::Append && it.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Writes the fields that are new.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        for Evaluated { name, value, .. } in &self.edits {
+            if let Some(value) = value {
+                http::write::field(out, name, value);
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! TestInvokeMethod: tries a method as it is defined now, before it is deployed. TestInvokeAuthorizer.
 //!
-//! Nothing here waits or reaches out, so what can be tried are mocks whose templates are plain text.
-//! Everything else answers as a broken integration would, and the log says what is not possible.
+//! Nothing here waits or reaches out, so what can be tried are mocks, with all of their templates,
+//! mappings and validators. Everything else answers as a broken integration would, and the log says what is not possible.
 
 mod authorizer;
 mod log;
@@ -13,10 +13,14 @@ use super::super::answer::Answer;
 use super::super::operation::{Operation, read};
 use super::place;
 use crate::aws::Fault;
-use crate::resources::rest::{Method, RequestValidator};
+use crate::exchange::{Failure, Refusal, gateway_response};
+use crate::resources::rest::{Method, Model, RequestValidator, Resource, RestApi};
+use crate::snapshot::Protocol;
+use crate::snapshot::managed::{BinaryTypes, StagePlace, validation_of};
 use log::Log;
 use request::Request;
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// The operations of this file.
 pub(super) static OPERATIONS: &[Operation] =
@@ -28,15 +32,6 @@ struct Response {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
-}
-
-/// Why a method could not answer.
-#[derive(Debug, PartialEq)]
-enum Failure {
-    /// It is set up so that it cannot work, or so that it cannot be tried here.
-    Configuration(String),
-    /// No template for the content type, and the body may not pass as it is.
-    UnsupportedMediaType,
 }
 
 fn method(call: &mut Call<'_>) -> Result<Answer, Fault> {
@@ -53,14 +48,14 @@ fn method(call: &mut Call<'_>) -> Result<Answer, Fault> {
     log.map("Method request query string", &request.query);
     log.map("Method request headers", &request.headers);
     log.line(&format!("Method request body before transformations: {}", request.body));
-    let response = match answer(call, method, &request, &request_id) {
+    let response = match answer(call, &resource, method, &request, &request_id) {
         Ok(response) => {
             log.line(&format!("Method response body after transformations: {}", response.body));
             log.map("Method response headers", &response.headers);
             log.line("Successfully completed execution");
             response
         }
-        Err(failure) => failed(failure, &mut log),
+        Err(failure) => failed(&failure, &mut log),
     };
     log.line(&format!("Method completed with status: {}", response.status));
 
@@ -81,45 +76,56 @@ fn method(call: &mut Call<'_>) -> Result<Answer, Fault> {
 
 fn answer(
     call: &Call<'_>,
+    resource: &Resource,
     method: &Method,
     request: &Request,
     request_id: &str,
 ) -> Result<Response, Failure> {
-    let not_yet = |what: &str| Failure::Configuration(format!("{what} in test calls yet"));
-    let validator = method.request_validator_id.as_deref();
-    let validator =
-        validator.and_then(|id| call.draft.get::<RequestValidator>(call.text("restApiId"), id));
-    if validator.is_some_and(|it| it.validate_request_body || it.validate_request_parameters) {
-        return Err(not_yet("Request validators are not run"));
-    }
+    let api_id = call.text("restApiId");
+    let validators = call.draft.list::<RequestValidator>(api_id);
+    let models = call.draft.list::<Model>(api_id);
+    let validation = validation_of(method, &validators, &models).map_err(Failure::configuration)?;
     let Some(integration) = &method.method_integration else {
-        return Err(Failure::Configuration("No integration defined for method".to_owned()));
+        return Err(Failure::configuration("No integration defined for method"));
     };
     if integration.r#type != "MOCK" {
-        return Err(not_yet(&format!(
-            "Integrations of type {} are not called",
+        return Err(Failure::configuration(format!(
+            "Integrations of type {} are not called in test calls yet",
             integration.r#type
         )));
     }
-    mock::answer(method, integration, request, request_id)
+    let api = call.draft.get::<RestApi>("", api_id);
+    let binary_types = api.map(|api| BinaryTypes::of(&api.binary_media_types));
+    let tried = mock::Tried {
+        place: StagePlace {
+            region: call.draft.region(),
+            account_id: &call.settings.account_id,
+            api_id,
+        },
+        resource,
+        method,
+        verb: call.text("httpMethod"),
+        request_id,
+        received: Duration::from_secs(u64::try_from(call.now.0).unwrap_or_default()),
+        binary_types: &binary_types.unwrap_or_default(),
+    };
+    mock::answer(&tried, request, validation.as_ref())
 }
 
 /// The answer of the gateway itself.
-fn failed(failure: Failure, log: &mut Log) -> Response {
-    let (status, kind, message) = match failure {
-        Failure::Configuration(reason) => {
-            log.line(&format!("Execution failed due to configuration error: {reason}"));
-            (500, "InternalServerErrorException", "Internal server error")
+fn failed(failure: &Failure, log: &mut Log) -> Response {
+    match failure.refusal {
+        Refusal::Misconfigured => {
+            log.line(&format!("Execution failed due to configuration error: {}", failure.cause))
         }
-        Failure::UnsupportedMediaType => {
-            log.line("Unsupported media type: application/json");
-            (415, "BadRequestException", "Unsupported Media Type")
-        }
-    };
+        _ if !failure.cause.is_empty() => log.line(&failure.cause),
+        _ => {}
+    }
+    let answer = gateway_response::built_in(failure, Some(Protocol::Rest));
     Response {
-        status,
-        headers: vec![("x-amzn-ErrorType".to_owned(), kind.to_owned())],
-        body: format!("{{\"message\": \"{message}\"}}"),
+        status: answer.status,
+        headers: vec![("x-amzn-ErrorType".to_owned(), failure.refusal.error_type().to_owned())],
+        body: String::from_utf8_lossy(&answer.content).into_owned(),
     }
 }
 

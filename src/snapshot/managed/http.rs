@@ -2,11 +2,11 @@
 
 use super::backend::{Checks, Upstreams, Uri, parse};
 use super::rest::SEED;
-use super::rest_http::{PieceSource, Place, pieces, plain};
+use super::rest_http::{PieceSource, Place, Placeholders, pieces, plain};
 use super::stage_variables::Token;
 use super::{
-    CompiledStage, DefaultEndpoint, ManagedStage, Passes, RequestMapping, Source, StagePlace,
-    UpstreamUse, UriPiece, guard,
+    CompiledStage, Cors, DefaultEndpoint, ManagedStage, Passes, RequestMapping, Shared, Source,
+    StagePlace, UpstreamUse, UriPiece, guard, http_mapping,
 };
 use crate::model::{Method as Verb, RouteKey};
 use crate::resources::http::{self, Integration as Declared};
@@ -86,11 +86,18 @@ impl Compiler<'_> {
             parameters: Box::default(),
             program: Program { phases: [Phase::Refuse(Refusing::Misconfigured)].into() },
             integration: Integration::Misconfigured,
+            validation: None,
+            resource_id: Box::default(),
         };
         self.with_routes(&[RouteKey::Default], vec![refused])
     }
 
     fn with_routes(&self, keys: &[RouteKey], routes: Vec<Route>) -> Api {
+        let deployment = self.stage.deployment_id.as_deref().unwrap_or_default();
+        let shared = Shared {
+            cors: self.release.api.cors_configuration.as_ref().and_then(Cors::of),
+            ..Shared::of(self.place, deployment, &self.stage.stage_variables)
+        };
         Api {
             id: self.place.api_id.into(),
             name: self.release.api.name.as_str().into(),
@@ -101,6 +108,7 @@ impl Compiler<'_> {
             table: RouteTable::build(Protocol::Http, keys, SEED),
             routes: routes.into(),
             access_log: None,
+            shared: Some(shared.into()),
         }
     }
 
@@ -125,6 +133,8 @@ impl Compiler<'_> {
             parameters,
             program: Program { phases: [phase].into() },
             integration,
+            validation: None,
+            resource_id: Box::default(),
         }
     }
 
@@ -149,8 +159,8 @@ impl Compiler<'_> {
                 };
                 let uri = declared.integration_uri.as_deref().ok_or("it has no URI")?;
                 let uri = parse(uri, variables, checks)?;
-                proxy(declared, key, parameters, uri, &mut self.upstreams)
-                    .map(Integration::HttpProxy)
+                let known = http_mapping::Known { variables, parameters };
+                proxy(declared, key, known, uri, &mut self.upstreams).map(Integration::HttpProxy)
             }
             kind => Err(format!("integrations of type {kind} are not served yet")),
         }
@@ -160,28 +170,28 @@ impl Compiler<'_> {
 fn proxy(
     declared: &Declared,
     key: &RouteKey,
-    parameters: &[Box<str>],
+    known: http_mapping::Known<'_>,
     uri: Uri,
     upstreams: &mut Upstreams,
 ) -> Result<HttpProxy, String> {
     let Uri { upstream, path, query } = uri;
-    // Left out they would let a header through that the mapping removes.
-    if !declared.request_parameters.is_empty() || !declared.response_parameters.is_empty() {
-        return Err("parameter mappings of HTTP APIs are not served yet".to_owned());
-    }
+    let edited = http_mapping::request(&declared.request_parameters, known)?;
+    let answers = http_mapping::responses(&declared.response_parameters, known)?;
     let method = declared.integration_method.as_deref();
     let method = match method.filter(|it| !it.is_empty() && *it != "ANY") {
         Some(name) => Some(Verb::from_name(name).ok_or_else(|| format!("`{name}` is no method"))?),
         None => None,
     };
     let source = |name: &str| {
-        let index = parameters.iter().position(|it| &**it == name);
+        let index = known.parameters.iter().position(|it| &**it == name);
         index.map(|index| PieceSource::Value(Source::Path(index)))
     };
-    let query = pieces(query.as_deref().unwrap_or_default(), source, Place::Query);
+    let resolved = Placeholders::Resolved;
+    let query = pieces(query.as_deref().unwrap_or_default(), source, Place::Query, resolved);
+    let is_edited = edited.is_some();
     let (path, mapping) = match (key, &path[..]) {
-        (RouteKey::Default, []) if query.is_empty() => (ProxyPath::AsReceived, None),
-        (RouteKey::Default, [Token::Text(prefix)]) if query.is_empty() => {
+        (RouteKey::Default, []) if query.is_empty() && !is_edited => (ProxyPath::AsReceived, None),
+        (RouteKey::Default, [Token::Text(prefix)]) if query.is_empty() && !is_edited => {
             let prefix = prefix.trim_end_matches('/');
             let mut written = Vec::new();
             crate::snapshot::path_template::write_literal(prefix.as_bytes(), &mut written);
@@ -192,7 +202,7 @@ fn proxy(
             (path, None)
         }
         _ => {
-            let mut path = pieces(&path, source, Place::Path).into_vec();
+            let mut path = pieces(&path, source, Place::Path, resolved).into_vec();
             if *key == RouteKey::Default {
                 // The slash between the two is the request path's own.
                 if let Some(UriPiece::Literal(last)) = path.last_mut() {
@@ -206,6 +216,7 @@ fn proxy(
                 added_query: Box::default(),
                 headers: Box::default(),
                 passes: Passes::Everything,
+                edits: edited.map(Box::new),
             };
             match plain(&mapping) {
                 Some(path) => (path, None),
@@ -224,5 +235,6 @@ fn proxy(
         timeout,
         mapping,
         response: None,
+        edits: answers.map(Box::new),
     })
 }

@@ -4,9 +4,12 @@
 //! from then on; the rest names where in the request the value stands.
 
 use super::StagePlace;
+use super::http_mapping::RequestEdits;
 use crate::model::{is_field_name, is_field_value};
 use crate::resources::rest::Map;
+use crate::template::JsonPath;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Where a mapped value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +24,56 @@ pub enum Source {
     Header(Box<[u8]>, Values),
     /// Something that the gateway knows of the request.
     Context(ContextName),
+    /// Any other variable of `$context`, by its parts.
+    Variable(Box<[Box<str>]>),
+    /// The content, or what a path selects of it.
+    Body(Option<BodyPath>),
+    /// The request's path without the stage.
+    RequestPath,
+    /// Several, one behind the other.
+    Joined(Box<[Source]>),
 }
+
+impl Source {
+    /// Whether the request's content must be there.
+    pub fn needs_content(&self) -> bool {
+        match self {
+            Self::Body(_) => true,
+            Self::Joined(sources) => sources.iter().any(Self::needs_content),
+            _ => false,
+        }
+    }
+}
+
+/// A JSONPath into content.
+#[derive(Debug, Clone)]
+pub struct BodyPath {
+    /// As declared.
+    pub text: Box<str>,
+    /// Compiled.
+    pub path: Arc<JsonPath>,
+}
+
+impl BodyPath {
+    /// A path as mappings write it, without `$.` in front.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let path = JsonPath::parse(&format!("$.{text}"))
+            .map_err(|error| format!("`{text}` is no JSONPath: {error}"))?;
+        Ok(Self { text: text.into(), path: path.into() })
+    }
+}
+
+/// By their texts, which say all.
+impl PartialEq for BodyPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for BodyPath {}
 
 /// Which of several values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +105,21 @@ pub enum UriPiece {
     Literal(Box<[u8]>),
     /// A value, encoded for its place. Nothing when there is none.
     Value(Source),
+    /// A placeholder that a template may override by its name.
+    Named(Box<str>, Placeholder),
     /// The request's own path behind the stage, byte for byte.
     RequestPath,
+}
+
+/// What a placeholder stands for that no template has overridden.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placeholder {
+    /// A mapped value.
+    Mapped(Source),
+    /// A value that is never there.
+    Nothing,
+    /// Its own text: nothing is mapped to it.
+    Text,
 }
 
 /// What of the client's request goes on besides what is mapped.
@@ -79,6 +144,26 @@ pub struct RequestMapping {
     pub headers: Box<[(Box<[u8]>, Source)]>,
     /// What else goes on.
     pub passes: Passes,
+    /// What an HTTP API changes of it.
+    pub edits: Option<Box<RequestEdits>>,
+}
+
+impl RequestMapping {
+    /// Whether the request's content must be there.
+    pub fn needs_content(&self) -> bool {
+        let piece = |piece: &UriPiece| match piece {
+            UriPiece::Value(source) | UriPiece::Named(_, Placeholder::Mapped(source)) => {
+                source.needs_content()
+            }
+            UriPiece::Literal(_) | UriPiece::RequestPath | UriPiece::Named(..) => false,
+        };
+        let named = |(_, source): &(Box<[u8]>, Source)| source.needs_content();
+        self.path.iter().any(piece)
+            || self.query.iter().any(piece)
+            || self.added_query.iter().any(named)
+            || self.headers.iter().any(named)
+            || self.edits.as_ref().is_some_and(|edits| edits.needs_content())
+    }
 }
 
 /// How a back end's answer becomes the client's: of `HTTP` integrations.
@@ -106,6 +191,23 @@ pub enum ResponseSource {
     Literal(Box<[u8]>),
     /// A field of the back end's answer.
     Header(Box<[u8]>, Values),
+    /// Something that the gateway knows of the request, by its parts.
+    Variable(Box<[Box<str>]>),
+    /// The back end's content, or what a path selects of it.
+    Body(Option<BodyPath>),
+    /// Several, one behind the other.
+    Joined(Box<[ResponseSource]>),
+}
+
+impl ResponseSource {
+    /// Whether the back end's fields are all that it takes.
+    pub fn is_of_head(&self) -> bool {
+        match self {
+            Self::Literal(_) | Self::Header(..) => true,
+            Self::Variable(_) | Self::Body(_) => false,
+            Self::Joined(sources) => sources.iter().all(Self::is_of_head),
+        }
+    }
 }
 
 impl ResponseMapping {
@@ -138,27 +240,32 @@ impl Known<'_> {
         if let Some(text) = self.fixed(expression) {
             return Ok(text.filter(|it| !it.is_empty()).map(|it| Source::Literal(bytes(&it))));
         }
-        let (kind, name) = match expression.strip_prefix("method.request.") {
-            Some(rest) => rest.split_once('.').unwrap_or((rest, "")),
-            None => ("", ""),
-        };
-        Ok(Some(match (kind, name) {
-            ("path", name) => {
-                let index = self.parameters.iter().position(|it| &**it == name);
-                return Ok(index.map(Source::Path));
-            }
-            ("querystring", name) => Source::Query(bytes(name), Values::Last),
-            ("multivaluequerystring", name) => Source::Query(bytes(name), Values::All),
-            ("header", name) => Source::Header(bytes(name), Values::Last),
-            ("multivalueheader", name) => Source::Header(bytes(name), Values::All),
-            ("body", _) => return Err(format!("`{expression}` (the content) is not served yet")),
-            _ => match expression.strip_prefix("context.") {
-                Some(name) => Source::Context(
-                    context(name).ok_or_else(|| format!("`{expression}` is not served yet"))?,
-                ),
-                None => return Err(format!("`{expression}` is no expression of a mapping")),
-            },
-        }))
+        if let Some(name) = expression.strip_prefix("method.request.path.") {
+            let index = self.parameters.iter().position(|it| &**it == name);
+            return Ok(index.map(Source::Path));
+        }
+        if let Some(source) = Self::request_parameter(expression) {
+            return Ok(Some(source));
+        }
+        if let Some(path) = body_path(expression, "method.request.body")? {
+            return Ok(Some(Source::Body(path)));
+        }
+        match expression.strip_prefix("context.") {
+            Some(name) => Ok(Some(variable(name))),
+            None => Err(format!("`{expression}` is no expression of a mapping")),
+        }
+    }
+
+    /// A header or parameter of the query string, as mappings name it.
+    pub(super) fn request_parameter(expression: &str) -> Option<Source> {
+        let (kind, name) = expression.strip_prefix("method.request.")?.split_once('.')?;
+        Some(match kind {
+            "querystring" => Source::Query(bytes(name), Values::Last),
+            "multivaluequerystring" => Source::Query(bytes(name), Values::All),
+            "header" => Source::Header(bytes(name), Values::Last),
+            "multivalueheader" => Source::Header(bytes(name), Values::All),
+            _ => return None,
+        })
     }
 
     /// As [`Known::source`], of an answer.
@@ -175,10 +282,16 @@ impl Known<'_> {
                 .map(|it| ResponseSource::Literal(bytes(&it))));
         }
         let header = |name: &str, values| Ok(Some(ResponseSource::Header(bytes(name), values)));
+        if let Some(path) = body_path(expression, "integration.response.body")? {
+            return Ok(Some(ResponseSource::Body(path)));
+        }
+        if let Some(name) = expression.strip_prefix("context.") {
+            return Ok(Some(ResponseSource::Variable(parts(name))));
+        }
         match expression.strip_prefix("integration.response.").and_then(|it| it.split_once('.')) {
             Some(("header", name)) => header(name, Values::Last),
             Some(("multivalueheader", name)) => header(name, Values::All),
-            _ => Err(format!("`{expression}` is not served yet")),
+            _ => Err(format!("`{expression}` is no expression of a mapping")),
         }
     }
 
@@ -205,6 +318,28 @@ impl Known<'_> {
     }
 }
 
+/// The content (`{root}`) or a path into it (`{root}.a.b`).
+fn body_path(expression: &str, root: &str) -> Result<Option<Option<BodyPath>>, String> {
+    match expression.strip_prefix(root) {
+        Some("") => Ok(Some(None)),
+        Some(rest) => match rest.strip_prefix('.') {
+            Some(path) => Ok(Some(Some(BodyPath::parse(path)?))),
+            None => Ok(None),
+        },
+        None => Ok(None),
+    }
+}
+
+/// A variable's name in its parts.
+pub(super) fn parts(name: &str) -> Box<[Box<str>]> {
+    name.split('.').map(Into::into).collect()
+}
+
+/// A variable of `$context`.
+pub(super) fn variable(name: &str) -> Source {
+    context(name).map_or_else(|| Source::Variable(parts(name)), Source::Context)
+}
+
 fn context(name: &str) -> Option<ContextName> {
     Some(match name {
         "requestId" => ContextName::RequestId,
@@ -221,7 +356,7 @@ fn context(name: &str) -> Option<ContextName> {
 
 /// What becomes of a header that a mapping sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum HeaderPlace {
+pub enum HeaderPlace {
     /// It is sent.
     Sent,
     /// It is dropped without a word: it belongs to the connection.
@@ -231,7 +366,7 @@ pub(super) enum HeaderPlace {
 }
 
 /// As recorded of Amazon for HTTP integrations.
-pub(super) fn header_place(name: &str) -> HeaderPlace {
+pub fn header_place(name: &str) -> HeaderPlace {
     match name.to_ascii_lowercase().as_str() {
         "content-length" | "transfer-encoding" | "x-amzn-trace-id" | "x-amzn-apigateway-api-id" => {
             HeaderPlace::Failing
@@ -241,6 +376,43 @@ pub(super) fn header_place(name: &str) -> HeaderPlace {
         name if is_field_name(name) => HeaderPlace::Sent,
         _ => HeaderPlace::Dropped,
     }
+}
+
+/// The name under which an answer's mapped header goes to the client: what is the gateway's own to say is
+/// renamed, as recorded of Amazon. `None`: it is dropped.
+pub fn answer_field(name: &str) -> Option<Cow<'_, str>> {
+    const REMAPPED: [&str; 14] = [
+        "authorization",
+        "connection",
+        "content-length",
+        "content-md5",
+        "date",
+        "expect",
+        "host",
+        "max-forwards",
+        "proxy-authenticate",
+        "server",
+        "trailer",
+        "upgrade",
+        "user-agent",
+        "www-authenticate",
+    ];
+    const DROPPED: [&str; 6] = [
+        "apigw-requestid",
+        "keep-alive",
+        "proxy-connection",
+        "transfer-encoding",
+        "x-amz-apigw-id",
+        "x-amzn-requestid",
+    ];
+    let lower = name.to_ascii_lowercase();
+    if DROPPED.contains(&&*lower) || !is_field_name(name) {
+        return None;
+    }
+    Some(match REMAPPED.contains(&&*lower) {
+        true => format!("x-amzn-Remapped-{name}").into(),
+        false => name.into(),
+    })
 }
 
 /// A text's bytes.
@@ -291,10 +463,13 @@ mod tests {
             ("method.request.querystring.q", Some(Source::Query(bytes("q"), Values::Last))),
             ("method.request.multivalueheader.A", Some(Source::Header(bytes("A"), Values::All))),
             ("context.requestId", Some(Source::Context(ContextName::RequestId))),
+            ("context.authorizer.x", Some(Source::Variable(parts("authorizer.x")))),
+            ("method.request.body", Some(Source::Body(None))),
+            ("method.request.body.a[0]", Some(Source::Body(BodyPath::parse("a[0]").ok()))),
         ] {
             assert_eq!(source(expression), Ok(expected), "{expression}");
         }
-        for expression in ["method.request.body.a", "context.authorizer.x", "nonsense", ""] {
+        for expression in ["method.request.body.a[", "method.request.bodyx", "nonsense", ""] {
             assert!(source(expression).is_err(), "{expression}");
         }
     }

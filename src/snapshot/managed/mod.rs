@@ -11,32 +11,87 @@
 //! (authorizers, API keys, policies) refuses too and never lets anything through.
 
 mod backend;
+mod cors;
 mod domain;
+mod gateway_response;
 mod guard;
 mod http;
+mod http_mapping;
 mod mapping;
 mod mock;
+mod plan;
 mod policy;
 mod rest;
 mod rest_http;
+mod schema;
+mod shared;
 mod stage_variables;
 mod status_code;
 mod table;
+mod validation;
 
+pub use cors::{Allowed, Cors};
 pub use domain::{
     Condition, HeaderGlob, ManagedDomain, Mapping, RoutingMode, Rule, compile_domain,
 };
+pub use gateway_response::{Body, GatewayResponse, GatewayResponses, Piece, Value};
 pub use http::compile_http_stage;
+pub use http_mapping::{Action, AnswerEdits, Edit, RequestEdits, ResponseEdits};
 pub use mapping::{
-    ContextName, MappedResponse, Passes, RequestMapping, ResponseMapping, ResponseSource, Source,
-    UriPiece, Values,
+    BodyPath, ContextName, HeaderPlace, MappedResponse, Passes, Placeholder, RequestMapping, ResponseMapping,
+    ResponseSource, Source, UriPiece, Values, answer_field,
+    header_place,
 };
-pub use mock::{MappedMock, MockRefusal};
+pub use mock::MappedMock;
+pub use plan::{
+    Answers, ContentHandling, Mapped, Passthrough, Plan, PlannedAnswer, Templating, Unsupported,
+};
 pub use rest::compile_rest_stage;
+pub use schema::Schema;
+pub use shared::{BinaryTypes, Shared};
+pub use status_code::status_code;
 pub use table::{ApiStages, Managed};
+pub use validation::{ModelFor, ParameterPlace, Required, Validation};
 
 use super::function::FunctionChange;
 use super::{Api, Protocol, Upstream};
+use crate::resources::rest::{Map, Method, Model, RequestValidator, Resource};
+use std::sync::Arc;
+
+/// The plan of a MOCK or HTTP integration as it is declared now, for test calls.
+///
+/// # Errors
+/// Why none of it can be served.
+pub fn plan_method(
+    place: &StagePlace<'_>,
+    resource: &Resource,
+    method: &Method,
+    variables: &Map,
+    warn: &mut dyn FnMut(String),
+) -> Result<Plan, String> {
+    let integration = method.method_integration.as_ref().ok_or("it has no integration")?;
+    let known = mapping::Known {
+        place,
+        stage: "test-invoke-stage",
+        variables,
+        resource_path: &resource.path,
+        resource_id: &resource.id,
+        parameters: &[],
+    };
+    plan::compile(method, integration, &known, &mut |it| warn(it))
+}
+
+/// What a method's validator checks, for test calls. `None`: nothing.
+///
+/// # Errors
+/// The validator is not there.
+pub fn validation_of(
+    method: &Method,
+    validators: &[Arc<RequestValidator>],
+    models: &[Arc<Model>],
+) -> Result<Option<Validation>, String> {
+    validation::compile(method, validators, models, &mut |_| {})
+}
 
 /// Where a stage is.
 #[derive(Debug, Clone, Copy)]

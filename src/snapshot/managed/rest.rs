@@ -3,14 +3,16 @@
 use super::backend::Upstreams;
 use super::guard::{self, Guarded};
 use super::mapping::Known;
+use super::rest_http::Placeholders;
 use super::{
-    Canary, CompiledStage, DefaultEndpoint, ManagedStage, Passes, StagePlace, UpstreamUse, mock,
-    rest_http,
+    BinaryTypes, Canary, CompiledStage, DefaultEndpoint, GatewayResponses, ManagedStage, Mapped,
+    Passes, Shared, StagePlace, UpstreamUse, Validation, mock, plan, rest_http, validation,
 };
 use crate::model::RouteKey;
 use crate::resources::rest::{Map, Method, Resource};
 use crate::resources::rest_stage::{Definition, Stage};
-use crate::snapshot::{Api, Integration, Phase, Program, Protocol, Route, RouteTable};
+use crate::snapshot::{Api, Integration, Phase, Program, Protocol, Refusing, Route, RouteTable};
+use std::sync::Arc;
 
 /// Keys the hash of route tables. Only the operator's own words go into one, and a client can only
 /// look them up, so nothing is gained by a secret one.
@@ -31,14 +33,17 @@ pub fn compile_rest_stage(
         warnings: Vec::new(),
     };
     let guarded = guard::of_rest_stage(stage, &release.api);
-    let main = compiler.release(release, &stage.variables, &guarded);
+    let has_canary = stage.canary_settings.is_some() && canary.is_some();
+    let of_stage = (stage.deployment_id.as_str(), has_canary.then_some(false));
+    let main = compiler.release(release, of_stage, &stage.variables, &guarded);
     let canary = stage.canary_settings.as_ref().zip(canary).map(|(settings, definition)| {
         let mut variables = stage.variables.clone();
         variables.extend(settings.stage_variable_overrides.clone().unwrap_or_default());
         let guarded = guard::of_rest_stage(stage, &definition.api);
         // 100 per cent is all of them: the largest number that can be drawn is spared a release.
         let share = (settings.percent_traffic.clamp(0.0, 100.0) / 100.0 * 2_f64.powi(64)) as u64;
-        Canary { share, release: compiler.release(definition, &variables, &guarded) }
+        let of_stage = (settings.deployment_id.as_str(), Some(true));
+        Canary { share, release: compiler.release(definition, of_stage, &variables, &guarded) }
     });
     let Compiler { upstreams, warnings, .. } = compiler;
     CompiledStage {
@@ -57,6 +62,13 @@ pub fn compile_rest_stage(
     }
 }
 
+/// What a release's methods have in common.
+struct Served<'s> {
+    definition: &'s Definition,
+    variables: &'s Map,
+    guarded: &'s Guarded,
+}
+
 struct Compiler<'c> {
     place: &'c StagePlace<'c>,
     stage: &'c str,
@@ -70,24 +82,43 @@ impl Compiler<'_> {
         self.warnings.push(format!("API {api_id}, stage {}, {key}: {reason}", self.stage));
     }
 
-    fn release(&mut self, definition: &Definition, variables: &Map, guarded: &Guarded) -> Api {
+    /// `of_stage`: which deployment it is, and whether it is a canary's.
+    fn release(
+        &mut self,
+        definition: &Definition,
+        of_stage: (&str, Option<bool>),
+        variables: &Map,
+        guarded: &Guarded,
+    ) -> Api {
         let mut keys = Vec::new();
         let mut routes = Vec::new();
         if let Some((_, reason)) = guarded {
             self.warn("every route", reason);
         }
+        let of = Served { definition, variables, guarded };
         for resource in &definition.resources {
             for (verb, method) in &resource.resource_methods {
                 let text = format!("{verb} {}", resource.path);
                 match text.parse::<RouteKey>() {
                     Ok(key) => {
-                        let route = self.route(&text, &key, resource, method, variables, guarded);
-                        routes.push(route);
+                        routes.push(self.route(&text, &key, resource, method, &of));
                         keys.push(key);
                     }
                     Err(error) => self.warn(&text, &format!("it is left out: {error}")),
                 }
             }
+        }
+        let mut warnings = Vec::new();
+        let shared = Shared {
+            is_canary: of_stage.1,
+            binary_types: BinaryTypes::of(&definition.api.binary_media_types),
+            gateway_responses: GatewayResponses::of(&definition.gateway_responses, &mut |it| {
+                warnings.push(it)
+            }),
+            ..Shared::of(self.place, of_stage.0, variables)
+        };
+        for reason in warnings {
+            self.warn("every route", &reason);
         }
         Api {
             id: self.place.api_id.into(),
@@ -99,6 +130,7 @@ impl Compiler<'_> {
             table: RouteTable::build(Protocol::Rest, &keys, SEED),
             routes: routes.into(),
             access_log: None,
+            shared: Some(shared.into()),
         }
     }
 
@@ -108,9 +140,9 @@ impl Compiler<'_> {
         key: &RouteKey,
         resource: &Resource,
         method: &Method,
-        variables: &Map,
-        guarded: &Guarded,
+        of: &Served<'_>,
     ) -> Route {
+        let &Served { definition, variables, guarded } = of;
         let parameters: Box<[Box<str>]> = key.parameters().map(Into::into).collect();
         let own = match guarded {
             Some(_) => None,
@@ -119,13 +151,10 @@ impl Compiler<'_> {
         if let Some((_, reason)) = &own {
             self.warn(text, reason);
         }
-        let (phase, integration) = match guarded.as_ref().or(own.as_ref()) {
+        let (phases, integration) = match guarded.as_ref().or(own.as_ref()) {
             // Nothing of it is ever run, so its back ends need not be known.
-            Some((refusing, _)) => (Phase::Refuse(*refusing), Integration::Misconfigured),
+            Some((refusing, _)) => (vec![Phase::Refuse(*refusing)], Integration::Misconfigured),
             None => {
-                if method.request_validator_id.is_some() {
-                    self.warn(text, "requests are not validated yet");
-                }
                 let known = Known {
                     place: self.place,
                     stage: self.stage,
@@ -134,44 +163,96 @@ impl Compiler<'_> {
                     resource_id: &resource.id,
                     parameters: &parameters,
                 };
-                (Phase::Integrate, self.integration(text, method, &known))
+                let binary = BinaryTypes::of(&definition.api.binary_media_types);
+                (vec![Phase::Integrate], self.integration(text, method, &known, &binary))
             }
         };
+        let (phases, validation) = self.validated(text, phases, method, definition);
         Route {
             key: text.into(),
             parameters,
-            program: Program { phases: [phase].into() },
+            program: Program { phases: phases.into() },
             integration,
+            validation: validation.map(Arc::new),
+            resource_id: resource.id.as_str().into(),
         }
     }
 
-    fn integration(&mut self, text: &str, method: &Method, known: &Known<'_>) -> Integration {
+    /// Puts the check of a method's validator in front of what its requests run.
+    fn validated(
+        &mut self,
+        text: &str,
+        mut phases: Vec<Phase>,
+        method: &Method,
+        definition: &Definition,
+    ) -> (Vec<Phase>, Option<Validation>) {
+        let mut warnings = Vec::new();
+        let Definition { request_validators, models, .. } = definition;
+        let mut warn = |it| warnings.push(it);
+        let compiled = validation::compile(method, request_validators, models, &mut warn);
+        for reason in warnings {
+            self.warn(text, &reason);
+        }
+        match compiled {
+            Ok(None) => (phases, None),
+            Ok(Some(validation)) => {
+                phases.insert(phases.len() - 1, Phase::Validate);
+                (phases, Some(validation))
+            }
+            Err(reason) => {
+                self.warn(text, &reason);
+                (vec![Phase::Refuse(Refusing::Misconfigured)], None)
+            }
+        }
+    }
+
+    fn integration(
+        &mut self,
+        text: &str,
+        method: &Method,
+        known: &Known<'_>,
+        binary: &BinaryTypes,
+    ) -> Integration {
         let Some(declared) = &method.method_integration else {
             self.warn(text, "it has no integration");
             return Integration::Misconfigured;
         };
+        let mut warnings = Vec::new();
+        let warn = &mut |it| warnings.push(it);
         let made = match declared.r#type.as_str() {
-            "MOCK" => {
-                let mut warnings = Vec::new();
-                let mock = mock::compile(method, declared, known, &mut |it| warnings.push(it));
-                for reason in warnings {
-                    self.warn(text, &reason);
-                }
-                Ok(Integration::MappedMock(mock))
-            }
+            "MOCK" => plan::compile(method, declared, known, warn).map(|plan| {
+                // Content that may be binary is looked at by the plan.
+                let is_text = binary.is_empty() && plan.handling.is_none();
+                let fixed = is_text.then(|| mock::compile(method, declared, known, warn));
+                let fixed = fixed.flatten().map(Box::new);
+                Integration::Mapped(Mapped { fixed, proxy: None, plan: plan.into() })
+            }),
             "HTTP_PROXY" => {
                 let upstreams = &mut self.upstreams;
-                rest_http::request(declared, known, Passes::Everything, upstreams)
+                let resolved = Placeholders::Resolved;
+                rest_http::request(declared, known, Passes::Everything, resolved, upstreams)
                     .map(Integration::HttpProxy)
             }
-            "HTTP" => rest_http::responses(method, declared, known).and_then(|response| {
+            "HTTP" => plan::compile(method, declared, known, warn).and_then(|plan| {
+                let is_planned = plan::is_needed(declared, &plan, !binary.is_empty());
+                let placeholders =
+                    if is_planned { Placeholders::Named } else { Placeholders::Resolved };
+                let passes = Passes::Content;
                 let upstreams = &mut self.upstreams;
-                let mut proxy = rest_http::request(declared, known, Passes::Content, upstreams)?;
-                proxy.response = Some(Box::new(response));
+                let mut proxy =
+                    rest_http::request(declared, known, passes, placeholders, upstreams)?;
+                if is_planned {
+                    let (proxy, plan) = (Some(Box::new(proxy)), plan.into());
+                    return Ok(Integration::Mapped(Mapped { fixed: None, proxy, plan }));
+                }
+                proxy.response = Some(Box::new(rest_http::responses(method, declared, known)?));
                 Ok(Integration::HttpProxy(proxy))
             }),
             kind => Err(format!("integrations of type {kind} are not served yet")),
         };
+        for reason in warnings {
+            self.warn(text, &reason);
+        }
         made.unwrap_or_else(|reason| {
             self.warn(text, &reason);
             Integration::Misconfigured

@@ -2,15 +2,18 @@
 //! a back end gets, and from its status to one of the answers that a method declares.
 
 use super::backend::{Checks, Upstreams, Uri, parse};
-use super::mapping::{HeaderPlace, Known, bytes, header_place};
+use super::mapping::{HeaderPlace, Known, answer_field, bytes, header_place};
 use super::stage_variables::Token;
-use super::{MappedResponse, Passes, RequestMapping, ResponseMapping, Source, UriPiece};
-use crate::model::{Method as Verb, RESERVED_FIELDS, is_field_name, is_field_value};
+use super::{
+    MappedResponse, Passes, Placeholder, RequestMapping, ResponseMapping, Source, UriPiece,
+};
+use crate::model::{Method as Verb, is_field_value};
 use crate::resources::rest::{Integration, IntegrationResponse, Method};
 use crate::snapshot::path_template::{
     PathTemplate, Piece, encode_text, write_literal, write_value,
 };
 use crate::snapshot::{HttpProxy, ProxyPath};
+use crate::template::JavaPattern;
 use std::time::Duration;
 
 /// What an integration without a time-out of its own has.
@@ -24,6 +27,7 @@ pub(super) fn request(
     declared: &Integration,
     known: &Known<'_>,
     passes: Passes,
+    placeholders: Placeholders,
     upstreams: &mut Upstreams,
 ) -> Result<HttpProxy, String> {
     let insecure = declared.tls_config.as_ref().is_some_and(|it| it.insecure_skip_verification);
@@ -37,11 +41,17 @@ pub(super) fn request(
     };
     let mapped = Mapped::of(declared, known)?;
     let mapping = RequestMapping {
-        path: pieces(&path, |name| mapped.path(name), Place::Path),
-        query: pieces(query.as_deref().unwrap_or_default(), |name| mapped.path(name), Place::Query),
+        path: pieces(&path, |name| mapped.path(name), Place::Path, placeholders),
+        query: pieces(
+            query.as_deref().unwrap_or_default(),
+            |name| mapped.path(name),
+            Place::Query,
+            placeholders,
+        ),
         added_query: mapped.query.into(),
         headers: mapped.headers.into(),
         passes,
+        edits: None,
     };
     let timeout = match u64::try_from(declared.timeout_in_millis) {
         Ok(millis @ 1..) => Duration::from_millis(millis),
@@ -58,6 +68,7 @@ pub(super) fn request(
         timeout,
         mapping,
         response: None,
+        edits: None,
     })
 }
 
@@ -66,11 +77,12 @@ pub(super) fn plain(mapping: &RequestMapping) -> Option<ProxyPath> {
     let is_plain = mapping.passes == Passes::Everything
         && mapping.query.is_empty()
         && mapping.added_query.is_empty()
-        && mapping.headers.is_empty();
+        && mapping.headers.is_empty()
+        && mapping.edits.is_none();
     let piece = |piece: &UriPiece| match piece {
         UriPiece::Literal(text) => Some(Piece::Literal(text.clone())),
         UriPiece::Value(Source::Path(index)) => Some(Piece::Parameter(*index)),
-        UriPiece::Value(_) | UriPiece::RequestPath => None,
+        UriPiece::Value(_) | UriPiece::Named(..) | UriPiece::RequestPath => None,
     };
     let pieces = is_plain.then(|| mapping.path.iter().map(piece).collect::<Option<Box<_>>>());
     Some(ProxyPath::Template(PathTemplate { pieces: pieces?? }))
@@ -128,6 +140,15 @@ fn is_valid(source: &Source) -> bool {
     }
 }
 
+/// Whether a placeholder keeps its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Placeholders {
+    /// What it stands for is decided.
+    Resolved,
+    /// A template may override it.
+    Named,
+}
+
 /// Which part of a URI a piece stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -149,6 +170,7 @@ pub(super) fn pieces(
     tokens: &[Token],
     source: impl Fn(&str) -> Option<PieceSource>,
     place: Place,
+    placeholders: Placeholders,
 ) -> Box<[UriPiece]> {
     let mut pieces = Vec::new();
     let mut text = Vec::new();
@@ -164,6 +186,18 @@ pub(super) fn pieces(
             }
             Token::Placeholder(name) => name,
         };
+        if placeholders == Placeholders::Named {
+            if !text.is_empty() {
+                pieces.push(UriPiece::Literal(std::mem::take(&mut text).into()));
+            }
+            let placeholder = match source(name) {
+                Some(PieceSource::Value(source)) => Placeholder::Mapped(source),
+                Some(PieceSource::Nothing) => Placeholder::Nothing,
+                None => Placeholder::Text,
+            };
+            pieces.push(UriPiece::Named(name.as_str().into(), placeholder));
+            continue;
+        }
         match source(name) {
             Some(PieceSource::Value(Source::Literal(value))) => match place {
                 Place::Path => write_value(&value, &mut text),
@@ -194,26 +228,16 @@ pub(super) fn responses(
     declared: &Integration,
     known: &Known<'_>,
 ) -> Result<ResponseMapping, String> {
-    if declared.request_templates.values().flatten().any(|template| !template.is_empty()) {
-        return Err("mapping templates are not served yet".to_owned());
-    }
     let mut responses: Vec<(&str, MappedResponse)> = Vec::new();
     for response in declared.integration_responses.values() {
         // One whose method response is gone fails only those requests that it is chosen for.
         let Ok(status) = method_response(method, &response.status_code) else { continue };
-        let templates = response.response_templates.iter().flat_map(|it| it.values()).flatten();
-        if templates.into_iter().any(|template| !template.is_empty()) {
-            return Err("mapping templates are not served yet".to_owned());
-        }
         let mut headers = Vec::new();
         for (target, expression) in response.response_parameters.iter().flatten() {
             let Some(name) = target.strip_prefix("method.response.header.") else { continue };
-            let is_reserved = RESERVED_FIELDS.contains(&name.to_ascii_lowercase().as_str());
-            if is_reserved || !is_field_name(name) {
-                continue;
-            }
+            let Some(name) = answer_field(name) else { continue };
             if let Some(source) = known.response_source(expression)? {
-                headers.push((bytes(name), source));
+                headers.push((bytes(&name), source));
             }
         }
         let headers = headers.into();
@@ -240,7 +264,7 @@ pub(super) fn responses(
 
 /// The integration responses with their patterns, in ascending order of their status.
 pub(super) struct Patterns<'r> {
-    patterned: Vec<(regex::Regex, &'r IntegrationResponse)>,
+    patterned: Vec<(JavaPattern, &'r IntegrationResponse)>,
     default: Option<&'r IntegrationResponse>,
 }
 
@@ -255,8 +279,9 @@ impl<'r> Patterns<'r> {
             match response.selection_pattern.as_deref().filter(|it| !it.is_empty()) {
                 None => patterns.default = patterns.default.or(Some(response)),
                 Some(pattern) => {
-                    let whole = regex::Regex::new(&format!("^(?:{pattern})$"))
-                        .map_err(|_| format!("selection pattern `{pattern}` cannot be read"))?;
+                    let whole = JavaPattern::compile(pattern).map_err(|reason| {
+                        format!("selection pattern `{pattern}` cannot be read: {reason}")
+                    })?;
                     patterns.patterned.push((whole, response));
                 }
             }
@@ -266,7 +291,7 @@ impl<'r> Patterns<'r> {
 
     /// The response for a value: the first whose pattern matches all of it, else the one without.
     pub(super) fn choose(&self, value: &str) -> Option<&'r IntegrationResponse> {
-        let matching = self.patterned.iter().find(|(pattern, _)| pattern.is_match(value));
+        let matching = self.patterned.iter().find(|(pattern, _)| pattern.matches(value));
         matching.map(|(_, response)| *response).or(self.default)
     }
 }

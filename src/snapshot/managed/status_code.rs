@@ -5,7 +5,7 @@
 //! quotes that are closed, and on an integer without quotes.
 
 /// The status; `None` where Amazon finds none.
-pub(super) fn status_code(template: &str) -> Option<i64> {
+pub fn status_code(template: &str) -> Option<i64> {
     let mut rest = template.trim().strip_prefix('{')?.strip_suffix('}')?;
     loop {
         rest = rest.trim_start_matches(|it: char| it.is_whitespace() || it == ',');

@@ -1,182 +1,117 @@
-//! Mocks with templates of plain text.
+//! Test calls of mocks: the phases that shards run, over the method as it is declared now.
 
 use super::request::Request;
 use super::{Failure, Response};
-use crate::resources::rest::{Integration, IntegrationResponse, Method};
-use regex::Regex;
-use std::sync::LazyLock;
+use crate::exchange::transform::{self, BackEnd, Scratch};
+use crate::exchange::{Context, MethodRequest, validate};
+use crate::resources::rest::{Method, Resource};
+use crate::snapshot::Protocol;
+use crate::snapshot::managed::{
+    BinaryTypes, ParameterPlace, Shared, StagePlace, Validation, plan_method,
+};
+use std::borrow::Cow;
+use std::time::Duration;
 
-/// The content type of every test call, and of its answer.
+/// The content type of every test call: what the client says of it is not looked at.
 const CONTENT_TYPE: &str = "application/json";
+
+/// A method with what it is a part of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tried<'t> {
+    pub(super) place: StagePlace<'t>,
+    pub(super) resource: &'t Resource,
+    pub(super) method: &'t Method,
+    pub(super) verb: &'t str,
+    pub(super) request_id: &'t str,
+    /// Since 1970.
+    pub(super) received: Duration,
+    pub(super) binary_types: &'t BinaryTypes,
+}
 
 /// What a mock answers.
 pub(super) fn answer(
-    method: &Method,
-    integration: &Integration,
+    tried: &Tried<'_>,
     request: &Request,
-    request_id: &str,
+    validation: Option<&Validation>,
 ) -> Result<Response, Failure> {
-    let chosen = match request_template(integration, &request.body)? {
-        Some(text) => {
-            let status = status_code(text).ok_or_else(|| {
-                configuration("Unable to parse statusCode. It should be an integer that is defined in the request template.")
-            })?;
-            choose(integration, status).ok_or_else(|| {
-                configuration(format!(
-                    "No match for output mapping and no default output mapping configured. Endpoint Response Status Code: {status}"
-                ))
-            })?
-        }
-        None => default_response(integration).ok_or_else(|| {
-            configuration("No match for output mapping and no default output mapping configured. Endpoint Response Status Code: 200")
-        })?,
+    let route_key = format!("{} {}", tried.verb, tried.resource.path);
+    let shared = Shared { account_id: tried.place.account_id.into(), ..Shared::default() };
+    let context = Context {
+        request_id: Cow::Borrowed(tried.request_id),
+        extended_request_id: Cow::Borrowed(tried.request_id),
+        method: tried.verb,
+        path: Cow::Borrowed(&request.path),
+        domain_name: Cow::Borrowed("testPrefix.testDomainName"),
+        received: tried.received,
+        api_id: tried.place.api_id,
+        stage: "test-invoke-stage",
+        route_key: &route_key,
+        resource_id: &tried.resource.id,
+        shared: Some(&shared),
+        ..Context::new(Protocol::Rest)
     };
-    let code = &chosen.status_code;
-    if !method.method_responses.contains_key(code) {
-        return Err(configuration(format!(
-            "Output mapping refers to an invalid method response: {code}"
-        )));
+    let mut asked = MethodRequest::new(context);
+    let text = |text: &str| Cow::Owned(text.to_owned());
+    asked.path =
+        request.path_parameters.iter().map(|(name, value)| (&**name, text(value))).collect();
+    asked.query = request.query.iter().map(|(name, value)| (text(name), text(value))).collect();
+    asked.header = request
+        .headers
+        .iter()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("content-type"))
+        .map(|(name, value)| (text(name), text(value)))
+        .collect();
+    asked.content = request.body.as_bytes();
+    let variables = request.stage_variables.iter();
+    asked.stage_variables = variables.map(|(name, value)| (&**name, &**value)).collect();
+    if let Some(validation) = validation {
+        validate::missing(validation, |required| {
+            let found = match required.place {
+                ParameterPlace::Header => asked.header(&required.name).map(str::to_owned),
+                ParameterPlace::Query => {
+                    let named = asked.query.iter().rfind(|(name, _)| **name == *required.name);
+                    named.map(|(_, value)| value.to_string())
+                }
+                ParameterPlace::Path => {
+                    let named = asked.path.iter().find(|(name, _)| **name == *required.name);
+                    named.map(|(_, value)| value.to_string())
+                }
+            };
+            found.is_some_and(|value| !value.trim().is_empty())
+        })?;
+        validate::content_of_type(validation, CONTENT_TYPE, asked.content)?;
     }
-    let status = code.parse().map_err(|_| configuration(format!("Invalid status code: {code}")))?;
-    let templates = chosen.response_templates.as_ref();
-    let template = templates.and_then(|it| it.get(CONTENT_TYPE).or_else(|| it.values().next()));
-    let body = template.and_then(Option::as_deref).unwrap_or_default();
-    plain(body)?;
-    let mut headers = vec![("Content-Type".to_owned(), CONTENT_TYPE.to_owned())];
-    for (parameter, expression) in chosen.response_parameters.iter().flatten() {
-        let Some(name) = parameter.strip_prefix("method.response.header.") else { continue };
-        let Some(value) = value(expression, request, request_id)? else { continue };
-        headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        headers.push((name.to_owned(), value));
-    }
-    Ok(Response { status, headers, body: body.to_owned() })
+    // What a template cannot be parsed for is told when a request needs it.
+    let mut problems = Vec::new();
+    let plan = plan_method(
+        &tried.place,
+        tried.resource,
+        tried.method,
+        &request.stage_variables,
+        &mut |problem| problems.push(problem),
+    )
+    .map_err(Failure::configuration)?;
+    let mut scratch = Scratch::new(tried.received.as_millis() as u64);
+    let types = tried.binary_types;
+    let made = transform::request(&plan, &asked, types, &mut scratch)
+        .map_err(|failure| told(failure, &problems))?;
+    let status = transform::status(&made)?.map(|status| status.to_string());
+    let back_end = BackEnd { selected_by: status.as_deref(), fields: &[], content: &[] };
+    let answer =
+        transform::response(&plan, &asked, &back_end, types, &made.overrides, &mut scratch)
+            .map_err(|failure| told(failure, &problems))?;
+    let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = answer.headers.iter().map(|(name, value)| (name.clone(), lossy(value)));
+    Ok(Response { status: answer.status, headers: headers.collect(), body: lossy(&answer.content) })
 }
 
-fn configuration(reason: impl Into<String>) -> Failure {
-    Failure::Configuration(reason.into())
-}
-
-/// The text that says the status: the template, or the body where it passes. `None` where neither
-/// says anything.
-fn request_template<'a>(
-    integration: &'a Integration,
-    body: &'a str,
-) -> Result<Option<&'a str>, Failure> {
-    let templates = &integration.request_templates;
-    if let Some(template) = templates.get(CONTENT_TYPE).or_else(|| templates.get("$default")) {
-        let template = template.as_deref().unwrap_or_default();
-        plain(template)?;
-        return Ok(Some(template));
-    }
-    let passes = match integration.passthrough_behavior.as_deref() {
-        Some("NEVER") => false,
-        Some("WHEN_NO_TEMPLATES") => templates.is_empty(),
-        _ => true,
-    };
-    if !passes {
-        return Err(Failure::UnsupportedMediaType);
-    }
-    Ok(Some(body).filter(|body| !body.trim().is_empty()))
-}
-
-/// Refuses what is more than plain text.
-fn plain(template: &str) -> Result<(), Failure> {
-    if template.contains(['$', '#']) {
-        return Err(configuration(
-            "Mapping templates with references or directives are not run in test calls yet",
-        ));
-    }
-    Ok(())
-}
-
-/// The `statusCode` of a mock's lenient JSON: keys may be without quotes or in single ones, commas
-/// may be too many, and what follows may be anything as long as the object is closed.
-fn status_code(text: &str) -> Option<i64> {
-    static STATUS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(
-            r#"(?s)^\s*\{(?:.*?[,\s])??\s*(?:"statusCode"|'statusCode'|statusCode)\s*:\s*(-?\d+)\s*(?:,.*)?\}"#,
-        )
-        .ok()
-    });
-    STATUS.as_ref()?.captures(text)?.get(1)?.as_str().parse().ok()
-}
-
-/// The integration response of a status: the first by status code whose pattern matches all of it,
-/// else the default.
-fn choose(integration: &Integration, status: i64) -> Option<&IntegrationResponse> {
-    let status = status.to_string();
-    let matches = |response: &&IntegrationResponse| {
-        let pattern = response.selection_pattern.as_deref().filter(|it| !it.is_empty());
-        let regex = pattern.and_then(|it| fancy_regex::Regex::new(&format!("^(?:{it})$")).ok());
-        regex.is_some_and(|regex| regex.is_match(&status).unwrap_or(false))
-    };
-    let matching = integration.integration_responses.values().find(matches);
-    matching.or_else(|| default_response(integration))
-}
-
-/// The response without a pattern.
-fn default_response(integration: &Integration) -> Option<&IntegrationResponse> {
-    let is_default =
-        |it: &&IntegrationResponse| it.selection_pattern.as_deref().is_none_or(str::is_empty);
-    integration.integration_responses.values().find(is_default)
-}
-
-/// The value of a header's expression; `None` where there is nothing that it names.
-fn value(expression: &str, request: &Request, request_id: &str) -> Result<Option<String>, Failure> {
-    let quoted = expression.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
-    if let Some(text) = quoted {
-        return Ok(Some(text.to_owned()));
-    }
-    if let Some(name) = expression.strip_prefix("stageVariables.") {
-        return Ok(request.stage_variables.get(name).cloned());
-    }
-    if expression == "context.requestId" {
-        return Ok(Some(request_id.to_owned()));
-    }
-    // A mock has no headers, and its body is what the template says.
-    if expression.starts_with("integration.response.header.")
-        || expression.starts_with("integration.response.multivalueheader.")
-    {
-        return Ok(None);
-    }
-    Err(configuration(format!("The expression {expression} is not evaluated in test calls yet")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_status_is_read_leniently_but_not_out_of_anything() {
-        for text in [
-            r#"{"statusCode": 200}"#,
-            "{ statusCode: 200 }",
-            "{'statusCode': 200, '': ''}",
-            r#"{"statusCode": 200 ,, }"#,
-            "{statusCode: 200, foo}: [ba r]}",
-            r#"{"a": 1, "statusCode": 200}"#,
-        ] {
-            assert_eq!(status_code(text), Some(200), "{text}");
-        }
-        for text in [
-            r#"{"statusCode": "200"}"#,
-            r#"{"statusCode': 200 }"#,
-            "{'statusCode: 200 }",
-            "statusCode: 200",
-            r#"{"statusCode": 200"#,
-            r#"{"notStatusCode": 200}"#,
-            "",
-        ] {
-            assert_eq!(status_code(text), None, "{text}");
-        }
-        assert_eq!(status_code("{statusCode: -1}"), Some(-1));
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_is_taken(text in ".{0,60}") {
-            status_code(&text);
-        }
+/// A failure with what is wrong with the templates, so that the log says where.
+fn told(failure: Failure, problems: &[String]) -> Failure {
+    match failure.cause.as_ref() {
+        "Unable to transform request" | "Unable to transform response" => Failure {
+            cause: format!("{}: {}", failure.cause, problems.join("; ")).into(),
+            ..failure
+        },
+        _ => failure,
     }
 }

@@ -7,7 +7,7 @@
 
 use super::super::planted::{API, fixture, method, put, refusal, resource};
 use crate::management::fixture::Fixture;
-use crate::resources::rest::{IntegrationResponse, Map, Method, RequestValidator};
+use crate::resources::rest::{IntegrationResponse, Map, Method, Model, RequestValidator};
 use serde_json::{Value, json};
 
 const TIME: &str = "Sun Mar 01 10:00:00 UTC 2026 : ";
@@ -122,7 +122,7 @@ fn mapped_headers_and_patterns_are_followed() {
 #[test]
 fn what_cannot_run_answers_500_and_says_why() {
     type Change = fn(&mut Method);
-    let cases: [(Change, &str); 8] = [
+    let cases: [(Change, &str); 7] = [
         (|get| get.method_integration = None, "No integration defined for method"),
         (
             |get| get.method_integration.as_mut().unwrap().r#type = "HTTP_PROXY".into(),
@@ -133,8 +133,8 @@ fn what_cannot_run_answers_500_and_says_why() {
             "Unable to parse statusCode. It should be an integer that is defined in the request template.",
         ),
         (
-            |get| template(get, "#set($a = 1){\"statusCode\": 200}"),
-            "Mapping templates with references or directives are not run in test calls yet",
+            |get| template(get, "\n #if( {\"statusCode\": 200}"),
+            "Unable to transform request: request template for application/json: line 2, column",
         ),
         (
             |get| responses(get).clear(),
@@ -145,32 +145,79 @@ fn what_cannot_run_answers_500_and_says_why() {
             "Output mapping refers to an invalid method response: 200",
         ),
         (
-            |get| {
-                let parameter =
-                    ("method.response.header.X".into(), "context.identity.sourceIp".into());
-                responses(get).get_mut("200").unwrap().response_parameters =
-                    Some(Map::from([parameter]));
-            },
-            "The expression context.identity.sourceIp is not evaluated in test calls yet",
-        ),
-        (
-            |get| get.request_validator_id = Some("val001".into()),
-            "Request validators are not run in test calls yet",
+            |get| get.request_validator_id = Some("gone".into()),
+            "there is no request validator gone",
         ),
     ];
     for (change, reason) in cases {
         let mut fixture = with_method(change);
-        let validator =
-            RequestValidator { validate_request_body: true, ..RequestValidator::default() };
-        put(&mut fixture, API, "val001", validator);
         let answer = invoke(&mut fixture, json!({}));
         assert_eq!(answer["status"], 500);
         assert_eq!(answer["body"], "{\"message\": \"Internal server error\"}");
         assert_eq!(answer["headers"], json!({"x-amzn-ErrorType": "InternalServerErrorException"}));
         let lines = log(&answer);
-        assert_eq!(lines[6], format!("Execution failed due to configuration error: {reason}"));
+        let expected = format!("Execution failed due to configuration error: {reason}");
+        assert!(lines[6].starts_with(&expected), "{} is not {expected}", lines[6]);
         assert_eq!(lines[7], "Method completed with status: 500");
     }
+}
+
+#[test]
+fn templates_are_run_and_see_the_call() {
+    let mut fixture = with_method(|get| {
+        template(get, "#set($context.responseOverride.x = 'y'){\"statusCode\": 200}");
+        let response = responses(get).get_mut("200").unwrap();
+        response.response_templates = Some(Map::from([(
+            "application/json".into(),
+            Some("$context.responseOverride.x $input.params('foo') $stageVariables.v $context.resourcePath $context.stage".into()),
+        )]));
+        response.response_parameters =
+            Some(Map::from([("method.response.header.X".into(), "context.httpMethod".into())]));
+    });
+    let call = json!({"pathWithQueryString": "/pets?foo=bar", "stageVariables": {"v": "w"}});
+    let answer = invoke(&mut fixture, call);
+    assert_eq!(answer["body"], "y bar w /pets test-invoke-stage");
+    assert_eq!(answer["headers"]["X"], "GET");
+}
+
+#[test]
+fn validators_refuse_in_amazons_words() {
+    let mut fixture = with_method(|get| {
+        get.request_validator_id = Some("val001".into());
+        get.request_parameters = Map::from([
+            ("method.request.querystring.q".into(), true),
+            ("method.request.header.H".into(), true),
+        ]);
+        get.request_models = Map::from([("application/json".into(), "Pet".into())]);
+    });
+    let validator = RequestValidator {
+        id: "val001".into(),
+        validate_request_body: true,
+        validate_request_parameters: true,
+        ..RequestValidator::default()
+    };
+    put(&mut fixture, API, "val001", validator);
+    let model = Model {
+        name: "Pet".into(),
+        schema: Some("{\"required\": [\"name\"]}".into()),
+        ..Model::default()
+    };
+    put(&mut fixture, API, "Pet", model);
+    let parameters = |body: &str| json!({"pathWithQueryString": "/pets?q=1", "headers": {"h": "x"}, "body": body});
+    let lacking = invoke(&mut fixture, json!({"pathWithQueryString": "/pets?q="}));
+    assert_eq!(lacking["status"], 400);
+    assert_eq!(lacking["body"], r#"{"message":"Missing required request parameters: [H, q]"}"#);
+    assert_eq!(lacking["headers"], json!({"x-amzn-ErrorType": "BadRequestException"}));
+    let unfit = invoke(&mut fixture, parameters("{}"));
+    assert_eq!(
+        (&unfit["status"], &unfit["body"]),
+        (&json!(400), &json!(r#"{"message":"Invalid request body"}"#))
+    );
+    assert_eq!(
+        log(&unfit)[6],
+        "Request body does not match model schema for content type application/json: [object has missing required properties ([\"name\"])]"
+    );
+    assert_eq!(invoke(&mut fixture, parameters("{\"name\": 1}"))["status"], 200);
 }
 
 fn template(method: &mut Method, text: &str) {

@@ -1,0 +1,223 @@
+//! `$context`: what the gateway knows of a request, in Amazon's words.
+//!
+//! Asked for one variable at a time, by templates, mappings and gateway responses, so nothing is made
+//! that nobody names.
+
+use super::{Admitted, Exchange};
+use crate::http::{self, Known};
+use crate::snapshot::managed::Shared;
+use crate::snapshot::{Protocol, Route};
+use crate::template::{ContextVariables, Variable};
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What the gateway knows of a request.
+#[derive(Debug, Clone)]
+pub struct Context<'x> {
+    /// Which rules the API follows.
+    pub protocol: Protocol,
+    /// `requestId`.
+    pub request_id: Cow<'x, str>,
+    /// `extendedRequestId`.
+    pub extended_request_id: Cow<'x, str>,
+    /// `httpMethod`.
+    pub method: &'x str,
+    /// `path`: with the stage.
+    pub path: Cow<'x, str>,
+    /// `domainName`.
+    pub domain_name: Cow<'x, str>,
+    /// `identity.sourceIp`.
+    pub source_address: Option<IpAddr>,
+    /// `identity.userAgent`.
+    pub user_agent: Option<Cow<'x, str>>,
+    /// When the request came, since 1970.
+    pub received: Duration,
+    /// `apiId`.
+    pub api_id: &'x str,
+    /// `stage`.
+    pub stage: &'x str,
+    /// `GET /pets/{id}`; empty before there is a route.
+    pub route_key: &'x str,
+    /// `resourceId`.
+    pub resource_id: &'x str,
+    /// What all of the API's routes have in common.
+    pub shared: Option<&'x Shared>,
+    /// `error`, in a gateway response.
+    pub error: Option<Told<'x>>,
+}
+
+/// What a gateway response may say of what happened.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'x> {
+    /// `error.message`; `None` is null.
+    pub message: Option<&'x str>,
+    /// `error.responseType`.
+    pub response_type: &'static str,
+    /// `error.validationErrorString`.
+    pub validation: Option<&'x str>,
+}
+
+impl<'x> Context<'x> {
+    /// Of a request of which nothing is known yet.
+    pub fn new(protocol: Protocol) -> Self {
+        Self {
+            protocol,
+            request_id: Cow::Borrowed(""),
+            extended_request_id: Cow::Borrowed(""),
+            method: "",
+            path: Cow::Borrowed(""),
+            domain_name: Cow::Borrowed(""),
+            source_address: None,
+            user_agent: None,
+            received: Duration::ZERO,
+            api_id: "",
+            stage: "",
+            route_key: "",
+            resource_id: "",
+            shared: None,
+            error: None,
+        }
+    }
+
+    /// Of an exchange that got at least as far as to an API.
+    pub fn of(exchange: &Exchange<'x>) -> Self {
+        let Exchange { head, api, .. } = exchange;
+        let route: Option<&Route> =
+            api.zip(exchange.route).map(|(Admitted { api, .. }, route)| api.route(route));
+        let host = http::authority::host(head.host.unwrap_or_default());
+        let agent = exchange.fields.iter().find(|field| field.known == Known::UserAgent);
+        Self {
+            protocol: exchange.protocol.unwrap_or(Protocol::Http),
+            request_id: exchange.ids.request.as_str().to_owned().into(),
+            extended_request_id: exchange.ids.extended.as_str().to_owned().into(),
+            method: head.method,
+            path: String::from_utf8_lossy(head.target.path()),
+            domain_name: String::from_utf8_lossy(host),
+            source_address: Some(exchange.source_address()),
+            user_agent: agent.map(|field| String::from_utf8_lossy(field.value)),
+            received: exchange.received,
+            api_id: api.map_or("", |it| &it.api.id),
+            stage: api.map_or("", |it| &it.api.stage),
+            route_key: route.map_or("", |it| &it.key),
+            resource_id: route.map_or("", |it| &it.resource_id),
+            shared: api.and_then(|it| it.api.shared.as_deref()),
+            error: None,
+        }
+    }
+
+    /// A variable as text. `None`: there is none.
+    pub fn text(&self, parts: &[Box<str>]) -> Option<Cow<'_, str>> {
+        let parts: Vec<&str> = parts.iter().map(|it| &**it).collect();
+        match self.variable(&parts) {
+            Variable::Text(text) => Some(text),
+            Variable::Integer(number) => Some(number.to_string().into()),
+            Variable::Boolean(flag) => Some(flag.to_string().into()),
+            Variable::Missing | Variable::Group => None,
+        }
+    }
+
+    fn request_time(&self) -> String {
+        let seconds = i64::try_from(self.received.as_secs()).unwrap_or(i64::MAX);
+        let time = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+        time.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string()
+    }
+}
+
+const NAMES: &[&str] = &[
+    "accountId",
+    "apiId",
+    "deploymentId",
+    "domainName",
+    "domainPrefix",
+    "extendedRequestId",
+    "httpMethod",
+    "identity",
+    "path",
+    "protocol",
+    "requestId",
+    "requestTime",
+    "requestTimeEpoch",
+    "resourceId",
+    "resourcePath",
+    "stage",
+];
+
+impl ContextVariables for Context<'_> {
+    fn variable<'a>(&'a self, path: &[&str]) -> Variable<'a> {
+        let text = |text: &'a str| match text {
+            "" => Variable::Missing,
+            text => Variable::Text(Cow::Borrowed(text)),
+        };
+        let shared =
+            |get: fn(&Shared) -> &str| self.shared.map_or(Variable::Missing, |it| text(get(it)));
+        match *path {
+            ["requestId"] => text(&self.request_id),
+            ["extendedRequestId"] => text(&self.extended_request_id),
+            ["httpMethod"] => text(self.method),
+            ["path"] => text(&self.path),
+            ["protocol"] => text("HTTP/1.1"),
+            ["domainName"] => text(&self.domain_name),
+            ["domainPrefix"] => text(self.domain_name.split('.').next().unwrap_or_default()),
+            ["apiId"] => text(self.api_id),
+            ["stage"] => text(self.stage),
+            ["accountId"] => shared(|it| &it.account_id),
+            ["deploymentId"] => shared(|it| &it.deployment_id),
+            ["isCanaryRequest"] => match self.shared.and_then(|it| it.is_canary) {
+                Some(flag) => text(if flag { "true" } else { "false" }),
+                None => Variable::Missing,
+            },
+            ["resourceId"] => text(self.resource_id),
+            ["resourcePath"] if self.protocol == Protocol::Rest => {
+                text(self.route_key.split_once(' ').map_or("", |(_, path)| path))
+            }
+            ["routeKey"] if self.protocol == Protocol::Http => text(self.route_key),
+            ["requestTime"] => Variable::Text(self.request_time().into()),
+            ["requestTimeEpoch"] => {
+                Variable::Integer(i64::try_from(self.received.as_millis()).unwrap_or(i64::MAX))
+            }
+            ["identity"] => Variable::Group,
+            ["identity", "sourceIp"] => match self.source_address {
+                Some(address) => Variable::Text(address.to_string().into()),
+                None => Variable::Missing,
+            },
+            ["identity", "userAgent"] => match &self.user_agent {
+                Some(agent) => text(agent),
+                None => Variable::Missing,
+            },
+            ["error", name] => match self.error {
+                Some(told) => told.variable(name),
+                None => Variable::Missing,
+            },
+            ["error"] if self.error.is_some() => Variable::Group,
+            _ => Variable::Missing,
+        }
+    }
+
+    fn names<'a>(&'a self, path: &[&str], each: &mut dyn FnMut(&'a str)) {
+        match path {
+            [] => NAMES.iter().for_each(|name| each(name)),
+            ["identity"] => ["sourceIp", "userAgent"].iter().for_each(|name| each(name)),
+            _ => {}
+        }
+    }
+}
+
+impl<'x> Told<'x> {
+    fn variable(self, name: &str) -> Variable<'x> {
+        let text = |text: Option<&'x str>| match text {
+            Some(text) => Variable::Text(Cow::Borrowed(text)),
+            None => Variable::Missing,
+        };
+        match name {
+            "message" => text(self.message),
+            // It brings its own quotes.
+            "messageString" => {
+                Variable::Text(serde_json::Value::from(self.message).to_string().into())
+            }
+            "responseType" => Variable::Text(Cow::Borrowed(self.response_type)),
+            "validationErrorString" => text(self.validation),
+            _ => Variable::Missing,
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! A refusal with what only this request knows of it.
+
+use super::Refusal;
+use std::borrow::Cow;
+
+/// Why a request is answered by the gateway, and what is to be told about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Which kind it is.
+    pub refusal: Refusal,
+    /// The message, where it is not that of the kind.
+    pub message: Option<Cow<'static, str>>,
+    /// `$context.error.validationErrorString`.
+    pub validation: Option<String>,
+    /// What the execution log says behind `Execution failed due to`.
+    pub cause: Cow<'static, str>,
+}
+
+impl Failure {
+    /// Something is set up so that it cannot work. `cause` is for the log.
+    pub fn configuration(cause: impl Into<Cow<'static, str>>) -> Self {
+        Self { cause: cause.into(), ..Refusal::Misconfigured.into() }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, message: None, validation: None, cause: Cow::Borrowed("") }
+    }
+}

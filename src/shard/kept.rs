@@ -1,0 +1,111 @@
+//! A request's head, kept as bytes beyond the receive buffer that it came in, to be read again when it
+//! is needed: once its content is complete, once its answer is, or when it fails.
+//!
+//! What is found in a head borrows from it, and the buffer must not be held for as long as a client or a
+//! back end likes; reading it again costs less than copying what was found.
+
+use super::exchanges::ServedBy;
+use crate::exchange::transform::Overrides;
+use crate::exchange::{Admitted, ClientFacts, Exchange, Ids, Origin, route};
+use crate::http::{self, Field, Fields, HeadLimits, Known};
+use crate::snapshot::{Managed, Protocol, Route, Snapshot};
+use std::time::Duration;
+
+/// A request's head with what was known when it came.
+#[derive(Debug)]
+pub(super) struct Kept {
+    head: Vec<u8>,
+    base_path_bytes: usize,
+    facts: ClientFacts,
+    ids: Ids,
+    protocol: Protocol,
+    received: Duration,
+    /// The back end's answer so far, where it is made into another one.
+    pub(super) answer: Option<Box<KeptAnswer>>,
+}
+
+/// A back end's answer that is made into another one when it is complete.
+#[derive(Debug, Default)]
+pub(super) struct KeptAnswer {
+    /// What the request template assigned.
+    pub(super) overrides: Overrides,
+    pub(super) status: u16,
+    fields: Vec<NameAndValue>,
+    pub(super) content: Vec<u8>,
+}
+
+type NameAndValue = (Box<[u8]>, Box<[u8]>);
+
+impl KeptAnswer {
+    /// One of which nothing has come yet.
+    pub(super) fn awaited(overrides: Overrides) -> Self {
+        Self { overrides, ..Self::default() }
+    }
+
+    pub(super) fn begin(&mut self, status: u16, fields: &[Field<'_>]) {
+        self.status = status;
+        self.fields = fields.iter().map(|it| (it.name.into(), it.value.into())).collect();
+        self.content.clear();
+    }
+
+    /// As they were parsed.
+    pub(super) fn fields(&self) -> Vec<Field<'_>> {
+        self.fields
+            .iter()
+            .map(|(name, value)| Field { name, value, known: Known::of(name) })
+            .collect()
+    }
+}
+
+impl Kept {
+    /// `head` is an exchange's head as received.
+    pub(super) fn of(exchange: &Exchange<'_>, head: &[u8], answer: Option<KeptAnswer>) -> Self {
+        Self {
+            head: head.to_vec(),
+            base_path_bytes: exchange.base_path_bytes,
+            facts: *exchange.client,
+            ids: exchange.ids,
+            protocol: exchange.protocol.unwrap_or(Protocol::Http),
+            received: exchange.received,
+            answer: answer.map(Box::new),
+        }
+    }
+
+    /// The head as received.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Reads the head again and does something with it. `None` never comes: it could be read once, and
+    /// had a route.
+    pub(super) fn with_exchange<T>(
+        &self,
+        snapshot: &Snapshot,
+        managed: &Managed,
+        served_by: &ServedBy,
+        content: Option<&[u8]>,
+        act: impl FnOnce(&mut Exchange<'_>, &Route) -> T,
+    ) -> Option<T> {
+        let mut fields = Fields::new();
+        let limits = HeadLimits {
+            request_line_bytes: self.head.len(),
+            head_bytes: self.head.len(),
+            fields: http::FIELDS_MAX,
+        };
+        let head = http::request_head(&self.head, &mut fields, &limits).ok()??;
+        let mut exchange = Exchange::new(snapshot, managed, &head, &fields, &self.facts, self.ids);
+        let (api, origin) = match served_by {
+            ServedBy::File(index) => (snapshot.api(*index), Origin::File(*index)),
+            ServedBy::Managed(stage, release) => {
+                (stage.api(*release), Origin::Managed(stage, *release))
+            }
+        };
+        exchange.api = Some(Admitted { api, origin });
+        exchange.protocol = Some(self.protocol);
+        exchange.base_path_bytes = self.base_path_bytes;
+        exchange.received = self.received;
+        exchange.content = content;
+        let route = route::route(&mut exchange).ok()?;
+        Some(act(&mut exchange, route))
+    }
+}

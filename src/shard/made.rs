@@ -1,0 +1,146 @@
+//! Answers that templates make: a back end's answer is kept until it is complete, and only then does the
+//! client get anything.
+
+use super::Shard;
+use super::asked::CONTENT_BYTES_MAX;
+use super::client::Input;
+use super::exchanges::{Proxied, Stage};
+use super::phases::binary_types;
+use super::upstream::connection::{BackendState, Response};
+use crate::exchange::respond::{self, Connection, ResponseFraming};
+use crate::exchange::transform::{self, BackEnd};
+use crate::exchange::{Context, Failure, MethodRequest, Refusal};
+use crate::http::{BodyReader, Field, RequestKind, ResponseHead};
+use crate::ring::{Env, SlotId};
+use crate::snapshot::Integration;
+use crate::telemetry::batch::UpstreamEvent;
+use std::io;
+use std::rc::Rc;
+
+impl<E: Env> Shard<E> {
+    /// The final head of an answer that is kept has arrived.
+    pub(super) fn begin_kept_answer(
+        &mut self,
+        id: SlotId,
+        exchange_id: SlotId,
+        head: &ResponseHead<'_>,
+        fields: &[Field<'_>],
+        is_all: bool,
+    ) -> bool {
+        let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return false };
+        let Some(backend) = self.backends.get_mut(id) else { return false };
+        let since = exchange.handed_over.unwrap_or(exchange.started);
+        exchange.integration_latency = Some(self.now.saturating_duration_since(since));
+        let answer = exchange.kept.as_mut().and_then(|kept| kept.answer.as_mut());
+        let Some(answer) = answer else { return false };
+        answer.begin(head.status, fields);
+        let reader = BodyReader::new(head.framing);
+        let is_done = reader.is_done();
+        // The time-out goes on: it is for the whole of the answer.
+        backend.state = BackendState::Busy {
+            exchange: exchange_id,
+            response: Response::Body { reader, persistent: head.persistent },
+        };
+        if !matches!(head.status, 502..=504)
+            && let Some(pool) = self.pools.get_mut(backend.pool)
+        {
+            pool.succeeded(backend.target);
+        }
+        if is_done {
+            self.response_complete(id, exchange_id, is_all);
+        }
+        true
+    }
+
+    /// Content of an answer that is kept. `false`: the connection's bytes are no longer of interest.
+    pub(super) fn take_kept_content(
+        &mut self,
+        id: SlotId,
+        exchange_id: SlotId,
+        input: &mut Input,
+    ) -> bool {
+        let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return false };
+        let Some(backend) = self.backends.get_mut(id) else { return false };
+        let BackendState::Busy { response: Response::Body { reader, .. }, .. } = &mut backend.state
+        else {
+            return false;
+        };
+        let piece = match reader.read(input) {
+            Ok(piece) => piece,
+            Err(bad_body) => {
+                let (pool, target) = (backend.pool, backend.target);
+                let cause = io::Error::other(bad_body.cause());
+                self.warn(pool, target, "a back end broke HTTP", &cause);
+                self.count(pool, UpstreamEvent::BadResponse);
+                self.fail_request(exchange_id, Refusal::BadGateway);
+                return false;
+            }
+        };
+        let answer = exchange.kept.as_mut().and_then(|kept| kept.answer.as_mut());
+        let Some(answer) = answer else { return false };
+        if (answer.content.len() + piece.data.len()) as u64 > CONTENT_BYTES_MAX {
+            let too_large = Failure::configuration("Integration response is too large");
+            self.fail_exchange(exchange_id, &too_large);
+            return false;
+        }
+        answer.content.extend_from_slice(&input[piece.data.clone()]);
+        input.advance(piece.consumed);
+        if piece.done {
+            self.response_complete(id, exchange_id, input.is_empty());
+        }
+        true
+    }
+
+    /// An answer that was kept is complete: queues what the client gets.
+    pub(super) fn answer_kept(&mut self, exchange_id: SlotId) {
+        let managed = Rc::clone(&self.managed);
+        let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return };
+        let Some(client) = self.clients.get_mut(exchange.client) else { return };
+        let Some(kept) = exchange.kept.take() else { return };
+        exchange.persistent &= client.request_is_complete();
+        let connection = Connection::of(exchange.persistent, exchange.client_version);
+        let date = self.date.at(self.since_epoch.as_secs());
+        let is_head = exchange.client_kind == RequestKind::Head;
+        let out = client.stream.out(self.env.ring()).written();
+        let Proxied { snapshot, api, .. } = exchange;
+        let scratch = &mut self.scratch;
+        let told = kept.with_exchange(snapshot, &managed, api, None, |exchange, route| {
+            let made = (|| {
+                let (Integration::Mapped(mapped), Some(answer)) =
+                    (&route.integration, &kept.answer)
+                else {
+                    return Err(Refusal::Internal.into());
+                };
+                let request = MethodRequest::of(exchange, Context::of(exchange));
+                let status = answer.status.to_string();
+                let fields = answer.fields();
+                let back_end = BackEnd {
+                    selected_by: Some(&status),
+                    fields: &fields,
+                    content: &answer.content,
+                };
+                let binary_types = binary_types(exchange);
+                let plan = &mapped.plan;
+                let made = transform::response(
+                    plan,
+                    &request,
+                    &back_end,
+                    &binary_types,
+                    &answer.overrides,
+                    scratch,
+                )?;
+                let ids = &exchange.ids;
+                let bytes = respond::made(&made, ids, connection, date, is_head, out);
+                Ok((made.status, bytes))
+            })();
+            made.unwrap_or_else(|failure: Failure| {
+                respond::fail(exchange, &failure, connection, date, out)
+            })
+        });
+        let (status, response_bytes) = told.unwrap_or_default();
+        exchange.status = status;
+        exchange.response_bytes = response_bytes;
+        exchange.stage = Stage::Answering;
+        exchange.framing = ResponseFraming::None;
+    }
+}
