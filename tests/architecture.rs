@@ -67,10 +67,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     // Reads and changes resources; what shards serve of them is compiled by the snapshot's code.
     // A test call runs the phases that shards run.
-    (
-        "management",
-        &["exchange", "snapshot", "model", "resources", "store", "runtimes", "aws"],
-    ),
+    ("management", &["exchange", "snapshot", "model", "resources", "store", "runtimes", "aws"]),
     (
         "exchange",
         &[

@@ -38,9 +38,8 @@ pub use gateway_response::{Body, GatewayResponse, GatewayResponses, Piece, Value
 pub use http::compile_http_stage;
 pub use http_mapping::{Action, AnswerEdits, Edit, RequestEdits, ResponseEdits};
 pub use mapping::{
-    BodyPath, ContextName, HeaderPlace, MappedResponse, Passes, Placeholder, RequestMapping, ResponseMapping,
-    ResponseSource, Source, UriPiece, Values, answer_field,
-    header_place,
+    BodyPath, ContextName, HeaderPlace, MappedResponse, Passes, Placeholder, RequestMapping,
+    ResponseMapping, ResponseSource, Source, UriPiece, Values, answer_field, header_place,
 };
 pub use mock::MappedMock;
 pub use plan::{
