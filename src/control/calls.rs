@@ -70,6 +70,11 @@ impl fmt::Debug for Calls {
     }
 }
 
+/// The answer to a call that is refused before it has a name.
+fn refused(fault: &Fault, protocol: Protocol) -> Response<Body> {
+    refusal::fault(fault, protocol, &IdSource::random().uuid())
+}
+
 impl Calls {
     /// Calls go to `answering`, which asks the same gate once more, with the content.
     pub fn new<F, A>(gate: Gate, body_bytes_max: usize, answering: F) -> Self
@@ -101,10 +106,9 @@ impl Calls {
 
     /// Answers one request.
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        let request_id = IdSource::random().uuid();
         let Some(Peer(peer)) = request.extensions().get().copied() else {
             // The listener puts it there; without it nobody could be told from anybody.
-            return refusal::fault(&Fault::internal(), Protocol::RestJson, &request_id);
+            return refused(&Fault::internal(), Protocol::RestJson);
         };
         let (head, mut body) = request.into_parts();
         let mut incoming = Incoming {
@@ -126,7 +130,7 @@ impl Calls {
             }
             Err(fault) => {
                 drop_rest(body).await;
-                return refusal::fault(&fault, Protocol::of(&incoming), &request_id);
+                return refused(&fault, Protocol::of(&incoming));
             }
         };
         let protocol = Protocol::of(&incoming);
@@ -139,8 +143,10 @@ impl Calls {
             response
         });
         match task.await {
-            Ok(response) => refusal::with_request_id(response, &request_id),
+            // Who answers names the call.
+            Ok(response) => response,
             Err(error) => {
+                let request_id = IdSource::random().uuid();
                 tracing::error!(%error, request = request_id, "management call failed");
                 refusal::fault(&Fault::internal(), protocol, &request_id)
             }

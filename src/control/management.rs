@@ -10,7 +10,7 @@ use super::status::SharedStatus;
 use crate::aws::Fault;
 use crate::aws::id::IdSource;
 use crate::management::lambda;
-use crate::management::refusal::{self, Protocol};
+use crate::management::refusal::{self, Protocol, REQUEST_ID};
 use crate::telemetry::metrics::ProcessUsage;
 use axum::Router;
 use axum::body::Body;
@@ -90,13 +90,16 @@ pub async fn serve(listener: TcpListener, router: Router) {
                 };
                 let answer = tokio::time::timeout(patience, routes.call(request));
                 async move {
-                    let request_id = IdSource::random().uuid();
                     let late = || {
                         let fault = Fault::unavailable("Service Unavailable", 1);
-                        refusal::fault(&fault, Protocol::RestJson, &request_id)
+                        refusal::fault(&fault, Protocol::RestJson, &IdSource::random().uuid())
                     };
                     let answered = answer.await.unwrap_or_else(|_| Ok(late()));
-                    answered.map(|response| refusal::with_request_id(response, &request_id))
+                    // A call's answer has a name already; the pages' answers get theirs here.
+                    answered.map(|response| match response.headers().contains_key(REQUEST_ID) {
+                        true => response,
+                        false => refusal::with_request_id(response, &IdSource::random().uuid()),
+                    })
                 }
             });
             let served = hyper::server::conn::http1::Builder::new()

@@ -5,15 +5,13 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
-/// What an operation answers when it succeeds; the status is the model's unless said otherwise.
+/// What an operation answers when it succeeds; the status is the model's.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// No content: most deletes.
     Empty,
     /// A JSON document.
     Json(Value),
-    /// A JSON document with a status of its own.
-    Status(u16, Value),
     /// A file, such as an export.
     File {
         /// `Content-Type`.

@@ -59,6 +59,12 @@ impl Call<'_> {
         self.input.get(member).and_then(Value::as_bool).unwrap_or_default()
     }
 
+    /// 404: there is no such API.
+    pub fn unknown_api(&self, id: &str) -> Fault {
+        let account = &self.settings.account_id;
+        Fault::not_found(format!("Invalid API identifier specified {account}:{id}"))
+    }
+
     /// The region of the call.
     pub fn region(&self) -> &str {
         self.draft.region()

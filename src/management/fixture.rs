@@ -79,7 +79,7 @@ impl Fixture {
         self.state.apply(touched);
         Ok(match answer {
             Answer::Empty => Value::Null,
-            Answer::Json(value) | Answer::Status(_, value) => value,
+            Answer::Json(value) => value,
             Answer::File { content, .. } => {
                 Value::String(String::from_utf8_lossy(&content).into_owned())
             }

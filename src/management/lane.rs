@@ -229,10 +229,7 @@ impl Lane {
     async fn commit(&mut self, changes: &[Change]) -> Result<Revision, StoreError> {
         match &self.store {
             Some(store) => store.commit(self.revision, changes).await,
-            None => Err(StoreError::Unavailable {
-                place: "of management writes".into(),
-                cause: "it could not be opened at the start; trying again".into(),
-            }),
+            None => Err(away()),
         }
     }
 
@@ -307,16 +304,20 @@ impl Lane {
                 }
                 touched
             }
-            None => {
-                let (revision, rows) = store.load().await?;
-                self.revision = revision;
-                self.against(rows)?
-            }
+            None => self.compare(&store).await?,
         };
         if !touched.is_empty() {
             self.take_over(touched).await;
         }
         Ok(())
+    }
+
+    /// Reads everything that is stored, and says what differs from the state.
+    async fn compare(&mut self, store: &Store) -> Result<Touched, StoreError> {
+        let (revision, rows) = store.load().await?;
+        let touched = self.against(rows)?;
+        self.revision = revision;
+        Ok(touched)
     }
 
     /// What differs between the state and everything that is stored.
@@ -336,10 +337,6 @@ impl Lane {
 
     /// Asks the store.
     async fn look_up(&self, question: Question) {
-        let away = || StoreError::Unavailable {
-            place: "of management writes".into(),
-            cause: "it could not be opened at the start; trying again".into(),
-        };
         // Who asked may have gone.
         match question {
             Question::History { limit, before, reply } => {
@@ -381,13 +378,14 @@ impl Lane {
     }
 
     async fn reload(&mut self) -> Result<(), StoreError> {
-        let Some(store) = &self.store else { return Ok(()) };
-        let (revision, rows) = store.load().await?;
-        let touched = self.against(rows)?;
-        self.revision = revision;
+        let Some(store) = self.store.clone() else { return Ok(()) };
+        let touched = self.compare(&store).await?;
         self.take_over(touched).await;
         self.keep_last_good();
-        tracing::info!(revision, "the store is back; management writes are taken again");
+        tracing::info!(
+            revision = self.revision,
+            "the store is back; management writes are taken again"
+        );
         Ok(())
     }
 
@@ -414,6 +412,14 @@ impl Ran {
         let Self { job, answer, changes, places } = self;
         let done = Done { answer, changes, places, revision };
         let _ = job.reply.send(Ok(done));
+    }
+}
+
+/// There has been no store since the start.
+fn away() -> StoreError {
+    StoreError::Unavailable {
+        place: "of management writes".into(),
+        cause: "it could not be opened at the start; trying again".into(),
     }
 }
 

@@ -412,21 +412,16 @@ fn not_there(name: &str) -> Fault {
 }
 
 fn success(status: u16, answer: Answer) -> Result<Response<Body>, Fault> {
-    let (status, content_type, disposition, content) = match answer {
+    let (content_type, disposition, content) = match answer {
         Answer::Empty => {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
             return Ok(response);
         }
         Answer::Json(value) => {
-            (status, "application/json".to_owned(), String::new(), value.to_string().into())
+            ("application/json".to_owned(), String::new(), value.to_string().into())
         }
-        Answer::Status(status, value) => {
-            (status, "application/json".to_owned(), String::new(), value.to_string().into())
-        }
-        Answer::File { content_type, disposition, content } => {
-            (status, content_type, disposition, content)
-        }
+        Answer::File { content_type, disposition, content } => (content_type, disposition, content),
     };
     let mut response = Response::new(Body::from(content));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);

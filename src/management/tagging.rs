@@ -112,78 +112,73 @@ pub(super) fn at(
     let Some(tagged) = parse(arn) else {
         return Err(Fault::bad_request(format!("Invalid ARN specified in the request: {arn}")));
     };
+    let unknown = |text: &str| Fault::not_found(text);
     match tagged {
-        Tagged::RestApi(id) => edit::<RestApi>(call, "", id, |noun| &mut noun.tags, change)
-            .unwrap_or_else(|| {
-                let account = &call.settings.account_id;
-                let text = format!("Invalid API identifier specified {account}:{id}");
-                Err(Fault::not_found(text))
-            }),
-        Tagged::Stage(api, stage) => {
-            edit::<rest_stage::Stage>(call, api, stage, |noun| &mut noun.tags, change)
-                .unwrap_or_else(|| Err(Fault::not_found("Invalid stage identifier specified")))
+        Tagged::RestApi(id) => {
+            let unknown = call.unknown_api(id);
+            edit::<RestApi>(call, "", id, |noun| &mut noun.tags, change, unknown)
         }
-        Tagged::ApiKey(id) => edit::<ApiKey>(call, "", id, |noun| &mut noun.tags, change)
-            .unwrap_or_else(|| Err(Fault::not_found("Invalid API Key identifier specified"))),
-        Tagged::UsagePlan(id) => edit::<UsagePlan>(call, "", id, |noun| &mut noun.tags, change)
-            .unwrap_or_else(|| Err(Fault::not_found("Invalid Usage Plan ID specified"))),
+        Tagged::Stage(api, stage) => {
+            let unknown = unknown("Invalid stage identifier specified");
+            edit::<rest_stage::Stage>(call, api, stage, |noun| &mut noun.tags, change, unknown)
+        }
+        Tagged::ApiKey(id) => {
+            let unknown = unknown("Invalid API Key identifier specified");
+            edit::<ApiKey>(call, "", id, |noun| &mut noun.tags, change, unknown)
+        }
+        Tagged::UsagePlan(id) => {
+            let unknown = unknown("Invalid Usage Plan ID specified");
+            edit::<UsagePlan>(call, "", id, |noun| &mut noun.tags, change, unknown)
+        }
         Tagged::DomainName(name) => {
-            edit::<DomainName>(call, "", name, |noun| &mut noun.tags, change).unwrap_or_else(|| {
-                Err(Fault::not_found("Invalid domain name identifier specified"))
-            })
+            let unknown = unknown("Invalid domain name identifier specified");
+            edit::<DomainName>(call, "", name, |noun| &mut noun.tags, change, unknown)
         }
         Tagged::AccessAssociation(arn) => {
-            edit::<AccessAssociation>(call, "", arn, |noun| &mut noun.tags, change).unwrap_or_else(
-                || {
-                    Err(Fault::not_found(
-                        "Invalid domain name access association identifier specified",
-                    ))
-                },
-            )
+            let unknown = unknown("Invalid domain name access association identifier specified");
+            edit::<AccessAssociation>(call, "", arn, |noun| &mut noun.tags, change, unknown)
         }
-        // Both kinds of links share one form of ARN.
-        Tagged::VpcLink(id) if call.draft.has::<HttpVpcLink>("", id) => {
-            edit::<HttpVpcLink>(call, "", id, |noun| &mut noun.tags, change)
-                .unwrap_or_else(|| Err(Fault::internal()))
+        Tagged::VpcLink(id) => {
+            let unknown = unknown("Invalid Vpc Link identifier specified");
+            // Both kinds of links share one form of ARN.
+            if call.draft.has::<HttpVpcLink>("", id) {
+                edit::<HttpVpcLink>(call, "", id, |noun| &mut noun.tags, change, unknown)
+            } else {
+                edit::<VpcLink>(call, "", id, |noun| &mut noun.tags, change, unknown)
+            }
         }
-        Tagged::VpcLink(id) => edit::<VpcLink>(call, "", id, |noun| &mut noun.tags, change)
-            .unwrap_or_else(|| Err(Fault::not_found("Invalid Vpc Link identifier specified"))),
         Tagged::ClientCertificate(id) => {
-            edit::<ClientCertificate>(call, "", id, |noun| &mut noun.tags, change).unwrap_or_else(
-                || Err(Fault::not_found("Invalid Client Certificate identifier specified")),
-            )
+            let unknown = unknown("Invalid Client Certificate identifier specified");
+            edit::<ClientCertificate>(call, "", id, |noun| &mut noun.tags, change, unknown)
         }
-        Tagged::Api(id) => edit::<http::Api>(call, "", id, |noun| &mut noun.tags, change)
-            .unwrap_or_else(|| {
-                let account = &call.settings.account_id;
-                let text = format!("Invalid API identifier specified {account}:{id}");
-                Err(Fault::not_found(text))
-            }),
+        Tagged::Api(id) => {
+            let unknown = call.unknown_api(id);
+            edit::<http::Api>(call, "", id, |noun| &mut noun.tags, change, unknown)
+        }
         Tagged::HttpStage(api, stage) => {
-            edit::<http_stage::Stage>(call, api, stage, |noun| &mut noun.tags, change)
-                .unwrap_or_else(|| Err(Fault::not_found("Invalid stage identifier specified")))
+            let unknown = unknown("Invalid stage identifier specified");
+            edit::<http_stage::Stage>(call, api, stage, |noun| &mut noun.tags, change, unknown)
         }
     }
 }
 
-/// `None` when there is no such noun.
+/// Changes the tags of one noun; `unknown` is what is answered when there is none.
 fn edit<T: Entity + Clone>(
     call: &mut Call<'_>,
     owner: &str,
     id: &str,
     tags: impl Fn(&mut T) -> &mut Map,
     change: impl FnOnce(&mut Map) -> Result<(), Fault>,
-) -> Option<Result<Map, Fault>> {
-    let mut noun = (*call.draft.get::<T>(owner, id)?).clone();
+    unknown: Fault,
+) -> Result<Map, Fault> {
+    let mut noun = T::clone(&*call.draft.get::<T>(owner, id).ok_or(unknown)?);
     let before = tags(&mut noun).clone();
-    if let Err(fault) = change(tags(&mut noun)) {
-        return Some(Err(fault));
-    }
+    change(tags(&mut noun))?;
     let after = tags(&mut noun).clone();
     if after != before {
         call.draft.put(owner, id, noun);
     }
-    Some(Ok(after))
+    Ok(after)
 }
 
 /// What `GetTags` of both services answers.

@@ -92,11 +92,6 @@ impl<'s> Draft<'s> {
         entries.filter_map(|(_, object)| downcast(object)).collect()
     }
 
-    /// Whether there is any of a kind and owner.
-    pub fn any<T: Entity>(&self, owner: &str) -> bool {
-        self.entries_of(&self.key::<T>(owner, ""), None).next().is_some()
-    }
-
     /// Adds or replaces a noun.
     pub fn put<T: Entity>(&mut self, owner: &str, id: &str, noun: T) {
         self.put_shared(owner, id, Arc::new(noun));

@@ -3,7 +3,7 @@
 use super::http::{Api, Authorizer, Integration, IntegrationResponse, Model, Route, RouteResponse};
 use super::rest::Map;
 use super::rest_stage::AccessLogSettings;
-use super::{Entity, Timestamp};
+use super::{Draft, Entity, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -53,6 +53,33 @@ pub struct Definition {
     /// By integration id.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub integration_responses: Map<Vec<Arc<IntegrationResponse>>>,
+}
+
+impl Definition {
+    /// An API and all its parts, as a deployment would freeze them now.
+    pub fn of(draft: &Draft<'_>, api: &Arc<Api>) -> Self {
+        let id = &api.api_id;
+        let routes = draft.list::<Route>(id);
+        let integrations = draft.list::<Integration>(id);
+        let of_route = |route: &Arc<Route>| {
+            let responses = draft.list::<RouteResponse>(&format!("{id}/{}", route.route_id));
+            (!responses.is_empty()).then(|| (route.route_id.clone(), responses))
+        };
+        let of_integration = |integration: &Arc<Integration>| {
+            let key = &integration.integration_id;
+            let responses = draft.list::<IntegrationResponse>(&format!("{id}/{key}"));
+            (!responses.is_empty()).then(|| (key.clone(), responses))
+        };
+        Self {
+            api: Arc::clone(api),
+            route_responses: routes.iter().filter_map(of_route).collect(),
+            integration_responses: integrations.iter().filter_map(of_integration).collect(),
+            authorizers: draft.list(id),
+            models: draft.list(id),
+            routes,
+            integrations,
+        }
+    }
 }
 
 impl Entity for Definition {

@@ -1,7 +1,7 @@
 //! Deployments and stages of REST APIs.
 
 use super::rest::{Authorizer, GatewayResponse, Map, Model, RequestValidator, Resource, RestApi};
-use super::{Entity, Timestamp};
+use super::{Draft, Entity, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -42,6 +42,22 @@ pub struct Definition {
     /// By type; customised ones only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gateway_responses: Vec<Arc<GatewayResponse>>,
+}
+
+impl Definition {
+    /// An API and all its parts, as a deployment would freeze them now.
+    pub fn of(draft: &Draft<'_>, api: &Arc<RestApi>) -> Self {
+        let mut resources = draft.list::<Resource>(&api.id);
+        resources.sort_by(|one, other| one.path.cmp(&other.path));
+        Self {
+            api: Arc::clone(api),
+            resources,
+            models: draft.list(&api.id),
+            request_validators: draft.list(&api.id),
+            authorizers: draft.list(&api.id),
+            gateway_responses: draft.list(&api.id),
+        }
+    }
 }
 
 impl Entity for Definition {

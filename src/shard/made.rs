@@ -13,8 +13,6 @@ use crate::exchange::{Context, Failure, MethodRequest, Refusal};
 use crate::http::{BodyReader, Field, RequestKind, ResponseHead};
 use crate::ring::{Env, SlotId};
 use crate::snapshot::Integration;
-use crate::telemetry::batch::UpstreamEvent;
-use std::io;
 use std::rc::Rc;
 
 impl<E: Env> Shard<E> {
@@ -69,10 +67,7 @@ impl<E: Env> Shard<E> {
             Ok(piece) => piece,
             Err(bad_body) => {
                 let (pool, target) = (backend.pool, backend.target);
-                let cause = io::Error::other(bad_body.cause());
-                self.warn(pool, target, "a back end broke HTTP", &cause);
-                self.count(pool, UpstreamEvent::BadResponse);
-                self.fail_request(exchange_id, Refusal::BadGateway);
+                self.content_is_bad(exchange_id, pool, target, bad_body);
                 return false;
             }
         };

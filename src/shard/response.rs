@@ -9,6 +9,7 @@ use super::exchanges::{Proxied, Stage};
 use super::proxy::Fault;
 use super::serve::send_content;
 use super::upstream::connection::{Backend, BackendState, Response};
+use super::upstream::pool::TargetIndex;
 use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::exchange::Refusal;
 use crate::exchange::respond::{self, Connection, ResponseFraming};
@@ -311,6 +312,20 @@ impl<E: Env> Shard<E> {
         }
     }
 
+    /// The framing of an answer's content cannot be read: its end is not known.
+    pub(super) fn content_is_bad(
+        &mut self,
+        exchange_id: SlotId,
+        pool: SlotId,
+        target: TargetIndex,
+        bad_body: http::BadBody,
+    ) {
+        let cause = io::Error::other(bad_body.cause());
+        self.warn(pool, target, "a back end broke HTTP", &cause);
+        self.count(pool, UpstreamEvent::BadResponse);
+        self.fail_request(exchange_id, Refusal::BadGateway);
+    }
+
     /// Content of a response. `false`: the connection's bytes are no longer of interest.
     fn take_response_body(&mut self, id: SlotId, exchange_id: SlotId, input: &mut Input) -> bool {
         let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return false };
@@ -327,10 +342,7 @@ impl<E: Env> Shard<E> {
             Ok(piece) => piece,
             Err(bad_body) => {
                 let (pool, target) = (backend.pool, backend.target);
-                let cause = io::Error::other(bad_body.cause());
-                self.warn(pool, target, "a back end broke HTTP", &cause);
-                self.count(pool, UpstreamEvent::BadResponse);
-                self.fail_request(exchange_id, Refusal::BadGateway);
+                self.content_is_bad(exchange_id, pool, target, bad_body);
                 return false;
             }
         };

@@ -3,7 +3,6 @@
 //! The nouns' serde form is Amazon's answer, so an answer becomes a noun as it is, and the export does
 //! the rest. What a gateway outside of Amazon cannot carry over, or only with somebody's help, is told.
 
-use super::present_http;
 use super::{File, Secrets};
 use crate::resources::rest::{Resource, RestApi};
 use crate::resources::rest_stage::{Definition, Deployment, Stage};
@@ -298,7 +297,7 @@ impl Adoption {
 
     fn definition(&self, api: &Arc<RestApi>) -> Definition {
         let state = State::new(self.objects.clone());
-        super::present_rest::now(&Draft::new(&state, &self.region), api)
+        Definition::of(&Draft::new(&state, &self.region), api)
     }
 
     /// An HTTP or WebSocket API's part, and what it needs.
@@ -341,7 +340,7 @@ impl Adoption {
         let place = format!("{}: stage {name}", api.name);
         if let Some(id) = stage.deployment_id.as_deref().filter(|_| !stage.auto_deploy) {
             let state = State::new(self.objects.clone());
-            let now = present_http::now(&Draft::new(&state, &self.region), api);
+            let now = http_stage::Definition::of(&Draft::new(&state, &self.region), api);
             self.put(&api.api_id, id, now);
             self.remark(Topic::Deployment, place.clone());
         }

@@ -124,6 +124,22 @@ impl Runner<'_, '_> {
         done.collect::<Vec<_>>().into_iter().flatten().collect()
     }
 
+    /// Does something for each entry of a table that is not already `present` as it is declared.
+    pub(super) fn each_changed<T>(
+        &mut self,
+        table: &str,
+        tree: &Map<String, Value>,
+        present: &Map<String, Value>,
+        act: impl Fn(&mut Self, &str, &Map<String, Value>) -> Result<T, Fault>,
+    ) {
+        let present = inner(present, table);
+        for (name, declared) in entries(tree, table) {
+            if present.get(name).and_then(Value::as_object) != Some(declared) {
+                self.attempt(&[table, name], |runner| act(runner, name, declared));
+            }
+        }
+    }
+
     /// Does something that stands at these keys below where the work is; a refusal is noted.
     pub(super) fn attempt<T>(
         &mut self,
@@ -175,7 +191,7 @@ impl Runner<'_, '_> {
         let answer = (operation.run)(self.call);
         self.call.input = before;
         Ok(match answer? {
-            Answer::Json(value) | Answer::Status(_, value) => value,
+            Answer::Json(value) => value,
             Answer::Empty | Answer::File { .. } => Value::Null,
         })
     }

@@ -26,16 +26,12 @@ pub(super) fn api(
 ) -> Result<Declared, Fault> {
     let id = settings(runner, tree, protocol)?;
     let present = present(runner, &id)?;
-    for (name, declared) in entries(tree, "authorizer") {
-        runner.attempt(&["authorizer", name], |runner| {
-            authorizer(runner, &id, name, declared, inner(&present, "authorizer"))
-        });
-    }
-    for (name, declared) in entries(tree, "model") {
-        runner.attempt(&["model", name], |runner| {
-            model(runner, &id, name, declared, inner(&present, "model"))
-        });
-    }
+    runner.each_changed("authorizer", tree, &present, |runner, name, declared| {
+        authorizer(runner, &id, name, declared)
+    });
+    runner.each_changed("model", tree, &present, |runner, name, declared| {
+        model(runner, &id, name, declared)
+    });
     routes(runner, &id, tree)?;
     let declared = inner(tree, "authorizer");
     for it in runner.call.draft.list::<Authorizer>(&id) {
@@ -123,11 +119,7 @@ fn authorizer(
     api: &str,
     name: &str,
     tree: &Tree,
-    present: &Tree,
 ) -> Result<(), Fault> {
-    if present.get(name).and_then(Value::as_object) == Some(tree) {
-        return Ok(());
-    }
     let all = runner.call.draft.list::<Authorizer>(api);
     let before = find(&all, |it| it.name == name).map(|it| it.authorizer_id.clone());
     if let Some(before) = &before {
@@ -140,16 +132,7 @@ fn authorizer(
     runner.settle::<Authorizer>(api, made, &id, |it| it.authorizer_id.clone_from(&id))
 }
 
-fn model(
-    runner: &mut Runner<'_, '_>,
-    api: &str,
-    name: &str,
-    tree: &Tree,
-    present: &Tree,
-) -> Result<(), Fault> {
-    if present.get(name).and_then(Value::as_object) == Some(tree) {
-        return Ok(());
-    }
+fn model(runner: &mut Runner<'_, '_>, api: &str, name: &str, tree: &Tree) -> Result<(), Fault> {
     let all = runner.call.draft.list::<Model>(api);
     let before = find(&all, |it| it.name == name).map(|it| it.model_id.clone());
     if let Some(before) = &before {
@@ -297,7 +280,7 @@ fn integration(
 /// An integration as it is, in the declared form.
 fn present_integration(runner: &Runner<'_, '_>, api: &str, id: &str) -> Option<Tree> {
     let noun = runner.call.draft.get::<Api>("", api)?;
-    let now = present_http::now(&runner.call.draft, &noun);
+    let now = Definition::of(&runner.call.draft, &noun);
     let found = find(&now.integrations, |it| it.integration_id == id)?;
     Some(present_http::integration(&runner.names(), &now, found))
 }
@@ -421,7 +404,7 @@ fn stage(
     let is_manual = is_manual(tree)?;
     let mut deployment = before.as_ref().and_then(|stage| stage.deployment_id.clone());
     if !is_automatic {
-        let now = present_http::now(&runner.call.draft, &api);
+        let now = Definition::of(&runner.call.draft, &api);
         let served = deployment.as_ref();
         let served = served.and_then(|id| runner.call.draft.get::<Definition>(api_id, id));
         let is_current = served.is_some_and(|served| present_http::is_same(&served, &now));

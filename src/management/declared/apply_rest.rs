@@ -26,33 +26,21 @@ pub(super) const DEPLOYMENT: &str = "ringgate apply";
 pub(super) fn api(runner: &mut Runner<'_, '_>, tree: &Tree) -> Result<Declared, Fault> {
     let id = settings(runner, tree)?;
     let present = present(runner, &id)?;
-    for (name, declared) in entries(tree, "authorizer") {
-        runner.attempt(&["authorizer", name], |runner| {
-            authorizer(runner, &id, name, declared, inner(&present, "authorizer"))
-        });
-    }
-    for (name, declared) in entries(tree, "request_validator") {
-        runner.attempt(&["request_validator", name], |runner| {
-            validator(runner, &id, name, declared, inner(&present, "request_validator"))
-        });
-    }
-    for (name, declared) in entries(tree, "model") {
-        runner.attempt(&["model", name], |runner| {
-            model(runner, &id, name, declared, inner(&present, "model"))
-        });
-    }
+    runner.each_changed("authorizer", tree, &present, |runner, name, declared| {
+        authorizer(runner, &id, name, declared)
+    });
+    runner.each_changed("request_validator", tree, &present, |runner, name, declared| {
+        validator(runner, &id, name, declared)
+    });
+    runner.each_changed("model", tree, &present, |runner, name, declared| {
+        model(runner, &id, name, declared)
+    });
     paths(runner, &id, tree)?;
-    for (kind, declared) in entries(tree, "gateway_response") {
-        if inner(&present, "gateway_response").get(kind).and_then(Value::as_object)
-            != Some(declared)
-        {
-            let input = GATEWAY_RESPONSE.wire(declared);
-            let input = with(input, &[("restApiId", &id), ("responseType", kind)]);
-            runner.attempt(&["gateway_response", kind], |runner| {
-                runner.v1("PutGatewayResponse", input)
-            });
-        }
-    }
+    runner.each_changed("gateway_response", tree, &present, |runner, kind, declared| {
+        let input = GATEWAY_RESPONSE.wire(declared);
+        let input = with(input, &[("restApiId", &id), ("responseType", kind)]);
+        runner.v1("PutGatewayResponse", input)
+    });
     delete_parts(runner, &id, tree)?;
     documentation(runner, &id, tree, &present)?;
     let mut deployed = None;
@@ -136,11 +124,7 @@ fn authorizer(
     api: &str,
     name: &str,
     tree: &Tree,
-    present: &Tree,
 ) -> Result<(), Fault> {
-    if present.get(name).and_then(Value::as_object) == Some(tree) {
-        return Ok(());
-    }
     let all = runner.call.draft.list::<Authorizer>(api);
     let before = find(&all, |it| it.name == name).cloned();
     if let Some(before) = &before {
@@ -153,16 +137,7 @@ fn authorizer(
     runner.settle::<Authorizer>(api, made, &before.id, |it| it.id.clone_from(&before.id))
 }
 
-fn validator(
-    runner: &mut Runner<'_, '_>,
-    api: &str,
-    key: &str,
-    tree: &Tree,
-    present: &Tree,
-) -> Result<(), Fault> {
-    if present.get(key).and_then(Value::as_object) == Some(tree) {
-        return Ok(());
-    }
+fn validator(runner: &mut Runner<'_, '_>, api: &str, key: &str, tree: &Tree) -> Result<(), Fault> {
     let all = runner.call.draft.list::<RequestValidator>(api);
     let before = find(&all, |it| handle(&all, &it.id) == key).map(|it| it.id.clone());
     if let Some(before) = &before {
@@ -180,16 +155,7 @@ fn validator(
     runner.settle::<RequestValidator>(api, made, &id, |it| it.id.clone_from(&id))
 }
 
-fn model(
-    runner: &mut Runner<'_, '_>,
-    api: &str,
-    name: &str,
-    tree: &Tree,
-    present: &Tree,
-) -> Result<(), Fault> {
-    if present.get(name).and_then(Value::as_object) == Some(tree) {
-        return Ok(());
-    }
+fn model(runner: &mut Runner<'_, '_>, api: &str, name: &str, tree: &Tree) -> Result<(), Fault> {
     let before = runner.call.draft.get::<Model>(api, name);
     runner.call.draft.remove::<Model>(api, name);
     let mut input = MODEL.wire(tree);
@@ -454,7 +420,7 @@ fn stage(
     let is_manual = is_manual(tree)?;
     let api = runner.call.draft.get::<RestApi>("", api_id).ok_or_else(Fault::internal)?;
     let before = runner.call.draft.get::<Stage>(api_id, name);
-    let now = present_rest::now(&runner.call.draft, &api);
+    let now = Definition::of(&runner.call.draft, &api);
     let serves = before.as_ref().map(|stage| released(stage).to_owned());
     let is_current = serves.as_ref().is_some_and(|id| {
         let served = runner.call.draft.get::<Definition>(api_id, id);

@@ -183,7 +183,7 @@ pub fn undeployed(draft: &Draft<'_>, api: &str, stage: &str) -> Result<Group, Fa
         let stage = draft.get::<rest_stage::Stage>(id, stage).ok_or_else(unknown)?;
         let served = draft.get::<rest_stage::Definition>(id, present_rest::released(&stage));
         let was = served.map(|served| present_rest::definition(&names, &served));
-        let is = present_rest::definition(&names, &present_rest::now(draft, &noun));
+        let is = present_rest::definition(&names, &rest_stage::Definition::of(draft, &noun));
         ("rest_api", noun.name.clone(), &form::REST_API, was, is)
     } else {
         let noun = draft.get::<Api>("", id).ok_or_else(Fault::internal)?;
@@ -191,7 +191,7 @@ pub fn undeployed(draft: &Draft<'_>, api: &str, stage: &str) -> Result<Group, Fa
         let served = stage.deployment_id.as_deref();
         let served = served.and_then(|served| draft.get::<http_stage::Definition>(id, served));
         let was = served.map(|served| present_http::definition(&names, &served));
-        let is = present_http::definition(&names, &present_http::now(draft, &noun));
+        let is = present_http::definition(&names, &http_stage::Definition::of(draft, &noun));
         let (kind, form) = match noun.is_http() {
             true => ("http_api", &form::HTTP_API),
             false => ("websocket_api", &form::WEBSOCKET_API),

@@ -6,10 +6,7 @@ use super::form::{
 };
 use super::present::{Names, value};
 use crate::resources::Draft;
-use crate::resources::http::{
-    Api, Authorizer, Integration, IntegrationResponse, Model, ParameterConstraints, Route,
-    RouteResponse,
-};
+use crate::resources::http::{Api, Authorizer, Integration, Model, ParameterConstraints, Route};
 use crate::resources::http_stage::{Definition, Stage};
 use crate::resources::rest::Map;
 use serde_json::{Map as Tree, Value, json};
@@ -17,37 +14,12 @@ use std::sync::Arc;
 
 /// An API with everything below it.
 pub(super) fn api(draft: &Draft<'_>, names: &Names, api: &Arc<Api>) -> Tree<String, Value> {
-    let now = now(draft, api);
+    let now = Definition::of(draft, api);
     let mut written = definition(names, &now);
     let stages = draft.list::<Stage>(&api.api_id);
     let stage = |it: &Arc<Stage>| (it.stage_name.clone(), stage(draft, &api.api_id, it, &now));
     written.insert("stage".into(), Value::Object(stages.iter().map(stage).collect()));
     written
-}
-
-/// The API as a deployment would freeze it now.
-pub(super) fn now(draft: &Draft<'_>, api: &Arc<Api>) -> Definition {
-    let id = &api.api_id;
-    let routes = draft.list::<Route>(id);
-    let integrations = draft.list::<Integration>(id);
-    let of_route = |route: &Arc<Route>| {
-        let responses = draft.list::<RouteResponse>(&format!("{id}/{}", route.route_id));
-        (!responses.is_empty()).then(|| (route.route_id.clone(), responses))
-    };
-    let of_integration = |integration: &Arc<Integration>| {
-        let key = &integration.integration_id;
-        let responses = draft.list::<IntegrationResponse>(&format!("{id}/{key}"));
-        (!responses.is_empty()).then(|| (key.clone(), responses))
-    };
-    Definition {
-        api: Arc::clone(api),
-        route_responses: routes.iter().filter_map(of_route).collect(),
-        integration_responses: integrations.iter().filter_map(of_integration).collect(),
-        authorizers: draft.list(id),
-        models: draft.list(id),
-        routes,
-        integrations,
-    }
 }
 
 /// Whether two definitions are served alike: names, texts for people and tags are not served.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// An API with everything below it.
 pub(super) fn api(draft: &Draft<'_>, names: &Names, api: &Arc<RestApi>) -> Tree<String, Value> {
-    let now = now(draft, api);
+    let now = Definition::of(draft, api);
     let mut written = definition(names, &now);
     let parts = draft.list::<DocumentationPart>(&api.id);
     let mut parts: Vec<_> = parts.iter().map(|part| documentation(part)).collect();
@@ -34,20 +34,6 @@ pub(super) fn api(draft: &Draft<'_>, names: &Names, api: &Arc<RestApi>) -> Tree<
     let stage = |it: &Arc<Stage>| (it.stage_name.clone(), stage(draft, &api.id, it, &now));
     written.insert("stage".into(), Value::Object(stages.iter().map(stage).collect()));
     written
-}
-
-/// The API as a deployment would freeze it now.
-pub(super) fn now(draft: &Draft<'_>, api: &Arc<RestApi>) -> Definition {
-    let mut resources = draft.list::<Resource>(&api.id);
-    resources.sort_by(|one, other| one.path.cmp(&other.path));
-    Definition {
-        api: Arc::clone(api),
-        resources,
-        models: draft.list(&api.id),
-        request_validators: draft.list(&api.id),
-        authorizers: draft.list(&api.id),
-        gateway_responses: draft.list(&api.id),
-    }
 }
 
 /// Whether two definitions are served alike: names, texts for people and tags are not served.

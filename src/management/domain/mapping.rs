@@ -51,8 +51,7 @@ pub(in crate::management) fn unknown_stage() -> Fault {
 
 /// The refusal of an API that is not there, as v2 words it.
 pub(in crate::management) fn unknown_api(call: &Call<'_>, api: &str) -> Fault {
-    let account = &call.settings.account_id;
-    Fault::bad_request(format!("Invalid API identifier specified {account}:{api}"))
+    Fault::bad_request(call.unknown_api(api).message)
 }
 
 /// A key as it is stored: absent, empty and `(none)` are one and the same.

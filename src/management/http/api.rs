@@ -45,10 +45,7 @@ const API_KEY_SELECTION: [&str; 4] = [
 /// There is none.
 pub(super) fn find(call: &Call<'_>) -> Result<Arc<Api>, Fault> {
     let id = call.text("apiId");
-    call.draft.get("", id).ok_or_else(|| {
-        let account = &call.settings.account_id;
-        Fault::not_found(format!("Invalid API identifier specified {account}:{id}"))
-    })
+    call.draft.get("", id).ok_or_else(|| call.unknown_api(id))
 }
 
 fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {

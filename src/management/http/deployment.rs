@@ -143,31 +143,7 @@ fn is_same(one: &Definition, other: &Definition) -> bool {
 
 /// The API and all its parts; none without routes.
 fn freeze(call: &Call<'_>, api: &Arc<Api>) -> Option<Definition> {
-    let draft = &call.draft;
-    let id = &api.api_id;
-    let routes = draft.list::<Route>(id);
-    if routes.is_empty() {
-        return None;
-    }
-    let integrations = draft.list::<Integration>(id);
-    let of_route = |route: &Arc<Route>| {
-        let responses = draft.list::<RouteResponse>(&format!("{id}/{}", route.route_id));
-        (!responses.is_empty()).then(|| (route.route_id.clone(), responses))
-    };
-    let of_integration = |integration: &Arc<Integration>| {
-        let key = &integration.integration_id;
-        let responses = draft.list::<IntegrationResponse>(&format!("{id}/{key}"));
-        (!responses.is_empty()).then(|| (key.clone(), responses))
-    };
-    Some(Definition {
-        api: Arc::clone(api),
-        route_responses: routes.iter().filter_map(of_route).collect(),
-        integration_responses: integrations.iter().filter_map(of_integration).collect(),
-        authorizers: draft.list(id),
-        models: draft.list(id),
-        routes,
-        integrations,
-    })
+    Some(Definition::of(&call.draft, api)).filter(|definition| !definition.routes.is_empty())
 }
 
 fn store(

@@ -10,7 +10,7 @@ use super::super::page::{self, Page};
 use super::super::patch::{self, Family, Op};
 use super::{place, stage};
 use crate::aws::Fault;
-use crate::resources::rest::{Map, Resource, RestApi};
+use crate::resources::rest::{Map, RestApi};
 use crate::resources::rest_stage::{CanarySettings, Definition, Deployment, Stage};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -144,9 +144,9 @@ fn release(
 
 /// The API as it is now, if it can be deployed.
 fn freeze(call: &Call<'_>, api: &Arc<RestApi>) -> Result<Definition, Fault> {
-    let mut resources = call.draft.list::<Resource>(&api.id);
-    resources.sort_by(|one, other| one.path.cmp(&other.path));
-    let mut methods = resources.iter().flat_map(|resource| resource.resource_methods.values());
+    let definition = Definition::of(&call.draft, api);
+    let resources = definition.resources.iter();
+    let mut methods = resources.flat_map(|resource| resource.resource_methods.values());
     if methods.clone().next().is_none() {
         return Err(Fault::bad_request("The REST API doesn't contain any methods"));
     }
@@ -159,14 +159,7 @@ fn freeze(call: &Call<'_>, api: &Arc<RestApi>) -> Result<Definition, Fault> {
             "Private REST API doesn't have a resource policy attached to it",
         ));
     }
-    Ok(Definition {
-        api: Arc::clone(api),
-        resources,
-        models: call.draft.list(&api.id),
-        request_validators: call.draft.list(&api.id),
-        authorizers: call.draft.list(&api.id),
-        gateway_responses: call.draft.list(&api.id),
-    })
+    Ok(definition)
 }
 
 fn get(call: &mut Call<'_>) -> Result<Answer, Fault> {

@@ -15,13 +15,7 @@ use std::sync::Arc;
 /// 404: there is none.
 pub(super) fn api(call: &Call<'_>) -> Result<Arc<RestApi>, Fault> {
     let id = call.text("restApiId");
-    call.draft.get("", id).ok_or_else(|| unknown_api(call, id))
-}
-
-/// 404: there is no such API.
-pub(super) fn unknown_api(call: &Call<'_>, id: &str) -> Fault {
-    let account = &call.settings.account_id;
-    Fault::not_found(format!("Invalid API identifier specified {account}:{id}"))
+    call.draft.get("", id).ok_or_else(|| call.unknown_api(id))
 }
 
 /// The resource that a call names.

@@ -45,6 +45,14 @@ pub(super) struct Uri {
     pub(super) query: Option<Vec<Token>>,
 }
 
+/// How long a back end may take: what is declared, in milliseconds; without it the service's default.
+pub(super) fn timeout(declared_millis: i64, default: Duration) -> Duration {
+    match u64::try_from(declared_millis) {
+        Ok(millis @ 1..) => Duration::from_millis(millis),
+        _ => default,
+    }
+}
+
 /// Takes a URI apart.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! A stage of an HTTP API: a route per route key, with its integration.
 
-use super::backend::{Checks, Upstreams, Uri, parse};
+use super::backend::{Checks, Upstreams, Uri, parse, timeout};
 use super::rest::SEED;
 use super::rest_http::{PieceSource, Place, Placeholders, pieces, plain};
 use super::stage_variables::Token;
@@ -224,15 +224,11 @@ fn proxy(
             }
         }
     };
-    let timeout = match u64::try_from(declared.timeout_in_millis) {
-        Ok(millis @ 1..) => Duration::from_millis(millis),
-        _ => TIMEOUT,
-    };
     Ok(HttpProxy {
         upstream: upstreams.index(upstream),
         method: method.map(|it| it.name().into()),
         path,
-        timeout,
+        timeout: timeout(declared.timeout_in_millis, TIMEOUT),
         mapping,
         response: None,
         edits: answers.map(Box::new),

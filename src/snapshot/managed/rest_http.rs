@@ -1,7 +1,7 @@
 //! HTTP and HTTP_PROXY integrations of REST APIs: from a URI and parameter mappings to the request that
 //! a back end gets, and from its status to one of the answers that a method declares.
 
-use super::backend::{Checks, Upstreams, Uri, parse};
+use super::backend::{Checks, Upstreams, Uri, parse, timeout};
 use super::mapping::{HeaderPlace, Known, answer_field, bytes, header_place};
 use super::stage_variables::Token;
 use super::{
@@ -53,10 +53,6 @@ pub(super) fn request(
         passes,
         edits: None,
     };
-    let timeout = match u64::try_from(declared.timeout_in_millis) {
-        Ok(millis @ 1..) => Duration::from_millis(millis),
-        _ => TIMEOUT,
-    };
     let (path, mapping) = match plain(&mapping) {
         Some(path) => (path, None),
         None => (ProxyPath::AsReceived, Some(Box::new(mapping))),
@@ -65,7 +61,7 @@ pub(super) fn request(
         upstream: upstreams.index(upstream),
         method: method.map(|it| it.name().into()),
         path,
-        timeout,
+        timeout: timeout(declared.timeout_in_millis, TIMEOUT),
         mapping,
         response: None,
         edits: None,

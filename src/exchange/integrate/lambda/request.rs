@@ -1,10 +1,8 @@
 //! From an exchange to the event of its function.
 
-use crate::exchange::event::{
-    Authorized, EventFacts, Format, Forwarded, Identity, Prefix, RouteFacts, write_proxy_event,
-};
-use crate::exchange::{Admitted, Exchange, Origin};
-use crate::http::{Known, authority};
+use crate::exchange::Exchange;
+use crate::exchange::event::{EventFacts, Format, RouteFacts, write_proxy_event};
+use crate::http::Known;
 use crate::snapshot::Lambda;
 use crate::snapshot::function::PayloadFormat;
 use std::time::Duration;
@@ -40,46 +38,8 @@ pub fn write_event(
         stage_variables: &facts.stage_variables,
         binary_media_types: &facts.binary_media_types,
     };
-    let event = EventFacts {
-        route: &route,
-        method: exchange.head.method,
-        prefix: prefix(exchange, &admitted),
-        path: exchange.path(),
-        query: exchange.head.target.query(),
-        parameters: &exchange.parameters,
-        fields: exchange.fields,
-        host: authority::host(exchange.head.host.unwrap_or_default()),
-        forwarded: Forwarded::of(exchange),
-        trace_id,
-        source_ip: exchange.source_address(),
-        request_id: exchange.ids.request.as_str(),
-        extended_request_id: exchange.ids.extended.as_str(),
-        since_epoch,
-        identity: Identity::default(),
-        authorizer: Authorized::Silent,
-        body: content,
-    };
+    let event = EventFacts::of(exchange, &route, trace_id, since_epoch, content);
     write_proxy_event(&event, Format::of(api.protocol, lambda.payload_format), out);
-}
-
-/// Where a request came in: its API's own address has the stage in its path, a domain name may have a
-/// base path.
-fn prefix<'x>(exchange: &Exchange<'x>, admitted: &Admitted<'_>) -> Prefix<'x> {
-    let path = exchange.head.target.path();
-    let taken_off = path.get(..exchange.base_path_bytes).unwrap_or_default();
-    let is_stage = |segment: &[u8]| segment == admitted.api.stage.as_bytes();
-    match admitted.origin {
-        _ if taken_off.is_empty() => Prefix::Nothing,
-        Origin::File(_) => Prefix::BasePath(taken_off),
-        Origin::Managed(..)
-            if taken_off.strip_prefix(b"/").is_some_and(is_stage)
-                || taken_off.starts_with(b"/_aws/")
-                || taken_off.starts_with(b"/restapis/") =>
-        {
-            Prefix::Stage
-        }
-        Origin::Managed(..) => Prefix::BasePath(taken_off),
-    }
 }
 
 /// What the result of a request's function means.

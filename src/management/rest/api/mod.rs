@@ -64,7 +64,7 @@ fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
         None => None,
         Some(id) => {
             let source = call.draft.get::<RestApi>("", id);
-            Some(source.ok_or_else(|| place::unknown_api(call, id))?)
+            Some(source.ok_or_else(|| call.unknown_api(id))?)
         }
     };
 
