@@ -1,11 +1,16 @@
 //! What a change means for the shards: which stages and domain names are to be compiled anew.
 
 use super::Settings;
+use super::lambda::code;
 use crate::resources::domain::{ApiMapping, DomainName, RoutingRule};
+use crate::resources::function::{
+    Function, FunctionAlias, FunctionVersion, LATEST, owner, version_id,
+};
 use crate::resources::{Entity, Key, State, http, http_stage, rest, rest_stage};
+use crate::snapshot::function::FunctionChange;
 use crate::snapshot::managed::{
-    CompiledStage, DomainChange, ManagedDelta, StageChange, StagePlace, compile_domain,
-    compile_http_stage, compile_rest_stage,
+    CompiledStage, DomainChange, FunctionPlace, ManagedDelta, StageChange, StagePlace, UsedCode,
+    compile_domain, compile_function, compile_http_stage, compile_rest_stage,
 };
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -29,6 +34,8 @@ pub(super) struct Affected {
     apis: BTreeSet<(Box<str>, Box<str>)>,
     /// Region and the domain's id.
     domains: BTreeSet<(Box<str>, Box<str>)>,
+    /// Region, function, and a version's number or an alias; `None` is all of it.
+    functions: BTreeSet<(Box<str>, Box<str>, Option<Box<str>>)>,
 }
 
 impl Affected {
@@ -49,6 +56,19 @@ impl Affected {
                 }
                 ApiMapping::KIND | RoutingRule::KIND => {
                     affected.domains.insert((region, key.owner.clone()));
+                }
+                Function::KIND => {
+                    affected.functions.insert((region, key.id.clone(), None));
+                }
+                FunctionVersion::KIND | FunctionAlias::KIND => {
+                    // Ids of versions have leading zeros.
+                    let id = match key.kind {
+                        FunctionVersion::KIND => key.id.trim_start_matches('0'),
+                        _ => &key.id,
+                    };
+                    if let Some(name) = key.owner.strip_prefix("function/") {
+                        affected.functions.insert((region, name.into(), Some(id.into())));
+                    }
                 }
                 _ => {}
             }
@@ -92,8 +112,69 @@ impl Affected {
                 None => DomainChange::Remove { name: id.to_ascii_lowercase().into() },
             });
         }
+        self.compile_functions(state, settings, &mut delta);
         delta
     }
+
+    fn compile_functions(&mut self, state: &State, settings: &Settings, delta: &mut ManagedDelta) {
+        // A function's reserved concurrency concerns all of its versions, and so may `$LATEST`.
+        let whole = self.functions.iter().filter(|(_, _, qualifier)| qualifier.is_none());
+        let mut parts = Vec::new();
+        for (region, name, _) in whole {
+            let owner = owner(name);
+            let versions = state.list::<FunctionVersion>(region, &owner);
+            let versions = versions.map(|(id, _)| id.trim_start_matches('0'));
+            let aliases = state.list::<FunctionAlias>(region, &owner).map(|(id, _)| id);
+            let all = versions.chain(aliases);
+            parts.extend(all.map(|id| (region.clone(), name.clone(), Some(Box::from(id)))));
+        }
+        self.functions.extend(parts);
+        for (region, name, qualifier) in &self.functions {
+            let account_id = &settings.account_id;
+            let place = FunctionPlace { region, account_id, qualifier: qualifier.as_deref() };
+            let compiled = compile_version(state, &place, name);
+            delta.functions.push(match compiled {
+                Some((function, code)) => {
+                    if !delta.codes.iter().any(|known| known.id == code.id) {
+                        delta.codes.push(code);
+                    }
+                    FunctionChange::Put(Box::new(function))
+                }
+                None => FunctionChange::Remove { arn: place.arn(name).into() },
+            });
+        }
+    }
+}
+
+/// `None` when there is no such function or version, or nothing that could run it.
+fn compile_version(
+    state: &State,
+    place: &FunctionPlace<'_>,
+    name: &str,
+) -> Option<(crate::snapshot::Function, UsedCode)> {
+    let function = state.get::<Function>(place.region, "", name)?;
+    let owner = owner(name);
+    let number = match place.qualifier {
+        None => LATEST.to_owned(),
+        Some(it) if it.bytes().all(|byte| byte.is_ascii_digit()) => it.to_owned(),
+        // Of an alias with weights, what most invocations run.
+        Some(alias) => {
+            let alias = state.get::<FunctionAlias>(place.region, &owner, alias)?;
+            alias.function_version.clone()
+        }
+    };
+    let version;
+    let configuration = match number.as_str() {
+        LATEST => &function.latest,
+        number => {
+            let id = version_id(number.parse().ok()?);
+            version = state.get::<FunctionVersion>(place.region, &owner, &id)?;
+            &version.configuration
+        }
+    };
+    let code = code::used_by(state, place.region, configuration)?;
+    let reserved = function.reserved_concurrency;
+    Some((compile_function(place, configuration, reserved, &code.id)?, code))
 }
 
 /// `None` when there is no such stage, or nothing that it could serve.

@@ -198,7 +198,7 @@ pub fn stable_id(name: &str) -> Box<str> {
 }
 
 /// FNV-1a, 64 bits. Not a hash for tables: one whose value is the same for ever, unlike `ahash`.
-fn fnv1a(bytes: &[u8]) -> u64 {
+pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })

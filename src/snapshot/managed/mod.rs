@@ -12,6 +12,7 @@
 
 mod backend;
 mod domain;
+mod function;
 mod guard;
 mod http;
 mod mapping;
@@ -26,6 +27,7 @@ mod table;
 pub use domain::{
     Condition, HeaderGlob, ManagedDomain, Mapping, RoutingMode, Rule, compile_domain,
 };
+pub use function::{FunctionPlace, UsedCode, compile_function};
 pub use http::compile_http_stage;
 pub use mapping::{
     ContextName, MappedResponse, Passes, RequestMapping, ResponseMapping, ResponseSource, Source,
@@ -58,6 +60,8 @@ pub struct ManagedDelta {
     pub domains: Vec<DomainChange>,
     /// Functions that are new, changed or gone.
     pub functions: Vec<FunctionChange>,
+    /// Code that these functions run.
+    pub codes: Vec<UsedCode>,
 }
 
 impl ManagedDelta {
@@ -71,6 +75,7 @@ impl ManagedDelta {
         self.stages.extend(later.stages);
         self.domains.extend(later.domains);
         self.functions.extend(later.functions);
+        self.codes.extend(later.codes);
     }
 }
 
