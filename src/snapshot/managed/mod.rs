@@ -15,6 +15,7 @@ mod domain;
 mod function;
 mod guard;
 mod http;
+mod lambda;
 mod mapping;
 mod mock;
 mod policy;

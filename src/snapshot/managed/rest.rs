@@ -4,12 +4,13 @@ use super::backend::Upstreams;
 use super::guard::{self, Guarded};
 use super::mapping::Known;
 use super::{
-    Canary, CompiledStage, DefaultEndpoint, ManagedStage, Passes, StagePlace, UpstreamUse, mock,
-    rest_http,
+    Canary, CompiledStage, DefaultEndpoint, ManagedStage, Passes, StagePlace, UpstreamUse, lambda,
+    mock, rest_http,
 };
 use crate::model::RouteKey;
-use crate::resources::rest::{Map, Method, Resource};
+use crate::resources::rest::{Map, Method, Resource, RestApi};
 use crate::resources::rest_stage::{Definition, Stage};
+use crate::snapshot::function::{LambdaFacts, PayloadFormat};
 use crate::snapshot::{Api, Integration, Phase, Program, Protocol, Route, RouteTable};
 
 /// Keys the hash of route tables. Only the operator's own words go into one, and a client can only
@@ -31,14 +32,15 @@ pub fn compile_rest_stage(
         warnings: Vec::new(),
     };
     let guarded = guard::of_rest_stage(stage, &release.api);
-    let main = compiler.release(release, &stage.variables, &guarded);
+    let main = compiler.release(&stage.deployment_id, release, &stage.variables, &guarded);
     let canary = stage.canary_settings.as_ref().zip(canary).map(|(settings, definition)| {
         let mut variables = stage.variables.clone();
         variables.extend(settings.stage_variable_overrides.clone().unwrap_or_default());
         let guarded = guard::of_rest_stage(stage, &definition.api);
         // 100 per cent is all of them: the largest number that can be drawn is spared a release.
         let share = (settings.percent_traffic.clamp(0.0, 100.0) / 100.0 * 2_f64.powi(64)) as u64;
-        Canary { share, release: compiler.release(definition, &variables, &guarded) }
+        let id = &settings.deployment_id;
+        Canary { share, release: compiler.release(id, definition, &variables, &guarded) }
     });
     let Compiler { upstreams, warnings, .. } = compiler;
     CompiledStage {
@@ -57,6 +59,14 @@ pub fn compile_rest_stage(
     }
 }
 
+/// What is the same for all methods of a release.
+struct Shared<'s> {
+    deployment_id: &'s str,
+    api: &'s RestApi,
+    variables: &'s Map,
+    guarded: &'s Guarded,
+}
+
 struct Compiler<'c> {
     place: &'c StagePlace<'c>,
     stage: &'c str,
@@ -70,7 +80,14 @@ impl Compiler<'_> {
         self.warnings.push(format!("API {api_id}, stage {}, {key}: {reason}", self.stage));
     }
 
-    fn release(&mut self, definition: &Definition, variables: &Map, guarded: &Guarded) -> Api {
+    fn release(
+        &mut self,
+        deployment_id: &str,
+        definition: &Definition,
+        variables: &Map,
+        guarded: &Guarded,
+    ) -> Api {
+        let shared = Shared { deployment_id, api: &definition.api, variables, guarded };
         let mut keys = Vec::new();
         let mut routes = Vec::new();
         if let Some((_, reason)) = guarded {
@@ -81,7 +98,7 @@ impl Compiler<'_> {
                 let text = format!("{verb} {}", resource.path);
                 match text.parse::<RouteKey>() {
                     Ok(key) => {
-                        let route = self.route(&text, &key, resource, method, variables, guarded);
+                        let route = self.route(&text, &key, resource, method, &shared);
                         routes.push(route);
                         keys.push(key);
                     }
@@ -108,9 +125,9 @@ impl Compiler<'_> {
         key: &RouteKey,
         resource: &Resource,
         method: &Method,
-        variables: &Map,
-        guarded: &Guarded,
+        shared: &Shared<'_>,
     ) -> Route {
+        let Shared { variables, guarded, .. } = *shared;
         let parameters: Box<[Box<str>]> = key.parameters().map(Into::into).collect();
         let own = match guarded {
             Some(_) => None,
@@ -134,7 +151,7 @@ impl Compiler<'_> {
                     resource_id: &resource.id,
                     parameters: &parameters,
                 };
-                (Phase::Integrate, self.integration(text, method, &known))
+                (Phase::Integrate, self.integration(text, method, &known, shared))
             }
         };
         Route {
@@ -145,7 +162,13 @@ impl Compiler<'_> {
         }
     }
 
-    fn integration(&mut self, text: &str, method: &Method, known: &Known<'_>) -> Integration {
+    fn integration(
+        &mut self,
+        text: &str,
+        method: &Method,
+        known: &Known<'_>,
+        shared: &Shared<'_>,
+    ) -> Integration {
         let Some(declared) = &method.method_integration else {
             self.warn(text, "it has no integration");
             return Integration::Misconfigured;
@@ -170,6 +193,24 @@ impl Compiler<'_> {
                 proxy.response = Some(Box::new(response));
                 Ok(Integration::HttpProxy(proxy))
             }),
+            "AWS_PROXY" => {
+                let media_types = shared.api.binary_media_types.iter();
+                let declared = lambda::Declared {
+                    uri: declared.uri.as_deref(),
+                    payload_format: PayloadFormat::V1,
+                    timeout_in_millis: declared.timeout_in_millis,
+                    timeout: lambda::REST_TIMEOUT,
+                    variables: shared.variables,
+                    facts: LambdaFacts {
+                        deployment_id: shared.deployment_id.into(),
+                        resource_id: known.resource_id.into(),
+                        operation_name: method.operation_name.as_deref().map(Into::into),
+                        binary_media_types: media_types.map(|it| it.as_str().into()).collect(),
+                        ..LambdaFacts::default()
+                    },
+                };
+                lambda::compile(self.place, declared).map(Integration::Lambda)
+            }
             kind => Err(format!("integrations of type {kind} are not served yet")),
         };
         made.unwrap_or_else(|reason| {
