@@ -82,8 +82,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // A log's destination and format are telemetry's words; a mock's head is written once, here.
-    // Deployments are compiled from resources; an authorizer's expression is Java's.
-    ("snapshot", &["model", "resources", "template::JavaPattern", "telemetry::access_log"]),
+    // Deployments are compiled from resources; an authorizer's expression is Java's,
+    // a function's permissions are IAM's.
+    ("snapshot", &["model", "resources", "aws::policy", "template::JavaPattern", "telemetry::access_log"]),
     // A log format is parsed to see whether it can be.
     ("model", &["telemetry::access_log"]),
     ("resources", &[]),

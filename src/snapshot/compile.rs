@@ -1,7 +1,7 @@
 //! Model to snapshot.
 
 use super::api::{Api, HttpProxy, Integration, Phase, Program, Route};
-use super::function::{Function, Lambda, LambdaFacts, Launch, function_arn};
+use super::function::{Function, Lambda, LambdaFacts, Launch, Permission, function_arn};
 use super::path_template::{PathTemplate, Piece, ProxyPath};
 use super::upstream::{Target, Upstream};
 use super::{AccessLog, AccessLogIndex, Addresses, Mock, RouteTable, Snapshot, UpstreamIndex};
@@ -70,6 +70,7 @@ fn compile_route(route: &model::Route, aws: &model::Aws) -> Route {
                 function: function_arn(&aws.region, &aws.account_id, &lambda.function).into(),
                 payload_format: lambda.payload_format,
                 timeout: lambda.timeout,
+                needs_permission: false,
                 facts: Box::new(LambdaFacts {
                     region: aws.region.as_str().into(),
                     account_id: aws.account_id.as_str().into(),
@@ -120,6 +121,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
         workers_max: workers.max,
         queue_max: workers.queue_max,
         reserved_concurrency: function.reserved_concurrency,
+        permission: Permission::Everybody,
         launch: Arc::new(Launch {
             name: function.name.clone(),
             version: "$LATEST".to_owned(),

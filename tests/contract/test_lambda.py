@@ -370,6 +370,50 @@ def allow(client, name, api, **input):
     )
 
 
+def test_a_function_decides_which_api_invokes_it(gateway, v1, client, api, root, name, reflecting):
+    at = {"restApiId": api, "resourceId": root, "httpMethod": "ANY"}
+    v1.put_method(**at, authorizationType="NONE")
+    v1.put_integration(**at, type="AWS_PROXY", integrationHttpMethod="POST", uri=invocation_of(reflecting))
+    v1.create_deployment(restApiId=api, stageName="prod")
+    host = f"{api}.execute-api.{REGION}.{SUFFIX}"
+
+    def answer(method="GET"):
+        status, _, content = gateway.request(method, "/prod/", host=host)
+        return status, json.loads(content).get("message")
+
+    refused = (500, "Internal server error")
+    permit = {
+        "FunctionName": name,
+        "StatementId": "api",
+        "Action": "lambda:InvokeFunction",
+        "Principal": "apigateway.amazonaws.com",
+    }
+    source = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}"
+    assert answer() == refused
+    client.add_permission(**permit, SourceArn=f"{source}/prod/GET/")
+    assert (answer(), answer("POST")) == ((201, None), refused)
+    client.remove_permission(FunctionName=name, StatementId="api")
+    assert answer() == refused
+    client.add_permission(**permit, SourceArn=f"{source}x/*/*/*")
+    assert answer() == refused
+    client.remove_permission(FunctionName=name, StatementId="api")
+    client.add_permission(**{**permit, "Principal": "events.amazonaws.com"})
+    assert answer() == refused
+    client.remove_permission(FunctionName=name, StatementId="api")
+    client.add_permission(**permit, SourceAccount=ACCOUNT)
+    assert answer() == (201, None)
+
+
+def test_the_file_may_say_that_no_permission_is_needed(tmp_path):
+    with Gateway(tmp_path, more="[aws]\nfunctions_need_permission = false\n") as gateway:
+        input = {"FunctionName": "f", "Runtime": "python3.12", "Role": ROLE, "Handler": "app.handler"}
+        made = gateway.client("lambda").create_function(Code={"ZipFile": zipped(app=REFLECTING)}, **input)
+        v2 = gateway.client("apigatewayv2")
+        api = v2.create_api(Name="a", ProtocolType="HTTP", Target=made["FunctionArn"])["ApiId"]
+        status, _, content = gateway.request("GET", "/", host=f"{api}.execute-api.{REGION}.{SUFFIX}")
+    assert (status, json.loads(content)["event"]["routeKey"]) == (201, "$default")
+
+
 def test_functions_run_after_a_restart(tmp_path):
     input = {"FunctionName": "f", "Runtime": "python3.12", "Role": ROLE, "Handler": "app.handler"}
     with Gateway(tmp_path) as gateway:

@@ -158,6 +158,7 @@ fn unpack_into(used: &UsedCode, root: &Path) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::resources::function::{Configuration, FunctionCode};
+    use crate::snapshot::function::Permission;
     use crate::snapshot::managed::{FunctionPlace, compile_function};
 
     /// A zip with one file, `a`, that is empty: the least there is.
@@ -183,7 +184,8 @@ mod tests {
             runtime: "python3.12".into(),
             ..Configuration::default()
         };
-        let function = compile_function(&place, &configuration, None, code).unwrap();
+        let function =
+            compile_function(&place, &configuration, None, code, Permission::Everybody).unwrap();
         let code = UsedCode { id: code.into(), code: Arc::new(FunctionCode { zip: zip() }) };
         ManagedDelta {
             functions: vec![FunctionChange::Put(Box::new(function))],

@@ -21,6 +21,7 @@ mod version;
 mod zip;
 
 pub(super) use invoke::{INVOKE, prepare, respond};
+pub(super) use permission::document as policy_document;
 pub use invoker::{Invocation, Invoked, Invoker, Mode, NoInvoker, Outcome, Refused};
 
 use super::operation::Operation;

@@ -3,7 +3,7 @@
 use crate::model::{FunctionLog, Runtime};
 use crate::resources::function::{Configuration, FunctionCode, LATEST};
 use crate::snapshot::compile::fnv1a;
-use crate::snapshot::function::{Function, Launch, function_arn};
+use crate::snapshot::function::{Function, Launch, Permission, function_arn};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +53,7 @@ pub fn compile_function(
     configuration: &Configuration,
     reserved_concurrency: Option<u32>,
     code_id: &str,
+    permission: Permission,
 ) -> Option<Function> {
     let runtime = Runtime::from_name(&configuration.runtime)?;
     let arn: Box<str> = place.arn(&configuration.function_name).into();
@@ -77,6 +78,7 @@ pub fn compile_function(
         workers_max: WORKERS_MAX,
         queue_max: QUEUE_MAX,
         reserved_concurrency,
+        permission,
         launch: Arc::new(Launch {
             name: configuration.function_name.clone(),
             version: configuration.version.clone(),
@@ -117,7 +119,13 @@ mod tests {
     #[test]
     fn a_version_goes_by_its_arn() {
         let arn = |qualifier| {
-            let compiled = compile_function(&place(qualifier), &configuration(), None, "c");
+            let compiled = compile_function(
+                &place(qualifier),
+                &configuration(),
+                None,
+                "c",
+                Permission::Nobody,
+            );
             compiled.unwrap().arn.into_string()
         };
         let plain = "arn:aws:lambda:eu-west-1:000000000000:function:f";
@@ -129,7 +137,9 @@ mod tests {
     #[test]
     fn only_what_workers_depend_on_replaces_them() {
         let key = |configuration: &Configuration, code| {
-            compile_function(&place(None), configuration, None, code).unwrap().key
+            compile_function(&place(None), configuration, None, code, Permission::Nobody)
+                .unwrap()
+                .key
         };
         let first = configuration();
         let described = Configuration { description: "d".into(), ..configuration() };
@@ -142,6 +152,6 @@ mod tests {
     #[test]
     fn a_runtime_that_is_not_here_is_none() {
         let java = Configuration { runtime: "java21".into(), ..configuration() };
-        assert!(compile_function(&place(None), &java, None, "c").is_none());
+        assert!(compile_function(&place(None), &java, None, "c", Permission::Nobody).is_none());
     }
 }

@@ -169,6 +169,7 @@ impl Compiler<'_> {
                     timeout_in_millis: declared.timeout_in_millis,
                     timeout: lambda::HTTP_TIMEOUT,
                     variables: &self.stage.stage_variables,
+                    role: declared.credentials_arn.as_deref(),
                     facts: LambdaFacts::default(),
                 };
                 lambda::compile(self.place, declared).map(Integration::Lambda)

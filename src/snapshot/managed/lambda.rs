@@ -22,6 +22,8 @@ pub(super) struct Declared<'d> {
     /// Without one of its own.
     pub(super) timeout: Duration,
     pub(super) variables: &'d Map,
+    /// The role in whose name the function is invoked.
+    pub(super) role: Option<&'d str>,
     /// What of the facts is not found here.
     pub(super) facts: LambdaFacts,
 }
@@ -42,6 +44,7 @@ pub(super) fn compile(place: &StagePlace<'_>, declared: Declared<'_>) -> Result<
         function: function_of(uri, declared.variables)?.into(),
         payload_format: declared.payload_format,
         timeout,
+        needs_permission: declared.role.is_none_or(str::is_empty),
         facts: Box::new(LambdaFacts {
             region: place.region.into(),
             account_id: place.account_id.into(),
@@ -154,6 +157,7 @@ mod tests {
                 timeout_in_millis,
                 timeout: REST_TIMEOUT,
                 variables: &variables(),
+                role: None,
                 facts: LambdaFacts::default(),
             };
             compile(&place, declared).unwrap().timeout

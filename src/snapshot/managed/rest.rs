@@ -201,6 +201,7 @@ impl Compiler<'_> {
                     timeout_in_millis: declared.timeout_in_millis,
                     timeout: lambda::REST_TIMEOUT,
                     variables: shared.variables,
+                    role: declared.credentials.as_deref(),
                     facts: LambdaFacts {
                         deployment_id: shared.deployment_id.into(),
                         resource_id: known.resource_id.into(),
