@@ -40,8 +40,13 @@ impl LambdaApi {
         Self { host, account_id, queue: Arc::new(Semaphore::new(QUEUED_MAX)), retries: RETRIES }
     }
 
-    /// The host knows functions by the version that is run, whatever alias led to it.
+    /// The name by which the host knows what is to be run. It is what the function sees of it, so it is
+    /// the alias, but for the version that the alias leads to only sometimes.
     fn arn(&self, invocation: &Invocation) -> Box<str> {
+        if invocation.is_first {
+            let asked = &invocation.invoked_arn;
+            return asked.strip_suffix(":$LATEST").unwrap_or(asked).into();
+        }
         let configuration = &invocation.configuration;
         let place = FunctionPlace {
             region: &invocation.region,
@@ -174,6 +179,7 @@ mod tests {
                 ..Configuration::default()
             },
             invoked_arn: "arn:aws:lambda:eu-west-1:000000000000:function:f:prod".into(),
+            is_first: false,
             reserved_concurrency: None,
             payload: Bytes::from_static(b"{}"),
             mode,
@@ -202,6 +208,24 @@ mod tests {
         let (outcome, arn) = tokio::join!(asked, answer(&mut calls, completion));
         assert_eq!(&*arn, "arn:aws:lambda:eu-west-1:000000000000:function:f:7");
         outcome
+    }
+
+    #[test]
+    fn a_function_sees_the_alias_that_led_to_it() {
+        let (api, _calls) = api();
+        let arn = |invoked: &str, is_first| {
+            let of = "arn:aws:lambda:eu-west-1:000000000000:function:f";
+            let invocation = Invocation {
+                invoked_arn: format!("{of}{invoked}"),
+                is_first,
+                ..invocation(Mode::RequestResponse, "python3.12")
+            };
+            api.arn(&invocation).strip_prefix(of).unwrap().to_owned()
+        };
+        assert_eq!(arn(":prod", true), ":prod");
+        assert_eq!(arn(":prod", false), ":7");
+        assert_eq!(arn(":$LATEST", true), "");
+        assert_eq!(arn("", true), "");
     }
 
     #[tokio::test]
