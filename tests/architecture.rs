@@ -86,7 +86,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     // A log's destination and format are telemetry's words; a mock's head is written once, here.
     // Deployments are compiled from resources; templates and patterns are compiled with them.
-    ("snapshot", &["model", "resources", "template", "telemetry::access_log"]),
+    // A function's permissions are IAM's.
+    ("snapshot", &["model", "resources", "aws::policy", "template", "telemetry::access_log"]),
     // A log format is parsed to see whether it can be.
     ("model", &["telemetry::access_log"]),
     ("resources", &[]),

@@ -5,7 +5,7 @@
 //! of things is the order of the arms below, and nothing is ever half done when a signal arrives.
 
 use super::calls::Calls;
-use super::functions::{self, Functions};
+use super::functions::{self, Codes, Functions, LambdaApi};
 use super::listeners::TURN_AWAY;
 use super::mailbox::{FromShard, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use super::publish::{Publication, Publishing};
@@ -21,7 +21,6 @@ use super::{
 };
 use crate::management::access::Gate;
 use crate::management::audit::Audit;
-use crate::management::lambda::NoInvoker;
 use crate::management::{Beginning, Service};
 use crate::snapshot::{AccessLog, Snapshot};
 use crate::store::StoreError;
@@ -175,7 +174,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         reports,
         remote: (remote_sender, remote),
         publications: (publisher, publications),
-        invocations: (_invoker, calls_of_functions),
+        invocations: (invoker, calls_of_functions),
         first,
         listeners,
         prepared,
@@ -189,7 +188,10 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
     let address = management.local_addr().map_err(RunError::Runtime)?;
     let listener = tokio::net::TcpListener::from_std(management).map_err(RunError::Runtime)?;
     let managed_publisher = publisher.clone();
+    let codes = Codes::default();
+    let unpacking = codes.clone();
     let audit = managed.audit.clone();
+    let account_id = managed.settings.account_id.clone();
     let gate = managed.gate.clone();
     let ailment = Arc::clone(&status.lock().store);
     let (service, stored) = Service::begin(Beginning {
@@ -199,14 +201,15 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         shown: compiled.shown.clone(),
         gate: managed.gate,
         audit: managed.audit,
-        publisher: Box::new(move |delta, done| {
-            let publisher = managed_publisher.clone();
+        publisher: Box::new(move |mut delta, done| {
+            let (publisher, codes) = (managed_publisher.clone(), unpacking.clone());
             Box::pin(async move {
+                codes.take_in(&mut delta).await;
                 // Fails only when the loop has ended: with the process, and with it who waits.
                 let _ = publisher.send(Publication { delta, done }).await;
             })
         }),
-        invoker: Arc::new(NoInvoker),
+        invoker: Arc::new(LambdaApi::new(invoker, account_id)),
         ailment,
     })
     .await?;
@@ -216,7 +219,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         async move { service.answer(incoming).await }
     });
     let routes = calls.clone().behind(management::router(status.clone()));
-    let functions = Functions::new(posts.clone(), calls_of_functions);
+    let functions = Functions::new(posts.clone(), calls_of_functions, codes.clone());
     let mut running = Running {
         targets: Targets::new((options.resolver)(), options.tls_configure),
         options,
@@ -253,6 +256,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
     let (done, _) = oneshot::channel();
     let mut delta = first;
     delta.extend(stored);
+    codes.take_in(&mut delta).await;
     let first = vec![Publication { delta, done }];
     running.publishing.begin(first, &mut running.targets, now);
     let ended = running.until_the_end().await;
@@ -771,6 +775,7 @@ impl Running {
     fn on_time(&mut self, now: Instant) -> Option<Ended> {
         if self.next_tick <= now {
             self.next_tick = now + TICK;
+            self.functions.sweep_codes(now);
             let mut status = self.status.lock();
             status.metrics.tick(now);
             status.metrics.set_deliveries(self.writer.deliveries());

@@ -15,6 +15,8 @@ pub struct Settings {
     pub domain_suffix: String,
     /// Whether turning on execution logs needs a role in the account's settings, as on AWS.
     pub logging_needs_role: bool,
+    /// Whether an API needs a function's permission to invoke it, as on AWS.
+    pub functions_need_permission: bool,
 }
 
 /// One call of an operation.

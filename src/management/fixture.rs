@@ -27,6 +27,7 @@ impl Fixture {
                 account_id: "000000000000".into(),
                 domain_suffix: "localhost".into(),
                 logging_needs_role: false,
+                functions_need_permission: true,
             },
         }
     }

@@ -1,11 +1,17 @@
 //! What a change means for the shards: which stages and domain names are to be compiled anew.
 
 use super::Settings;
+use super::lambda::{code, policy_document};
+use crate::aws::policy::{Kind, Policy};
 use crate::resources::domain::{ApiMapping, DomainName, RoutingRule};
+use crate::resources::function::{
+    Function, FunctionAlias, FunctionPolicy, FunctionVersion, LATEST, owner, version_id,
+};
 use crate::resources::{Entity, Key, State, http, http_stage, rest, rest_stage};
+use crate::snapshot::function::{FunctionChange, Permission};
 use crate::snapshot::managed::{
-    CompiledStage, DomainChange, ManagedDelta, StageChange, StagePlace, compile_domain,
-    compile_http_stage, compile_rest_stage,
+    CompiledStage, DomainChange, FunctionPlace, ManagedDelta, StageChange, StagePlace, UsedCode,
+    compile_domain, compile_function, compile_http_stage, compile_rest_stage,
 };
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -20,6 +26,9 @@ pub type Publisher = Box<
         + Sync,
 >;
 
+/// Region, function, and a version's number or an alias; `None` is all of it.
+type FunctionPart = (Box<str>, Box<str>, Option<Box<str>>);
+
 /// What a change touches of what the shards serve.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Affected {
@@ -29,6 +38,7 @@ pub(super) struct Affected {
     apis: BTreeSet<(Box<str>, Box<str>)>,
     /// Region and the domain's id.
     domains: BTreeSet<(Box<str>, Box<str>)>,
+    functions: BTreeSet<FunctionPart>,
 }
 
 impl Affected {
@@ -49,6 +59,25 @@ impl Affected {
                 }
                 ApiMapping::KIND | RoutingRule::KIND => {
                     affected.domains.insert((region, key.owner.clone()));
+                }
+                Function::KIND => {
+                    affected.functions.insert((region, key.id.clone(), None));
+                }
+                FunctionVersion::KIND | FunctionAlias::KIND => {
+                    // Ids of versions have leading zeros.
+                    let id = match key.kind {
+                        FunctionVersion::KIND => key.id.trim_start_matches('0'),
+                        _ => &key.id,
+                    };
+                    if let Some(name) = key.owner.strip_prefix("function/") {
+                        affected.functions.insert((region, name.into(), Some(id.into())));
+                    }
+                }
+                FunctionPolicy::KIND => {
+                    let qualifier = (&*key.id != LATEST).then(|| key.id.clone());
+                    if let Some(name) = key.owner.strip_prefix("function/") {
+                        affected.functions.insert((region, name.into(), qualifier));
+                    }
                 }
                 _ => {}
             }
@@ -92,8 +121,74 @@ impl Affected {
                 None => DomainChange::Remove { name: id.to_ascii_lowercase().into() },
             });
         }
+        self.compile_functions(state, settings, &mut delta);
         delta
     }
+
+    fn compile_functions(&mut self, state: &State, settings: &Settings, delta: &mut ManagedDelta) {
+        // A function's reserved concurrency concerns all of its versions, and so may `$LATEST`.
+        let whole = self.functions.iter().filter(|(_, _, qualifier)| qualifier.is_none());
+        let mut parts = Vec::new();
+        for (region, name, _) in whole {
+            let owner = owner(name);
+            let versions = state.list::<FunctionVersion>(region, &owner);
+            let versions = versions.map(|(id, _)| id.trim_start_matches('0'));
+            let aliases = state.list::<FunctionAlias>(region, &owner).map(|(id, _)| id);
+            let all = versions.chain(aliases);
+            parts.extend(all.map(|id| (region.clone(), name.clone(), Some(Box::from(id)))));
+        }
+        self.functions.extend(parts);
+        for (region, name, qualifier) in &self.functions {
+            let account_id = &settings.account_id;
+            let place = FunctionPlace { region, account_id, qualifier: qualifier.as_deref() };
+            let compiled = compile_version(state, &place, name, settings);
+            delta.functions.push(match compiled {
+                Some((function, code)) => {
+                    if !delta.codes.iter().any(|known| known.id == code.id) {
+                        delta.codes.push(code);
+                    }
+                    FunctionChange::Put(Box::new(function))
+                }
+                None => FunctionChange::Remove { arn: place.arn(name).into() },
+            });
+        }
+    }
+}
+
+/// `None` when there is no such function or version, or nothing that could run it.
+fn compile_version(
+    state: &State,
+    place: &FunctionPlace<'_>,
+    name: &str,
+    settings: &Settings,
+) -> Option<(crate::snapshot::Function, UsedCode)> {
+    let function = state.get::<Function>(place.region, "", name)?;
+    let owner = owner(name);
+    let number = match place.qualifier {
+        None => LATEST.to_owned(),
+        Some(it) if it.bytes().all(|byte| byte.is_ascii_digit()) => it.to_owned(),
+        // Of an alias with weights, what most invocations run.
+        Some(alias) => {
+            let alias = state.get::<FunctionAlias>(place.region, &owner, alias)?;
+            alias.function_version.clone()
+        }
+    };
+    let version;
+    let configuration = match number.as_str() {
+        LATEST => &function.latest,
+        number => {
+            let id = version_id(number.parse().ok()?);
+            version = state.get::<FunctionVersion>(place.region, &owner, &id)?;
+            &version.configuration
+        }
+    };
+    let code = code::used_by(state, place.region, configuration)?;
+    let reserved = function.reserved_concurrency;
+    let permission = match settings.functions_need_permission {
+        true => permission(state, place, &owner),
+        false => Permission::Everybody,
+    };
+    Some((compile_function(place, configuration, reserved, &code.id, permission)?, code))
 }
 
 /// `None` when there is no such stage, or nothing that it could serve.
@@ -111,4 +206,117 @@ fn compile_stage(state: &State, place: &StagePlace<'_>, name: &str) -> Option<Co
     let id = stage.deployment_id.as_deref()?;
     let release = state.get::<http_stage::Definition>(region, api, id)?;
     Some(compile_http_stage(place, &stage, &release))
+}
+
+/// What was said of a function, a version or an alias; each has permissions of its own.
+fn permission(state: &State, place: &FunctionPlace<'_>, owner: &str) -> Permission {
+    let id = place.qualifier.unwrap_or(LATEST);
+    let Some(policy) = state.get::<FunctionPolicy>(place.region, owner, id) else {
+        return Permission::Nobody;
+    };
+    match Policy::of(&policy_document(&policy), Kind::Resource { short_form: None }) {
+        Ok(policy) => Permission::By(Arc::new(policy)),
+        Err(error) => {
+            tracing::warn!(%error, owner, "a function's policy cannot be read, so it permits nothing");
+            Permission::Nobody
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::management::fixture::Fixture;
+    use crate::resources::function::FunctionCode;
+
+    const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
+
+    fn fixture() -> Fixture {
+        let mut fixture = Fixture::new();
+        // The least zip there is: an empty file, `a`.
+        let zip = "UEsDBAoAAAAAAAAAAAAAAAAAAAAAAAAAAAABAAAAYVBLAQIKAAoAAAAAAAAAAAAAAAAAAAAAAAAA\
+                   AAABAAAAAAAAAAAAAAAAAAAAAABhUEsFBgAAAAABAAEALwAAAB8AAAAAAA==";
+        let created = serde_json::json!({
+            "FunctionName": "f",
+            "Runtime": "python3.12",
+            "Handler": "app.handler",
+            "Role": "arn:aws:iam::000000000000:role/r",
+            "Code": { "ZipFile": zip },
+        });
+        fixture.lambda("CreateFunction", created).unwrap();
+        fixture.lambda("PublishVersion", serde_json::json!({ "FunctionName": "f" })).unwrap();
+        let alias =
+            serde_json::json!({ "FunctionName": "f", "Name": "prod", "FunctionVersion": "1" });
+        fixture.lambda("CreateAlias", alias).unwrap();
+        fixture
+    }
+
+    /// What becomes of functions when these keys were touched: the end of the ARN, and the version
+    /// that is put there.
+    fn changes(fixture: &Fixture, keys: &[Key]) -> Vec<(String, Option<String>)> {
+        let delta = Affected::by(keys).compile(&fixture.state, &fixture.settings);
+        let is_put = |change: &FunctionChange| matches!(change, FunctionChange::Put(_));
+        // Versions share their code.
+        assert_eq!(delta.codes.len(), usize::from(delta.functions.iter().any(is_put)));
+        let end = |arn: &str| arn.strip_prefix(ARN).unwrap().to_owned();
+        let told = delta.functions.iter().map(|change| match change {
+            FunctionChange::Put(it) => (end(&it.arn), Some(it.launch.version.clone())),
+            FunctionChange::Remove { arn } => (end(arn), None),
+        });
+        told.collect()
+    }
+
+    fn key(kind: &'static str, owner: &str, id: &str) -> Key {
+        Key::new("us-east-1", owner, kind, id)
+    }
+
+    #[test]
+    fn a_function_is_all_its_versions_and_aliases() {
+        let fixture = fixture();
+        let put = |end: &str, version: &str| (end.to_owned(), Some(version.to_owned()));
+        let whole = [put("", LATEST), put(":1", "1"), put(":prod", "1")];
+        assert_eq!(changes(&fixture, &[key(Function::KIND, "", "f")]), whole);
+        let alias = key(FunctionAlias::KIND, "function/f", "prod");
+        assert_eq!(changes(&fixture, &[alias]), [put(":prod", "1")]);
+        let version = key(FunctionVersion::KIND, "function/f", &version_id(1));
+        assert_eq!(changes(&fixture, &[version]), [put(":1", "1")]);
+        assert_eq!(changes(&fixture, &[key(FunctionCode::KIND, "function/f", "x")]), []);
+    }
+
+    #[test]
+    fn what_is_gone_is_removed() {
+        let fixture = fixture();
+        let version = key(FunctionVersion::KIND, "function/f", &version_id(20));
+        assert_eq!(changes(&fixture, &[version]), [(":20".to_owned(), None)]);
+        let alias = key(FunctionAlias::KIND, "function/f", "other");
+        assert_eq!(changes(&fixture, &[alias]), [(":other".to_owned(), None)]);
+    }
+
+    #[test]
+    fn permissions_are_a_versions_own() {
+        let mut fixture = fixture();
+        let permission = serde_json::json!({
+            "FunctionName": "f:prod",
+            "StatementId": "s",
+            "Action": "lambda:InvokeFunction",
+            "Principal": "apigateway.amazonaws.com",
+        });
+        fixture.lambda("AddPermission", permission).unwrap();
+        let permissions = |fixture: &Fixture| {
+            let keys = [key(Function::KIND, "", "f")];
+            let delta = Affected::by(&keys).compile(&fixture.state, &fixture.settings);
+            let told = delta.functions.into_iter().map(|change| match change {
+                FunctionChange::Put(function) => match function.permission {
+                    Permission::Everybody => "everybody",
+                    Permission::Nobody => "nobody",
+                    Permission::By(_) => "some",
+                },
+                FunctionChange::Remove { .. } => "gone",
+            });
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(permissions(&fixture), ["nobody", "nobody", "some"]);
+        fixture.settings.functions_need_permission = false;
+        assert_eq!(permissions(&fixture), ["everybody"; 3]);
+    }
 }

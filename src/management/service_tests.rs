@@ -42,6 +42,7 @@ fn beginning(url: &str, last_good: Option<PathBuf>, ailment: Ailment) -> Beginni
             account_id: "000000000000".into(),
             domain_suffix: "localhost".into(),
             logging_needs_role: false,
+            functions_need_permission: true,
         },
         shown: BTreeMap::new(),
         gate: Gate::new(access),

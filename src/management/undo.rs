@@ -79,6 +79,7 @@ mod tests {
             account_id: String::new(),
             domain_suffix: String::new(),
             logging_needs_role: false,
+            functions_need_permission: true,
         };
         let mut call = Call {
             draft: Draft::new(&state, "r"),

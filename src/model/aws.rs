@@ -40,6 +40,13 @@ pub(super) static TABLE: Table = Table {
             example: "{ \"*\" = \"http://127.0.0.1:5000\" }",
             about: "Where AWS services live, by service name; `\"*\"` is every other service. AWS itself when a service is not named.",
         },
+        Key {
+            name: "functions_need_permission",
+            kind: Kind::Flag,
+            absent: Absent::Default("true"),
+            example: "true",
+            about: "Whether APIs made through the management API may invoke a function made through the Lambda API only with its permission (`AddPermission`), as on AWS. Without one the answer is 500. The file's own routes and functions need none.",
+        },
     ],
 };
 
@@ -55,6 +62,8 @@ pub struct Aws {
     pub domain_suffixes: Vec<String>,
     /// Service name, or `*` for every other one, to the base URL where it lives.
     pub endpoints: BTreeMap<String, String>,
+    /// Whether an API of the management API needs a function's permission (`AddPermission`).
+    pub functions_need_permission: bool,
 }
 
 pub(super) fn read(reader: &Reader<'_>) -> Aws {
@@ -79,6 +88,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Aws {
         region: region.unwrap_or_default(),
         domain_suffixes: reader.read("domain_suffix", suffixes).unwrap_or_default(),
         endpoints: read_endpoints(reader),
+        functions_need_permission: reader.flag("functions_need_permission"),
     }
 }
 

@@ -225,7 +225,12 @@ impl<E: Env> Shard<E> {
         let since_epoch = self.since_epoch.saturating_sub(self.now - asked.started);
         let seconds = since_epoch.as_secs() as u32;
         let root = ids::trace_root(seconds, [self.env.random(), self.env.random()]);
+        let (functions, function_of_arn) = (&self.functions, &self.function_of_arn);
         let made = asked.with_function(&self.managed, |exchange, declared| {
+            let row = function_of_arn.get(&declared.function).and_then(|id| functions.get(*id));
+            if row.is_some_and(|row| !lambda::is_permitted(exchange, declared, &row.function)) {
+                return Err(Refusal::FunctionRefused);
+            }
             let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
             let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
             let trace: Box<str> = told.unwrap_or(root.as_str()).into();
@@ -238,10 +243,11 @@ impl<E: Env> Shard<E> {
                 since_epoch,
                 &mut event,
             );
-            (event, trace, declared.function.clone(), declared.timeout)
+            Ok((event, trace, declared.function.clone(), declared.timeout))
         });
-        let Some((event, trace, arn, patience)) = made else {
-            return self.refuse_asked(id, Refusal::Internal);
+        let (event, trace, arn, patience) = match made.unwrap_or(Err(Refusal::Internal)) {
+            Ok(made) => made,
+            Err(refusal) => return self.refuse_asked(id, refusal),
         };
         let request_id = ids::uuid([self.env.random(), self.env.random()]);
         let new = NewInvocation {

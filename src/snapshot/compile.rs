@@ -1,7 +1,7 @@
 //! Model to snapshot.
 
 use super::api::{Api, HttpProxy, Integration, Phase, Program, Route};
-use super::function::{Function, Lambda, LambdaFacts, Launch, function_arn};
+use super::function::{Function, Lambda, LambdaFacts, Launch, Permission, function_arn};
 use super::path_template::{PathTemplate, Piece, ProxyPath};
 use super::upstream::{Target, Upstream};
 use super::{AccessLog, AccessLogIndex, Addresses, Mock, RouteTable, Snapshot, UpstreamIndex};
@@ -71,6 +71,7 @@ fn compile_route(route: &model::Route, aws: &model::Aws) -> Route {
                 function: function_arn(&aws.region, &aws.account_id, &lambda.function).into(),
                 payload_format: lambda.payload_format,
                 timeout: lambda.timeout,
+                needs_permission: false,
                 facts: Box::new(LambdaFacts {
                     region: aws.region.as_str().into(),
                     account_id: aws.account_id.as_str().into(),
@@ -124,6 +125,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
         workers_max: workers.max,
         queue_max: workers.queue_max,
         reserved_concurrency: function.reserved_concurrency,
+        permission: Permission::Everybody,
         launch: Arc::new(Launch {
             name: function.name.clone(),
             version: "$LATEST".to_owned(),
@@ -202,7 +204,7 @@ pub fn stable_id(name: &str) -> Box<str> {
 }
 
 /// FNV-1a, 64 bits. Not a hash for tables: one whose value is the same for ever, unlike `ahash`.
-fn fnv1a(bytes: &[u8]) -> u64 {
+pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })

@@ -1,6 +1,7 @@
 //! Functions as they run: what a shard must know to hand out events, and what it takes to start a
 //! worker.
 
+use crate::aws::policy::Policy;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,9 @@ pub struct Lambda {
     pub payload_format: PayloadFormat,
     /// How long a client waits, for a worker and for the function together; beyond it 504.
     pub timeout: Duration,
+    /// Whether the function must permit it ([`Function::permission`]): not where the file says so, and
+    /// not where a role is named in whose name it is invoked.
+    pub needs_permission: bool,
     /// What its events tell besides the request.
     pub facts: Box<LambdaFacts>,
 }
@@ -62,8 +66,21 @@ pub struct Function {
     pub queue_max: usize,
     /// Most workers of all shards; the control thread counts them. 0 refuses every invocation.
     pub reserved_concurrency: Option<u32>,
+    /// Which APIs may invoke it.
+    pub permission: Permission,
     /// What it takes to start a worker. Shared because shards only pass it on.
     pub launch: Arc<Launch>,
+}
+
+/// Which APIs may invoke a function.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Permission {
+    /// All of them.
+    Everybody,
+    /// None: nothing was said.
+    Nobody,
+    /// Those of which its policy says so.
+    By(Arc<Policy>),
 }
 
 /// What it takes to start a worker: the control thread's part of a function.

@@ -4,10 +4,12 @@ import base64
 import hashlib
 import io
 import json
+import time
 import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
+from gateway import ACCOUNT, REGION, SUFFIX, Gateway
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 
@@ -213,11 +215,212 @@ def test_a_dry_run_says_that_a_function_could_be_invoked(client, create, name, r
 
 
 def test_functions_are_there_after_a_restart(tmp_path):
-    from gateway import Gateway
-
     input = {"FunctionName": "f", "Runtime": "python3.12", "Role": ROLE, "Handler": "app.handler"}
     with Gateway(tmp_path) as gateway:
         made = gateway.client("lambda").create_function(Code={"ZipFile": CODE}, **input)
     with Gateway(tmp_path) as gateway:
         read = gateway.client("lambda").get_function_configuration(FunctionName="f")
     assert (read["CodeSha256"], read["RevisionId"]) == (made["CodeSha256"], made["RevisionId"])
+
+
+REFLECTING = """
+import json
+
+def handler(event, context):
+    if event.get("queryStringParameters", {}) and event["queryStringParameters"].get("fail"):
+        raise ValueError("as asked")
+    told = {"arn": context.invoked_function_arn, "version": context.function_version, "event": event}
+    return {"statusCode": 201, "headers": {"X-Made": "here"}, "body": json.dumps(told)}
+"""
+
+
+@pytest.fixture
+def reflecting(create):
+    """A function that answers with its event, and what of the context names it: its ARN."""
+    return create(Code={"ZipFile": zipped(app=REFLECTING)}, Publish=True)["FunctionArn"].rsplit(":", 1)[0]
+
+
+def invocation_of(arn):
+    """The URI of an AWS_PROXY integration."""
+    return f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{arn}/invocations"
+
+
+def test_an_invocation_is_answered(client, create, name):
+    create(Environment={"Variables": {"WHO": "you"}}, Code={"ZipFile": zipped(app=(
+        "import os\n"
+        "def handler(event, context):\n"
+        "    if event.get('fail'): raise ValueError('as asked')\n"
+        "    return {'hello': os.environ['WHO'], 'event': event}\n"
+    ))})
+    answer = client.invoke(FunctionName=name, Payload=b'{"a": 1}')
+    assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")
+    assert json.load(answer["Payload"]) == {"hello": "you", "event": {"a": 1}}
+    assert "FunctionError" not in answer
+    failed = client.invoke(FunctionName=name, Payload=b'{"fail": true}')
+    assert (failed["StatusCode"], failed["FunctionError"]) == (200, "Unhandled")
+    error = json.load(failed["Payload"])
+    assert (error["errorType"], error["errorMessage"]) == ("ValueError", "as asked")
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": {"WHO": "me"}})
+    assert json.load(client.invoke(FunctionName=name)["Payload"])["hello"] == "me"
+
+
+def test_versions_run_their_own_code(client, create, name):
+    create(Code={"ZipFile": zipped(app="def handler(event, context): return 1 if context.invoked_function_arn[-2:] in (':1', 'od') else 0\n")}, Publish=True)
+    client.update_function_code(
+        FunctionName=name, ZipFile=zipped(app="def handler(event, context): return 2\n")
+    )
+    client.create_alias(FunctionName=name, Name="prod", FunctionVersion="1")
+
+    def result(**input):
+        answer = client.invoke(FunctionName=name, **input)
+        return json.load(answer["Payload"]), answer["ExecutedVersion"]
+
+    assert result() == (2, "$LATEST")
+    assert result(Qualifier="1") == (1, "1")
+    assert result(Qualifier="prod") == (1, "1")
+    client.publish_version(FunctionName=name)
+    client.update_alias(FunctionName=name, Name="prod", FunctionVersion="2")
+    assert result(Qualifier="prod") == (2, "2")
+
+
+def test_an_event_is_queued(client, create, name, tmp_path):
+    there = tmp_path / "there"
+    code = f"def handler(event, context):\n    open({str(there)!r}, 'w').write(event['a'])\n"
+    create(Code={"ZipFile": zipped(app=code)})
+    answer = client.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"a": "b"}')
+    assert (answer["StatusCode"], answer["Payload"].read()) == (202, b"")
+    begin = time.monotonic()
+    while not there.exists() or not there.read_text():
+        assert time.monotonic() - begin < 30
+        time.sleep(0.02)
+    assert there.read_text() == "b"
+
+
+def test_what_cannot_run_says_so(client, create, name):
+    create(Runtime="nodejs22.x", Code={"ZipFile": zipped(app="")})
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    with pytest.raises(client.exceptions.TooManyRequestsException) as refusal:
+        client.invoke(FunctionName=name)
+    assert refusal.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+
+def test_a_rest_api_asks_a_function(gateway, v1, client, api, root, name, reflecting):
+    made = v1.create_resource(restApiId=api, parentId=root, pathPart="{proxy+}")["id"]
+    at = {"restApiId": api, "resourceId": made, "httpMethod": "ANY"}
+    v1.put_method(**at, authorizationType="NONE", operationName="Reflect")
+    arn = reflecting.replace(name, "${stageVariables.function}")
+    uri = invocation_of(arn)
+    v1.put_integration(**at, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+    variables = {"function": name}
+    v1.create_deployment(restApiId=api, stageName="prod", variables=variables)
+    variables = {"function": f"{name}:1"}
+    v1.create_deployment(restApiId=api, stageName="first", variables=variables)
+    allow(client, name, api)
+    allow(client, name, api, Qualifier="1")
+    host = f"{api}.execute-api.{REGION}.{SUFFIX}"
+    status, fields, content = gateway.request("POST", "/prod/pets/5?a=b", host=host, body="text")
+    assert (status, fields["x-made"]) == (201, "here"), content
+    told = json.loads(content)
+    assert (told["arn"], told["version"]) == (reflecting, "$LATEST")
+    event = told["event"]
+    assert (event["httpMethod"], event["path"], event["body"]) == ("POST", "/pets/5", "text")
+    assert (event["resource"], event["pathParameters"]) == ("/{proxy+}", {"proxy": "pets/5"})
+    assert event["queryStringParameters"] == {"a": "b"}
+    assert event["stageVariables"] == {"function": name}
+    context = event["requestContext"]
+    assert (context["apiId"], context["stage"], context["accountId"]) == (api, "prod", ACCOUNT)
+    assert (context["resourceId"], context["operationName"]) == (made, "Reflect")
+    _, _, content = gateway.request("GET", "/first/x", host=host)
+    assert json.loads(content)["version"] == "1"
+    status, _, content = gateway.request("GET", "/prod/x?fail=1", host=host)
+    assert (status, json.loads(content)) == (502, {"message": "Internal server error"})
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_an_http_api_asks_a_function(gateway, v2, client, http_api, name, reflecting, version):
+    made = v2.create_integration(
+        ApiId=http_api,
+        IntegrationType="AWS_PROXY",
+        IntegrationUri=reflecting if version == "2.0" else invocation_of(reflecting),
+        PayloadFormatVersion=version,
+    )["IntegrationId"]
+    v2.create_route(ApiId=http_api, RouteKey="GET /pets/{id}", Target=f"integrations/{made}")
+    v2.create_stage(ApiId=http_api, StageName="$default", AutoDeploy=True)
+    allow(client, name, http_api)
+    host = f"{http_api}.execute-api.{REGION}.{SUFFIX}"
+    status, _, content = gateway.request("GET", "/pets/5", host=host)
+    assert status == 201, content
+    event = json.loads(content)["event"]
+    assert event["version"] == version
+    assert event["pathParameters"] == {"id": "5"}
+    assert event["requestContext"]["apiId"] == http_api
+    status, _, content = gateway.request("GET", "/pets/5?fail=1", host=host)
+    assert (status, json.loads(content)) == (500, {"message": "Internal Server Error"})
+
+
+def allow(client, name, api, **input):
+    """The permission that consoles and tutorials give to an API."""
+    client.add_permission(
+        FunctionName=name,
+        StatementId="api",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+        SourceArn=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/*/*/*",
+        **input,
+    )
+
+
+def test_a_function_decides_which_api_invokes_it(gateway, v1, client, api, root, name, reflecting):
+    at = {"restApiId": api, "resourceId": root, "httpMethod": "ANY"}
+    v1.put_method(**at, authorizationType="NONE")
+    v1.put_integration(**at, type="AWS_PROXY", integrationHttpMethod="POST", uri=invocation_of(reflecting))
+    v1.create_deployment(restApiId=api, stageName="prod")
+    host = f"{api}.execute-api.{REGION}.{SUFFIX}"
+
+    def answer(method="GET"):
+        status, _, content = gateway.request(method, "/prod/", host=host)
+        return status, json.loads(content).get("message")
+
+    refused = (500, "Internal server error")
+    permit = {
+        "FunctionName": name,
+        "StatementId": "api",
+        "Action": "lambda:InvokeFunction",
+        "Principal": "apigateway.amazonaws.com",
+    }
+    source = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}"
+    assert answer() == refused
+    client.add_permission(**permit, SourceArn=f"{source}/prod/GET/")
+    assert (answer(), answer("POST")) == ((201, None), refused)
+    client.remove_permission(FunctionName=name, StatementId="api")
+    assert answer() == refused
+    client.add_permission(**permit, SourceArn=f"{source}x/*/*/*")
+    assert answer() == refused
+    client.remove_permission(FunctionName=name, StatementId="api")
+    client.add_permission(**{**permit, "Principal": "events.amazonaws.com"})
+    assert answer() == refused
+    client.remove_permission(FunctionName=name, StatementId="api")
+    client.add_permission(**permit, SourceAccount=ACCOUNT)
+    assert answer() == (201, None)
+
+
+def test_the_file_may_say_that_no_permission_is_needed(tmp_path):
+    with Gateway(tmp_path, more="[aws]\nfunctions_need_permission = false\n") as gateway:
+        input = {"FunctionName": "f", "Runtime": "python3.12", "Role": ROLE, "Handler": "app.handler"}
+        made = gateway.client("lambda").create_function(Code={"ZipFile": zipped(app=REFLECTING)}, **input)
+        v2 = gateway.client("apigatewayv2")
+        api = v2.create_api(Name="a", ProtocolType="HTTP", Target=made["FunctionArn"])["ApiId"]
+        status, _, content = gateway.request("GET", "/", host=f"{api}.execute-api.{REGION}.{SUFFIX}")
+    assert (status, json.loads(content)["event"]["routeKey"]) == (201, "$default")
+
+
+def test_functions_run_after_a_restart(tmp_path):
+    input = {"FunctionName": "f", "Runtime": "python3.12", "Role": ROLE, "Handler": "app.handler"}
+    with Gateway(tmp_path) as gateway:
+        gateway.client("lambda").create_function(Code={"ZipFile": CODE}, **input)
+    with Gateway(tmp_path) as gateway:
+        client = gateway.client("lambda")
+        assert client.invoke(FunctionName="f", Payload=b"[1]")["Payload"].read() == b"[1]"
+        client.delete_function(FunctionName="f")
+        with pytest.raises(client.exceptions.ResourceNotFoundException):
+            client.invoke(FunctionName="f")

@@ -7,10 +7,13 @@
 //! Deliberately absent: events and results. They never pass through this thread, unless it is itself
 //! the caller ([`Invoker`]).
 
+mod codes;
+mod lambda_api;
 mod languages;
 mod logs;
 mod processes;
 pub mod spawn;
+mod unpack;
 
 use super::invocation::{
     Completion, Ended, Invoke, Invoked, NotDone, Note, StartWorker, StopWorker, WorkerId,
@@ -18,6 +21,8 @@ use super::invocation::{
 use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use crate::snapshot::function::{FunctionLog, Launch};
 use bytes::Bytes;
+pub(super) use codes::Codes;
+pub(super) use lambda_api::LambdaApi;
 use languages::Languages;
 use logs::{Epoch, LINE_BYTES_MAX, LogWriter, SETTLE, WorkerLog};
 use processes::Process;
@@ -26,7 +31,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -126,6 +131,7 @@ pub(super) struct Functions {
     next_watch: Option<Instant>,
     is_scanning: bool,
     next_settle: Option<Instant>,
+    codes: Codes,
 }
 
 #[derive(Debug)]
@@ -150,7 +156,7 @@ pub(super) enum News {
 const FIRST_LISTENER: u32 = 1 << 31;
 
 impl Functions {
-    pub(super) fn new(posts: Vec<Post>, calls: Calls) -> Self {
+    pub(super) fn new(posts: Vec<Post>, calls: Calls, codes: Codes) -> Self {
         Self {
             addresses: vec![None; posts.len()],
             unsent: posts.iter().map(|_| VecDeque::new()).collect(),
@@ -170,6 +176,7 @@ impl Functions {
             next_watch: None,
             is_scanning: false,
             next_settle: None,
+            codes,
         }
     }
 
@@ -507,6 +514,14 @@ impl Functions {
         if let Some(folder) = self.folder.take() {
             let _ = std::fs::remove_dir_all(folder);
         }
+        self.codes.close();
+    }
+
+    /// Removes code that nothing runs any more.
+    pub(super) fn sweep_codes(&self, now: Instant) {
+        let is_run =
+            |path: &Path| self.workers.values().any(|running| running.launch.code == *path);
+        self.codes.sweep(now, is_run);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::management::operation::{Operation, write};
 use crate::management::{Answer, Call};
 use crate::resources::State;
 use crate::resources::function::{Configuration, Function, FunctionCode, FunctionVersion, owner};
+use crate::snapshot::managed::UsedCode;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -46,11 +47,11 @@ pub fn may_bring_code(method: &str, path: &str) -> bool {
     }
 }
 
-/// The zip that a version runs; `None` when the store does not have it.
-pub fn zip_of(state: &State, region: &str, configuration: &Configuration) -> Option<Vec<u8>> {
-    let owner = owner(&configuration.function_name);
-    let code = state.get::<FunctionCode>(region, &owner, &id(&configuration.code_sha256))?;
-    STANDARD.decode(&code.zip).ok()
+/// The code that a version runs, by its id; `None` when the store does not have it.
+pub fn used_by(state: &State, region: &str, configuration: &Configuration) -> Option<UsedCode> {
+    let id = id(&configuration.code_sha256);
+    let code = state.get::<FunctionCode>(region, &owner(&configuration.function_name), &id)?;
+    Some(UsedCode { id: id.into(), code })
 }
 
 /// A code's id, by its hash as Lambda shows it.

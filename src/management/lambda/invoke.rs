@@ -42,6 +42,7 @@ pub(in crate::management) fn prepare(
     let function = place.function(call)?;
     let draw = draw(&call.ids.uuid());
     let configuration = place.configuration(call, draw)?;
+    let is_first = place.configuration(call, 1.0)?.version == configuration.version;
     let mode = match call.text_of("InvocationType") {
         Some("DryRun") => return Ok(Prepared { invocation: None }),
         Some("Event") => Mode::Event,
@@ -67,6 +68,7 @@ pub(in crate::management) fn prepare(
             request_id: request_id.to_owned(),
             configuration,
             invoked_arn: place.arn(call),
+            is_first,
             reserved_concurrency: function.reserved_concurrency,
             payload: event(&incoming.body)?,
             mode,

@@ -16,6 +16,8 @@ pub struct Invocation {
     pub configuration: Configuration,
     /// The ARN as it was asked for, with the alias or version in it.
     pub invoked_arn: String,
+    /// Whether that ARN means this version by itself: not where an alias has drawn its other one.
+    pub is_first: bool,
     /// How many may run at once, if the function says so.
     pub reserved_concurrency: Option<u32>,
     /// The event: JSON.

@@ -22,6 +22,7 @@ mod zip;
 
 pub(super) use invoke::{INVOKE, prepare, respond};
 pub use invoker::{Invocation, Invoked, Invoker, Mode, NoInvoker, Outcome, Refused};
+pub(super) use permission::document as policy_document;
 
 use super::operation::Operation;
 

@@ -31,7 +31,8 @@ fn place(call: &Call<'_>) -> Result<Place, Fault> {
     Ok(place)
 }
 
-fn document(policy: &FunctionPolicy) -> Value {
+/// A policy as a document.
+pub(in crate::management) fn document(policy: &FunctionPolicy) -> Value {
     json!({ "Version": "2012-10-17", "Id": "default", "Statement": policy.statements })
 }
 

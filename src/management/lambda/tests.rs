@@ -250,8 +250,8 @@ fn code_is_kept_as_long_as_something_runs_it() {
         code_sha256: version["CodeSha256"].as_str().unwrap().into(),
         ..Default::default()
     };
-    let bytes = code::zip_of(&fixture.state, "us-east-1", &stored).unwrap();
-    assert_eq!(bytes, zip(&[("app.py", "a")]));
+    let used = code::used_by(&fixture.state, "us-east-1", &stored).unwrap();
+    assert_eq!(used.code.zip, zipped("a"));
     fixture.lambda("DeleteFunction", json!({ "FunctionName": "f", "Qualifier": "1" })).unwrap();
     assert_eq!(codes(&fixture), 1);
     fixture.lambda("DeleteFunction", json!({ "FunctionName": "f" })).unwrap();

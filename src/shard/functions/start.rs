@@ -240,6 +240,7 @@ impl<E: Env> Shard<E> {
             && row.function.key == function.key
         {
             row.is_of_file = is_of_file;
+            row.function.permission = function.permission.clone();
             return;
         }
         let id = self.functions.insert(FunctionRow::new(function.clone(), is_of_file));

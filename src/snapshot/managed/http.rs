@@ -6,11 +6,12 @@ use super::rest_http::{PieceSource, Place, Placeholders, pieces, plain};
 use super::stage_variables::Token;
 use super::{
     CompiledStage, Cors, DefaultEndpoint, ManagedStage, Passes, RequestMapping, Shared, Source,
-    StagePlace, UpstreamUse, UriPiece, guard, http_mapping,
+    StagePlace, UpstreamUse, UriPiece, guard, http_mapping, lambda,
 };
 use crate::model::{Method as Verb, RouteKey};
 use crate::resources::http::{self, Integration as Declared};
 use crate::resources::http_stage::{Definition, Stage};
+use crate::snapshot::function::{LambdaFacts, PayloadFormat};
 use crate::snapshot::{
     Api, HttpProxy, Integration, Phase, Program, Protocol, ProxyPath, Refusing, Route, RouteTable,
 };
@@ -161,6 +162,27 @@ impl Compiler<'_> {
                 let uri = parse(uri, variables, checks)?;
                 let known = http_mapping::Known { variables, parameters };
                 proxy(declared, key, known, uri, &mut self.upstreams).map(Integration::HttpProxy)
+            }
+            "AWS_PROXY" if declared.integration_subtype.is_none() => {
+                // Left out they would let a header through that the mapping removes.
+                if !declared.request_parameters.is_empty()
+                    || !declared.response_parameters.is_empty()
+                {
+                    return Err("parameter mappings of HTTP APIs are not served yet".to_owned());
+                }
+                let declared = lambda::Declared {
+                    uri: declared.integration_uri.as_deref(),
+                    payload_format: match declared.payload_format_version.as_deref() {
+                        Some("2.0") => PayloadFormat::V2,
+                        _ => PayloadFormat::V1,
+                    },
+                    timeout_in_millis: declared.timeout_in_millis,
+                    timeout: lambda::HTTP_TIMEOUT,
+                    variables: &self.stage.stage_variables,
+                    role: declared.credentials_arn.as_deref(),
+                    facts: LambdaFacts::default(),
+                };
+                lambda::compile(self.place, declared).map(Integration::Lambda)
             }
             kind => Err(format!("integrations of type {kind} are not served yet")),
         }

@@ -13,10 +13,12 @@
 mod backend;
 mod cors;
 mod domain;
+mod function;
 mod gateway_response;
 mod guard;
 mod http;
 mod http_mapping;
+mod lambda;
 mod mapping;
 mod mock;
 mod plan;
@@ -34,6 +36,7 @@ pub use cors::{Allowed, Cors};
 pub use domain::{
     Condition, HeaderGlob, ManagedDomain, Mapping, RoutingMode, Rule, compile_domain,
 };
+pub use function::{FunctionPlace, UsedCode, compile_function};
 pub use gateway_response::{Body, GatewayResponse, GatewayResponses, Piece, Value};
 pub use http::compile_http_stage;
 pub use http_mapping::{Action, AnswerEdits, Edit, RequestEdits, ResponseEdits};
@@ -112,6 +115,8 @@ pub struct ManagedDelta {
     pub domains: Vec<DomainChange>,
     /// Functions that are new, changed or gone.
     pub functions: Vec<FunctionChange>,
+    /// Code that these functions run.
+    pub codes: Vec<UsedCode>,
 }
 
 impl ManagedDelta {
@@ -125,6 +130,7 @@ impl ManagedDelta {
         self.stages.extend(later.stages);
         self.domains.extend(later.domains);
         self.functions.extend(later.functions);
+        self.codes.extend(later.codes);
     }
 }
 

@@ -6,11 +6,12 @@ use super::mapping::Known;
 use super::rest_http::Placeholders;
 use super::{
     BinaryTypes, Canary, CompiledStage, DefaultEndpoint, GatewayResponses, ManagedStage, Mapped,
-    Passes, Shared, StagePlace, UpstreamUse, Validation, mock, plan, rest_http, validation,
+    Passes, Shared, StagePlace, UpstreamUse, Validation, lambda, mock, plan, rest_http, validation,
 };
 use crate::model::RouteKey;
 use crate::resources::rest::{Map, Method, Resource};
 use crate::resources::rest_stage::{Definition, Stage};
+use crate::snapshot::function::{LambdaFacts, PayloadFormat};
 use crate::snapshot::{Api, Integration, Phase, Program, Protocol, Refusing, Route, RouteTable};
 use std::sync::Arc;
 
@@ -64,6 +65,7 @@ pub fn compile_rest_stage(
 
 /// What a release's methods have in common.
 struct Served<'s> {
+    deployment_id: &'s str,
     definition: &'s Definition,
     variables: &'s Map,
     guarded: &'s Guarded,
@@ -95,7 +97,7 @@ impl Compiler<'_> {
         if let Some((_, reason)) = guarded {
             self.warn("every route", reason);
         }
-        let of = Served { definition, variables, guarded };
+        let of = Served { deployment_id: of_stage.0, definition, variables, guarded };
         for resource in &definition.resources {
             for (verb, method) in &resource.resource_methods {
                 let text = format!("{verb} {}", resource.path);
@@ -142,7 +144,7 @@ impl Compiler<'_> {
         method: &Method,
         of: &Served<'_>,
     ) -> Route {
-        let &Served { definition, variables, guarded } = of;
+        let &Served { definition, variables, guarded, .. } = of;
         let parameters: Box<[Box<str>]> = key.parameters().map(Into::into).collect();
         let own = match guarded {
             Some(_) => None,
@@ -164,7 +166,8 @@ impl Compiler<'_> {
                     parameters: &parameters,
                 };
                 let binary = BinaryTypes::of(&definition.api.binary_media_types);
-                (vec![Phase::Integrate], self.integration(text, method, &known, &binary))
+                let integration = self.integration(text, method, &known, of, &binary);
+                (vec![Phase::Integrate], integration)
             }
         };
         let (phases, validation) = self.validated(text, phases, method, definition);
@@ -211,6 +214,7 @@ impl Compiler<'_> {
         text: &str,
         method: &Method,
         known: &Known<'_>,
+        of: &Served<'_>,
         binary: &BinaryTypes,
     ) -> Integration {
         let Some(declared) = &method.method_integration else {
@@ -248,6 +252,25 @@ impl Compiler<'_> {
                 proxy.response = Some(Box::new(rest_http::responses(method, declared, known)?));
                 Ok(Integration::HttpProxy(proxy))
             }),
+            "AWS_PROXY" => {
+                let media_types = of.definition.api.binary_media_types.iter();
+                let declared = lambda::Declared {
+                    uri: declared.uri.as_deref(),
+                    payload_format: PayloadFormat::V1,
+                    timeout_in_millis: declared.timeout_in_millis,
+                    timeout: lambda::REST_TIMEOUT,
+                    variables: of.variables,
+                    role: declared.credentials.as_deref(),
+                    facts: LambdaFacts {
+                        deployment_id: of.deployment_id.into(),
+                        resource_id: known.resource_id.into(),
+                        operation_name: method.operation_name.as_deref().map(Into::into),
+                        binary_media_types: media_types.map(|it| it.as_str().into()).collect(),
+                        ..LambdaFacts::default()
+                    },
+                };
+                lambda::compile(self.place, declared).map(Integration::Lambda)
+            }
             kind => Err(format!("integrations of type {kind} are not served yet")),
         };
         for reason in warnings {

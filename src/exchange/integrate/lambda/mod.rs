@@ -11,6 +11,7 @@
 
 mod answer;
 mod head;
+mod permission;
 mod request;
 mod result;
 #[cfg(test)]
@@ -18,4 +19,5 @@ mod tests;
 
 pub use answer::{Answer, AnswerFacts, Fault, RESULT_BYTES_MAX, read_result};
 pub use head::{HeadFacts, write_head};
+pub use permission::is_permitted;
 pub use request::{answer, write_event};

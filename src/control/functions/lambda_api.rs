@@ -1,0 +1,273 @@
+//! The Lambda API's way to the function host: what `Invoke` asks for, in the host's words.
+
+use super::{Call, Invoker};
+use crate::control::invocation::{Completion, NotDone};
+use crate::management::lambda::{self, Invocation, Invoked, Mode, Outcome, Refused};
+use crate::model::Runtime;
+use crate::snapshot::managed::FunctionPlace;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Time to wait for a worker, its start included, besides the function's own.
+const START_PATIENCE: Duration = Duration::from_secs(25);
+
+/// Events that nobody waits for, at once; beyond it the call is throttled. Each may be a MiB.
+const QUEUED_MAX: usize = 256;
+
+/// How long an event waits for its next try after the function has failed: Lambda tries twice more.
+const RETRIES: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
+
+/// And after no worker was to be had: from a second on, twice as long each time.
+const THROTTLED_MIN: Duration = Duration::from_secs(1);
+const THROTTLED_MAX: Duration = Duration::from_secs(300);
+
+/// How long an event is kept while no worker is to be had: Lambda's six hours.
+const EVENT_AGE_MAX: Duration = Duration::from_secs(6 * 3600);
+
+/// Runs what the Lambda API invokes.
+#[derive(Debug)]
+pub(in crate::control) struct LambdaApi {
+    host: Invoker,
+    account_id: String,
+    queue: Arc<Semaphore>,
+    retries: [Duration; 2],
+}
+
+impl LambdaApi {
+    pub(in crate::control) fn new(host: Invoker, account_id: String) -> Self {
+        Self { host, account_id, queue: Arc::new(Semaphore::new(QUEUED_MAX)), retries: RETRIES }
+    }
+
+    /// The name by which the host knows what is to be run. It is what the function sees of it, so it is
+    /// the alias, but for the version that the alias leads to only sometimes.
+    fn arn(&self, invocation: &Invocation) -> Box<str> {
+        if invocation.is_first {
+            let asked = &invocation.invoked_arn;
+            return asked.strip_suffix(":$LATEST").unwrap_or(asked).into();
+        }
+        let configuration = &invocation.configuration;
+        let place = FunctionPlace {
+            region: &invocation.region,
+            account_id: &self.account_id,
+            qualifier: Some(&configuration.version),
+        };
+        place.arn(&configuration.function_name).into()
+    }
+}
+
+impl lambda::Invoker for LambdaApi {
+    fn invoke(&self, invocation: Invocation) -> Invoked {
+        let runtime = &invocation.configuration.runtime;
+        if Runtime::from_name(runtime).is_none() {
+            let text = format!(
+                "ringgate does not run {runtime}: it runs python3.*, nodejs*.x and provided.*"
+            );
+            return Box::pin(std::future::ready(Err(Refused::NotReady(text))));
+        }
+        let order = Order {
+            host: self.host.clone(),
+            function: self.arn(&invocation),
+            event: invocation.payload.clone(),
+            client_context: invocation.client_context.map(Into::into),
+            patience: START_PATIENCE + Duration::from_secs(invocation.configuration.timeout.into()),
+            reserved_concurrency: invocation.reserved_concurrency,
+            retries: self.retries,
+        };
+        match invocation.mode {
+            Mode::RequestResponse => Box::pin(async move { order.once().await }),
+            Mode::Event => {
+                let Ok(place) = Arc::clone(&self.queue).try_acquire_owned() else {
+                    return Box::pin(std::future::ready(Err(order.throttled())));
+                };
+                if order.reserved_concurrency == Some(0) {
+                    return Box::pin(std::future::ready(Err(order.throttled())));
+                }
+                tokio::spawn(async move {
+                    order.until_done().await;
+                    drop(place);
+                });
+                Box::pin(std::future::ready(Ok(Outcome::default())))
+            }
+        }
+    }
+}
+
+/// An invocation, as often as it takes.
+struct Order {
+    host: Invoker,
+    function: Box<str>,
+    event: Bytes,
+    client_context: Option<Box<str>>,
+    patience: Duration,
+    reserved_concurrency: Option<u32>,
+    retries: [Duration; 2],
+}
+
+impl Order {
+    async fn once(&self) -> Result<Outcome, Refused> {
+        let call = Call {
+            function: self.function.clone(),
+            event: self.event.clone(),
+            client_context: self.client_context.clone(),
+            patience: self.patience,
+        };
+        let failed = |text: &str| Refused::Failed(text.to_owned());
+        match self.host.invoke(call).await.completion {
+            Completion::Result(payload) => Ok(Outcome { payload, ..Outcome::default() }),
+            Completion::Failure(payload) => {
+                Ok(Outcome { payload, error: Some("Unhandled"), log: None })
+            }
+            Completion::NotDone(why) => Err(match why {
+                NotDone::Throttled | NotDone::TimedOut => self.throttled(),
+                NotDone::NotStarted => Refused::NotReady(
+                    "No worker of the function could be started; ringgate's log says why.".into(),
+                ),
+                NotDone::NoFunction => failed("The function is not served."),
+                NotDone::EventTooLarge => failed("The event is too large."),
+            }),
+        }
+    }
+
+    /// An event that nobody waits for. Those that fail to the end are logged and forgotten.
+    async fn until_done(&self) {
+        let mut retries = self.retries.into_iter();
+        let begin = tokio::time::Instant::now();
+        let mut pause = THROTTLED_MIN;
+        loop {
+            let why = match self.once().await {
+                Ok(outcome) if outcome.error.is_none() => return,
+                Ok(outcome) => String::from_utf8_lossy(&outcome.payload).into_owned(),
+                Err(Refused::Throttled { .. }) if begin.elapsed() < EVENT_AGE_MAX => {
+                    tokio::time::sleep(pause).await;
+                    pause = (2 * pause).min(THROTTLED_MAX);
+                    continue;
+                }
+                Err(refused) => format!("{refused:?}"),
+            };
+            let Some(wait) = retries.next() else {
+                tracing::warn!(function = %self.function, error = why, "an event is given up");
+                return;
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn throttled(&self) -> Refused {
+        Refused::Throttled { is_reserved: self.reserved_concurrency.is_some() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::functions::Calls;
+    use crate::control::invocation;
+    use crate::management::lambda::Invoker as _;
+    use crate::resources::function::Configuration;
+
+    fn invocation(mode: Mode, runtime: &str) -> Invocation {
+        Invocation {
+            region: "eu-west-1".into(),
+            request_id: "r".into(),
+            configuration: Configuration {
+                function_name: "f".into(),
+                runtime: runtime.into(),
+                version: "7".into(),
+                timeout: 3,
+                ..Configuration::default()
+            },
+            invoked_arn: "arn:aws:lambda:eu-west-1:000000000000:function:f:prod".into(),
+            is_first: false,
+            reserved_concurrency: None,
+            payload: Bytes::from_static(b"{}"),
+            mode,
+            wants_log: false,
+            client_context: None,
+            trace_id: None,
+        }
+    }
+
+    fn api() -> (LambdaApi, Calls) {
+        let (host, calls) = Invoker::new();
+        (LambdaApi::new(host, "000000000000".into()), calls)
+    }
+
+    /// Answers the next call; returns which function was asked.
+    async fn answer(calls: &mut Calls, completion: Completion) -> Box<str> {
+        let (call, done) = calls.recv().await.unwrap();
+        let invoked = invocation::Invoked { call: 1, request_id: "".into(), completion };
+        done.send(invoked).unwrap();
+        call.function
+    }
+
+    async fn waited_for(completion: Completion) -> Result<Outcome, Refused> {
+        let (api, mut calls) = api();
+        let asked = api.invoke(invocation(Mode::RequestResponse, "python3.12"));
+        let (outcome, arn) = tokio::join!(asked, answer(&mut calls, completion));
+        assert_eq!(&*arn, "arn:aws:lambda:eu-west-1:000000000000:function:f:7");
+        outcome
+    }
+
+    #[test]
+    fn a_function_sees_the_alias_that_led_to_it() {
+        let (api, _calls) = api();
+        let arn = |invoked: &str, is_first| {
+            let of = "arn:aws:lambda:eu-west-1:000000000000:function:f";
+            let invocation = Invocation {
+                invoked_arn: format!("{of}{invoked}"),
+                is_first,
+                ..invocation(Mode::RequestResponse, "python3.12")
+            };
+            api.arn(&invocation).strip_prefix(of).unwrap().to_owned()
+        };
+        assert_eq!(arn(":prod", true), ":prod");
+        assert_eq!(arn(":prod", false), ":7");
+        assert_eq!(arn(":$LATEST", true), "");
+        assert_eq!(arn("", true), "");
+    }
+
+    #[tokio::test]
+    async fn completions_become_outcomes() {
+        let payload = Bytes::from_static(b"1");
+        let ended = |error| Ok(Outcome { payload: payload.clone(), error, log: None });
+        assert_eq!(waited_for(Completion::Result(payload.clone())).await, ended(None));
+        let failure = Completion::Failure(payload.clone());
+        assert_eq!(waited_for(failure).await, ended(Some("Unhandled")));
+        let throttled = Err(Refused::Throttled { is_reserved: false });
+        assert_eq!(waited_for(Completion::NotDone(NotDone::Throttled)).await, throttled);
+        let not_started = waited_for(Completion::NotDone(NotDone::NotStarted)).await;
+        assert!(matches!(not_started, Err(Refused::NotReady(_))));
+    }
+
+    #[tokio::test]
+    async fn a_runtime_that_is_not_here_is_not_ready() {
+        let (api, _calls) = api();
+        let refused = api.invoke(invocation(Mode::RequestResponse, "java21")).await;
+        assert!(matches!(refused, Err(Refused::NotReady(text)) if text.contains("java21")));
+    }
+
+    #[tokio::test]
+    async fn an_event_is_tried_three_times() {
+        let (mut api, mut calls) = api();
+        api.retries = [Duration::ZERO; 2];
+        let queued = api.invoke(invocation(Mode::Event, "python3.12")).await;
+        assert_eq!(queued, Ok(Outcome::default()));
+        for _ in 0..3 {
+            answer(&mut calls, Completion::Failure(Bytes::from_static(b"{}"))).await;
+        }
+        drop(api);
+        assert!(calls.recv().await.is_none(), "a fourth try");
+    }
+
+    #[tokio::test]
+    async fn events_that_wait_are_bounded() {
+        let (api, _calls) = api();
+        for _ in 0..QUEUED_MAX {
+            assert!(api.invoke(invocation(Mode::Event, "python3.12")).await.is_ok());
+        }
+        let refused = api.invoke(invocation(Mode::Event, "python3.12")).await;
+        assert_eq!(refused, Err(Refused::Throttled { is_reserved: false }));
+    }
+}
