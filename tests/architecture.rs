@@ -88,8 +88,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Deployments are compiled from resources; templates and patterns are compiled with them.
     // A function's permissions are IAM's.
     ("snapshot", &["model", "resources", "aws::policy", "template", "telemetry::access_log"]),
-    // A log format is parsed to see whether it can be.
-    ("model", &["telemetry::access_log"]),
+    // A log format is parsed to see whether it can be, a pattern is compiled for the same reason.
+    ("model", &["telemetry::access_log", "template::JavaPattern"]),
     ("resources", &[]),
     ("store", &[]),
     ("template", &[]),

@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | `clients` | a client's connection ([`client`]) | its idle, head, body and send time-outs |
 //! | `asked` | a request whose content is gathered ([`asked`]) | its client's body time-out |
+//! | `authorizing` | a request whose caller an authorizer is asked about ([`authorize`]) | its function's invocation |
 //! | `exchanges` | a request that a back end answers ([`exchanges`]) | its wait for a connection |
 //! | `backends` | a back end's connection ([`upstream`]) | connect, response, body and idle time-outs |
 //! | `listeners` | a listening socket | a pause after accept errors |
@@ -18,6 +19,7 @@
 pub mod env;
 mod accept;
 mod asked;
+mod authorize;
 mod client;
 mod drain;
 mod exchanges;
@@ -47,6 +49,7 @@ use crate::ring::{BufferGroup, Completion, Env, Received, Ring, SlotId, Slots, T
 use crate::snapshot::{Managed, Snapshot};
 use crate::tls::Tickets;
 use asked::Asked;
+use authorize::Authorizing;
 use aws_lc_rs::hmac;
 use client::{Client, Input};
 use drain::Draining;
@@ -146,6 +149,7 @@ pub struct Shard<E: Env> {
     backends: Slots<Backend>,
     exchanges: Slots<Proxied>,
     asked: Slots<Asked>,
+    authorizing: Authorizing,
     /// What templates are rendered in.
     scratch: transform::Scratch,
     functions: Slots<FunctionRow>,
@@ -199,6 +203,7 @@ impl<E: Env> Shard<E> {
             backends: Slots::new(),
             exchanges: Slots::new(),
             asked: Slots::new(),
+            authorizing: Authorizing::new(hash.clone()),
             scratch: transform::Scratch::new(seed[0] ^ seed[2]),
             functions: Slots::new(),
             function_of_arn: HashMap::with_hasher(hash.clone()),

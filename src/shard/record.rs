@@ -1,7 +1,8 @@
 //! What is remembered of a finished request: counters and its access log line.
 
 use crate::control::mailbox::FromShard;
-use crate::exchange::{Exchange, Ids};
+use crate::exchange::event::Authorized;
+use crate::exchange::{Exchange, Granted, Ids};
 use crate::snapshot::{ApiIndex, Protocol, RouteIndex, Snapshot};
 use crate::telemetry::LogBatch;
 use crate::telemetry::access_log::{Facts, Format, LogBuffer};
@@ -22,6 +23,7 @@ pub(super) struct Noted {
     user_agent: Range<usize>,
     source: Option<IpAddr>,
     base_path_bytes: usize,
+    granted: Option<Granted>,
 }
 
 impl Noted {
@@ -33,6 +35,7 @@ impl Noted {
         noted.user_agent = noted.keep(user_agent(exchange));
         noted.source = Some(exchange.source_address());
         noted.base_path_bytes = exchange.base_path_bytes;
+        noted.granted = exchange.granted.cloned();
         noted
     }
 
@@ -50,6 +53,7 @@ impl Noted {
             user_agent: &self.texts[self.user_agent.clone()],
             source: self.source,
             base_path_bytes: self.base_path_bytes,
+            authorized: self.granted.as_ref().map_or(Authorized::Silent, Granted::tell),
         }
     }
 }
@@ -71,6 +75,7 @@ pub(super) struct Request<'r> {
     user_agent: &'r [u8],
     source: Option<IpAddr>,
     base_path_bytes: usize,
+    authorized: Authorized<'r>,
 }
 
 impl<'r> Request<'r> {
@@ -83,6 +88,7 @@ impl<'r> Request<'r> {
             user_agent: user_agent(exchange),
             source: Some(exchange.source_address()),
             base_path_bytes: exchange.base_path_bytes,
+            authorized: exchange.authorized(),
         }
     }
 
@@ -235,7 +241,16 @@ impl Record {
         let base_path = request.path.get(..request.base_path_bytes).unwrap_or_default();
         let rest = api.protocol == Protocol::Rest;
         let finished = &outcome.finished;
+        let (principal_id, values, authorizer_latency) = match request.authorized {
+            Authorized::Lambda { principal_id, context, latency, .. } => {
+                (principal_id.unwrap_or_default(), &*context.entries, Some(latency))
+            }
+            Authorized::Silent | Authorized::Jwt { .. } => ("", Default::default(), None),
+        };
         let facts = Facts {
+            authorizer_principal_id: principal_id,
+            authorizer_values: values,
+            authorizer_latency,
             api_id: &api.id,
             stage: &api.stage,
             resource_path: route_key.split_once(' ').map_or(route_key, |(_, path)| path),

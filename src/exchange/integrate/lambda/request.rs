@@ -38,7 +38,10 @@ pub fn write_event(
         stage_variables: &facts.stage_variables,
         binary_media_types: &facts.binary_media_types,
     };
-    let event = EventFacts::of(exchange, &route, trace_id, since_epoch, content);
+    let event = EventFacts {
+        authorizer: exchange.authorized(),
+        ..EventFacts::of(exchange, &route, trace_id, since_epoch, content)
+    };
     write_proxy_event(&event, Format::of(api.protocol, lambda.payload_format), out);
 }
 
