@@ -186,6 +186,10 @@ fn error_message(content: &[u8]) -> String {
         #[serde(rename = "errorMessage", default)]
         message: serde_json::Value,
     }
+    // A list would be read as one too, by the order of its members.
+    if !content.trim_ascii_start().starts_with(b"{") {
+        return String::new();
+    }
     match serde_json::from_slice::<Failed>(content) {
         Ok(Failed { message: serde_json::Value::String(message) }) => message,
         Ok(_) | Err(_) => String::new(),
