@@ -90,6 +90,7 @@ fn request(path: &str, token: &str) -> String {
 }
 
 /// Breaks a connection: its client is gone for good, and not only done with asking.
+#[expect(clippy::needless_pass_by_value, reason = "it is gone")]
 fn reset(client: Client) {
     let socket = socket2::SockRef::from(&client.wire.stream);
     socket.set_linger(Some(Duration::ZERO)).unwrap();

@@ -6,6 +6,7 @@
 mod answers;
 mod authorizers;
 mod bootstrap;
+mod code;
 mod faults;
 #[path = "../gateway/harness/mod.rs"]
 #[expect(
