@@ -13,6 +13,7 @@ mod history;
 mod problems;
 mod remote;
 mod routes;
+mod runtimes;
 mod serve;
 mod shown;
 mod store;
@@ -48,6 +49,8 @@ enum Command {
     Check,
     /// Print the compiled routes: API, method, path, integration, phases
     Routes,
+    /// List the interpreters and clients for functions that this host has, and which declared functions run
+    Runtimes(runtimes::Options),
     /// List what this host must offer, with the number found, the number needed and the fix
     Doctor,
     /// Back up, restore or check the store of `[store]`, also while the gateway runs
@@ -91,6 +94,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve => serve::serve(config),
         Command::Check => check::check(config),
         Command::Routes => routes::routes(config),
+        Command::Runtimes(options) => runtimes::runtimes(config, &options),
         Command::Doctor => doctor::doctor(config),
         Command::WorkerExec(arguments) => worker_exec::worker_exec(arguments),
         Command::Store(command) => store::store(config, &command),

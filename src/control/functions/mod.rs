@@ -12,6 +12,7 @@ mod lambda_api;
 mod languages;
 mod logs;
 mod processes;
+mod readiness;
 pub mod spawn;
 mod unpack;
 
@@ -19,6 +20,7 @@ use super::invocation::{
     Completion, Ended, Invoke, Invoked, NotDone, Note, StartWorker, StopWorker, WorkerId,
 };
 use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
+use crate::model::{Client, Function};
 use crate::snapshot::function::{FunctionLog, Launch};
 use bytes::Bytes;
 pub use codes::Codes;
@@ -26,6 +28,7 @@ pub(super) use lambda_api::LambdaApi;
 use languages::Languages;
 use logs::{Epoch, LINE_BYTES_MAX, LogWriter, SETTLE, WorkerLog};
 use processes::Process;
+pub use readiness::{Readiness, RunsBy, readiness};
 use rustix::process::Signal;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
@@ -132,6 +135,8 @@ pub(super) struct Functions {
     is_scanning: bool,
     next_settle: Option<Instant>,
     codes: Codes,
+    /// For functions that do not say it themselves.
+    client: Client,
 }
 
 #[derive(Debug)]
@@ -141,6 +146,8 @@ struct Running {
     runtime_api: String,
     stop: mpsc::Sender<StopWorker>,
     is_over_memory: bool,
+    /// That it alone connects to, where its client has no place for a secret.
+    listener: Option<ListenerId>,
 }
 
 /// What comes from tasks.
@@ -177,6 +184,7 @@ impl Functions {
             is_scanning: false,
             next_settle: None,
             codes,
+            client: Client::default(),
         }
     }
 
@@ -228,11 +236,22 @@ impl Functions {
             let name = &launch.name;
             Ended::NotStarted(format!("function {name}: {error}").into())
         };
-        let address = self.address(shard).map_err(|error| refuse(error.to_string()))?;
         let folder = self.folder().map_err(|error| refuse(error.to_string()))?;
-        let program = self.languages.program(&launch, &folder).map_err(refuse)?;
+        let client = launch.client.unwrap_or(self.client);
+        let program = self.languages.program(&launch, client, &folder).map_err(refuse)?;
         let folder = folder.join(format!("{}-{shard}-{:x}", launch.name, worker.0));
-        let runtime_api = format!("{address}/{token}");
+        let (runtime_api, listener) = match program.is_official {
+            true => {
+                let kind = ListenerKind::RuntimeOf(worker);
+                let (id, address) =
+                    self.listen(shard, kind).map_err(|error| refuse(error.to_string()))?;
+                (address.to_string(), Some(id))
+            }
+            false => {
+                let address = self.address(shard).map_err(|error| refuse(error.to_string()))?;
+                (format!("{address}/{token}"), None)
+            }
+        };
         let is_logged = launch.log != FunctionLog::None;
         let output = is_logged.then(std::io::pipe).transpose();
         let (reader, writer) = match output.map_err(|error| refuse(error.to_string()))? {
@@ -248,10 +267,14 @@ impl Functions {
             log_stream: format!("{today}/[{}]{shard:016x}{:016x}", launch.version, worker.0),
             output: writer,
         });
-        let child = started.map_err(|error| {
-            let _ = std::fs::remove_dir_all(&folder);
-            refuse(error)
-        })?;
+        let child = match started {
+            Ok(child) => child,
+            Err(error) => {
+                let _ = std::fs::remove_dir_all(&folder);
+                self.close_listener(shard, listener);
+                return Err(refuse(error));
+            }
+        };
         let pid = child.id().unwrap_or_default();
         let name = (shard, worker);
         if self.pids.is_empty() && self.next_watch.is_none() {
@@ -266,7 +289,7 @@ impl Functions {
         let (stop, stops) = mpsc::channel(2);
         let news = self.news.0.clone();
         tokio::spawn(supervise(child, pid, name, folder, stops, reading, news));
-        let running = Running { launch, pid, runtime_api, stop, is_over_memory: false };
+        let running = Running { launch, pid, runtime_api, stop, is_over_memory: false, listener };
         self.workers.insert(name, running);
         Ok(())
     }
@@ -362,19 +385,35 @@ impl Functions {
         if let Some(address) = self.addresses.get(shard).copied().flatten() {
             return Ok(address);
         }
+        let (_, address) = self.listen(shard, ListenerKind::Runtime)?;
+        if let Some(place) = self.addresses.get_mut(shard) {
+            *place = Some(address);
+        }
+        Ok(address)
+    }
+
+    /// Opens a listener of the Runtime API for a shard.
+    fn listen(
+        &mut self,
+        shard: ShardId,
+        kind: ListenerKind,
+    ) -> io::Result<(ListenerId, SocketAddr)> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let socket = socket2::Socket::from(listener);
         socket.set_tcp_nodelay(true)?;
         let id = ListenerId(self.next_listener);
-        self.next_listener += 1;
-        let kind = ListenerKind::Runtime;
+        // Of those that wrap round none is left: they are closed with their workers.
+        self.next_listener = self.next_listener.checked_add(1).unwrap_or(FIRST_LISTENER);
         let listener = Listener { id, kind, address, socket: socket.into() };
         self.tell(shard, ToShard::TakeListeners(vec![listener]));
-        if let Some(place) = self.addresses.get_mut(shard) {
-            *place = Some(address);
+        Ok((id, address))
+    }
+
+    fn close_listener(&mut self, shard: ShardId, listener: Option<ListenerId>) {
+        if let Some(id) = listener {
+            self.tell(shard, ToShard::DropListeners(vec![id]));
         }
-        Ok(address)
     }
 
     /// The folder of all temporary folders.
@@ -404,6 +443,7 @@ impl Functions {
         };
         tracing::debug!(shard = name.0, function = running.launch.name, ?how, "a worker has ended");
         self.tell(name.0, ToShard::WorkerEnded { worker: name.1, how });
+        self.close_listener(name.0, running.listener);
         self.next_settle.get_or_insert_with(|| Instant::now() + SETTLE);
         self.scan();
     }
@@ -516,6 +556,32 @@ impl Functions {
             let _ = std::fs::remove_dir_all(folder);
         }
         self.codes.close();
+    }
+
+    /// These functions are about to be served: says which of them cannot be run, and has interpreters
+    /// looked for before anybody waits for one. Beside the loop.
+    pub(super) fn look_at(&mut self, functions: Vec<Function>, client: Client) {
+        self.client = client;
+        if functions.is_empty() {
+            return;
+        }
+        let folder = match self.folder() {
+            Ok(folder) => folder,
+            Err(error) => return tracing::error!(%error, "there is no folder for functions"),
+        };
+        let (codes, languages) = (self.codes.clone(), self.languages.clone());
+        // A thread and not a task: the process may end while an interpreter does not answer.
+        let looking = std::thread::Builder::new().name("runtimes".to_owned()).spawn(move || {
+            for function in functions {
+                let code = codes.folder(function.code.place());
+                if let Err(error) = languages.make_ready(&function, &code, &folder) {
+                    tracing::warn!(function = function.name, error, "a function cannot be run");
+                }
+            }
+        });
+        if let Err(error) = looking {
+            tracing::warn!(%error, "interpreters are looked for when they are needed");
+        }
     }
 
     /// Where code is unpacked.
