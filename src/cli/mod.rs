@@ -8,6 +8,7 @@ mod apply;
 mod check;
 mod diff;
 mod doctor;
+mod explain;
 mod export;
 mod history;
 mod problems;
@@ -53,6 +54,8 @@ enum Command {
     Runtimes(runtimes::Options),
     /// List what this host must offer, with the number found, the number needed and the fix
     Doctor,
+    /// Say what happens to a request, phase by phase, without sending anything
+    Explain(Box<explain::Options>),
     /// Back up, restore or check the store of `[store]`, also while the gateway runs
     #[command(subcommand)]
     Store(store::Command),
@@ -96,6 +99,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Routes => routes::routes(config),
         Command::Runtimes(options) => runtimes::runtimes(config, &options),
         Command::Doctor => doctor::doctor(config),
+        Command::Explain(options) => explain::explain(config, &options),
         Command::WorkerExec(arguments) => worker_exec::worker_exec(arguments),
         Command::Store(command) => store::store(config, &command),
         Command::Export(options) => export::export(config, &options),
