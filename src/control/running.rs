@@ -5,7 +5,7 @@
 //! of things is the order of the arms below, and nothing is ever half done when a signal arrives.
 
 use super::calls::Calls;
-use super::functions::{self, Codes, Functions, LambdaApi};
+use super::functions::{self, Functions, LambdaApi};
 use super::listeners::TURN_AWAY;
 use super::mailbox::{FromShard, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use super::publish::{Publication, Publishing};
@@ -184,12 +184,12 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         managed,
         reload,
         compiled,
+        codes,
     } = control;
     let now = Instant::now();
     let address = management.local_addr().map_err(RunError::Runtime)?;
     let listener = tokio::net::TcpListener::from_std(management).map_err(RunError::Runtime)?;
     let managed_publisher = publisher.clone();
-    let codes = Codes::default();
     let unpacking = codes.clone();
     let audit = managed.audit.clone();
     let account_id = managed.settings.account_id.clone();
@@ -455,6 +455,7 @@ impl Running {
             restart_only: self.reload.restart_only.clone(),
             version: self.reload.last_version + 1,
             shards: self.posts.len(),
+            codes: self.functions.codes(),
         };
         self.attempting = Some(tokio::task::spawn_blocking(move || attempt(&attempt_of)));
     }
@@ -528,6 +529,7 @@ impl Running {
         self.status.lock().metrics.set_names(snapshot.version, &names(&snapshot));
         self.rollout = Some(Rollout {
             snapshot,
+            codes: compiled.codes,
             prepared,
             step: Step::Resolving { until: now + RESOLVE_PATIENCE, copies: compiled.copies },
         });
@@ -613,7 +615,8 @@ impl Running {
 
     /// Every shard serves it: listeners follow, and what only the old one needed is let go.
     fn finish(&mut self, rollout: Rollout, now: Instant) -> Result<(), RunError> {
-        let Rollout { snapshot, prepared, .. } = rollout;
+        let Rollout { snapshot, prepared, codes, .. } = rollout;
+        self.functions.codes().file_serves(&codes);
         let version = snapshot.version;
         self.targets.follow(&[&snapshot]);
         // Only takes away what the old snapshot had; what is wrong with the new was told above.

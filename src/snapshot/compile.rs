@@ -132,7 +132,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
             key,
             runtime: function.runtime.clone(),
             handler: function.handler.clone(),
-            code: function.code.clone(),
+            code: function.code.place(),
             environment: function.environment.clone(),
             memory_bytes: function.memory_bytes,
             user: function.user,

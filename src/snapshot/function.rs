@@ -96,7 +96,8 @@ pub struct Launch {
     pub runtime: Runtime,
     /// Module and function.
     pub handler: String,
-    /// The folder with the code.
+    /// The folder with the code. A relative one is the name of code that was unpacked: the control
+    /// thread knows where.
     pub code: PathBuf,
     /// Names and values; may hold secrets.
     pub environment: Vec<(String, String)>,

@@ -21,7 +21,7 @@ use super::invocation::{
 use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use crate::snapshot::function::{FunctionLog, Launch};
 use bytes::Bytes;
-pub(super) use codes::Codes;
+pub use codes::Codes;
 pub(super) use lambda_api::LambdaApi;
 use languages::Languages;
 use logs::{Epoch, LINE_BYTES_MAX, LogWriter, SETTLE, WorkerLog};
@@ -220,6 +220,7 @@ impl Functions {
 
     fn try_start(&mut self, start: StartWorker, now: Instant) -> Result<(), Ended> {
         let StartWorker { shard, worker, token, launch } = start;
+        let launch = self.codes.resolve(launch);
         if !self.has_room(&launch, shard) {
             return Err(Ended::NoRoom);
         }
@@ -515,6 +516,11 @@ impl Functions {
             let _ = std::fs::remove_dir_all(folder);
         }
         self.codes.close();
+    }
+
+    /// Where code is unpacked.
+    pub(super) fn codes(&self) -> Codes {
+        self.codes.clone()
     }
 
     /// Removes code that nothing runs any more.
