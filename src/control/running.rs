@@ -5,7 +5,7 @@
 //! of things is the order of the arms below, and nothing is ever half done when a signal arrives.
 
 use super::calls::Calls;
-use super::functions::{self, Functions, LambdaApi};
+use super::functions::{self, Events, Functions, LambdaApi, RETRY_PAUSE};
 use super::listeners::TURN_AWAY;
 use super::mailbox::{FromShard, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use super::publish::{Publication, Publishing};
@@ -195,6 +195,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
     let account_id = managed.settings.account_id.clone();
     let gate = managed.gate.clone();
     let ailment = Arc::clone(&status.lock().store);
+    let events = Events::new(invoker.clone(), RETRY_PAUSE);
     let (service, stored) = Service::begin(Beginning {
         url: managed.store.url,
         last_good: managed.store.last_good,
@@ -215,7 +216,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
             options.resolver,
             options.tls_configure,
         )),
-        invoker: Arc::new(LambdaApi::new(invoker, account_id)),
+        invoker: Arc::new(LambdaApi::new(invoker, events.clone(), account_id)),
         ailment,
     })
     .await?;
@@ -225,7 +226,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         async move { service.answer(incoming).await }
     });
     let routes = calls.clone().behind(management::router(status.clone()));
-    let functions = Functions::new(posts.clone(), calls_of_functions, codes.clone());
+    let functions = Functions::new(posts.clone(), calls_of_functions, events, codes.clone());
     let mut running = Running {
         targets: Targets::new((options.resolver)(), options.tls_configure),
         options,
@@ -377,6 +378,7 @@ impl Running {
                 self.functions.stop(shard, worker, how);
             }
             FromShard::WorkerNotes { shard, notes } => self.functions.note(shard, notes, now),
+            FromShard::Event(event) => self.functions.queue_event(*event),
             FromShard::Invoked(invoked) => self.functions.invoked(*invoked),
             FromShard::Applied { shard, sequence } => {
                 self.status.lock().sign_of_life(shard, now);

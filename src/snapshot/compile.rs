@@ -126,6 +126,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
         queue_max: workers.queue_max,
         reserved_concurrency: function.reserved_concurrency,
         permission: Permission::Everybody,
+        events: Arc::default(),
         launch: Arc::new(Launch {
             name: function.name.clone(),
             version: "$LATEST".to_owned(),

@@ -80,6 +80,10 @@ pub struct FunctionRequest {
     pub function: Box<str>,
     /// The event.
     pub event: Bytes,
+    /// JSON.
+    pub client_context: Option<Box<str>>,
+    /// Whether its result is waited for; else the answer is nothing.
+    pub waits: bool,
     /// For all of it.
     pub timeout: Duration,
 }

@@ -19,6 +19,7 @@ pub use call::{
 
 use super::execution_log::{Asked, DataTrace, FunctionCall, is_of_method, limits_of};
 use super::integrate::http_proxy::{self, Made, has_content};
+use super::integrate::lambda::custom::{self, Invocation, Order, Told, Unordered};
 use super::integrate::lambda::{self, HeadFacts};
 use super::respond::{self, Changes, Connection, ResponseFraming};
 use super::transform::{self, BackEnd, MethodAnswer, Overrides, Scratch};
@@ -28,7 +29,7 @@ use super::{
 };
 use crate::http::field::{is_token_byte, is_value_byte};
 use crate::http::{self, Field, Fields, Known, RequestKind};
-use crate::snapshot::managed::{BinaryTypes, Plan, Release};
+use crate::snapshot::managed::{BinaryTypes, CustomLambda, Mapped, Plan, Release};
 use crate::snapshot::{
     Function, HttpProxy, Integration, Lambda, Managed, ManagedStage, PathParameters, Phase, Route,
     RouteIndex, Snapshot, Upstream,
@@ -223,11 +224,8 @@ impl Trial {
             Err(fault) => return self.fail(&fault.failure()),
         };
         self.log.function_response(now, latency, result.has_failed, &result.payload);
-        if result.has_failed {
-            return self.fail(&result.failure());
-        }
         let made = self.with_exchange(|exchange, route, step| {
-            step.function_answered(exchange, route, &result.payload)
+            step.function_answered(exchange, route, &result)
         });
         let made = made.unwrap_or_else(|| Err(Refusal::Internal.into()));
         made.unwrap_or_else(|failure| self.fail(&failure))
@@ -344,6 +342,9 @@ impl Step<'_> {
                 let mut scratch = self.scratch();
                 let made = transform::request(&mapped.plan, &request, &types, &mut scratch)
                     .map_err(|failure| self.told(failure))?;
+                if let Some(function) = &mapped.function {
+                    return self.ask_custom(exchange, mapped, function, &made, permitted);
+                }
                 if let Some(proxy) = &mapped.proxy {
                     return self.ask_back_end(exchange, proxy, Some(made));
                 }
@@ -485,24 +486,110 @@ impl Step<'_> {
         Ok(Next::Function(FunctionRequest {
             function: declared.function.clone(),
             event: event.into(),
+            client_context: None,
             timeout: declared.timeout,
+            waits: true,
         }))
+    }
+
+    /// A function whose event a template has made.
+    fn ask_custom(
+        &mut self,
+        exchange: &Exchange<'_>,
+        mapped: &Mapped,
+        function: &CustomLambda,
+        made: &transform::Transformed<'_>,
+        permitted: &dyn Fn(&Lambda) -> Option<Function>,
+    ) -> Result<Next, Failure> {
+        let Order { invocation, event, client_context } =
+            match custom::order(exchange, function, made) {
+                Ok(order) => order,
+                Err(Unordered::Refused(refusal)) => return Err(refusal.into()),
+                Err(Unordered::Answered(told)) => {
+                    let answer = self.told_answered(exchange, mapped, &told, &made.overrides)?;
+                    return Ok(Next::Answered(answer));
+                }
+            };
+        let declared = &function.lambda;
+        let api = exchange.api.ok_or(Refusal::Internal)?.api;
+        let call = FunctionCall {
+            region: &declared.facts.region,
+            arn: &declared.function,
+            api_id: &api.id,
+            request_id: exchange.ids.request.as_str(),
+            trace_id: self.trace,
+        };
+        self.log.function_request(self.now, &call, &event);
+        let known = permitted(declared);
+        if known.is_some_and(|it| !lambda::is_permitted(exchange, declared, &it)) {
+            return Err(Refusal::FunctionRefused.into());
+        }
+        if invocation == Invocation::DryRun {
+            let nothing = Told::nothing();
+            let answer = self.told_answered(exchange, mapped, &nothing, &made.overrides)?;
+            return Ok(Next::Answered(answer));
+        }
+        *self.overrides = Some(made.overrides.clone());
+        Ok(Next::Function(FunctionRequest {
+            function: declared.function.clone(),
+            event,
+            client_context,
+            timeout: declared.timeout,
+            waits: invocation == Invocation::RequestResponse,
+        }))
+    }
+
+    /// What integration responses make of what Lambda said.
+    fn told_answered(
+        &mut self,
+        exchange: &Exchange<'_>,
+        mapped: &Mapped,
+        told: &Told,
+        overrides: &Overrides,
+    ) -> Result<Answered, Failure> {
+        let request = self.method_request(exchange);
+        let (types, fields) = (binary_types(exchange), told.fields());
+        let mut scratch = self.scratch();
+        let answer = transform::response(
+            &mapped.plan,
+            &request,
+            &told.back_end(&fields),
+            &types,
+            overrides,
+            &mut scratch,
+        )
+        .map_err(|failure| self.told(failure))?;
+        Ok(self.answered(&answer, Some(self.trace)))
     }
 
     fn function_answered(
         &mut self,
         exchange: &Exchange<'_>,
         route: &Route,
-        payload: &[u8],
+        result: &FunctionResult,
     ) -> Result<Answered, Failure> {
-        let Integration::Lambda(declared) = &route.integration else {
-            return Err(Refusal::Internal.into());
+        let declared = match &route.integration {
+            Integration::Lambda(_) if result.has_failed => return Err(result.failure()),
+            Integration::Lambda(declared) => declared,
+            Integration::Mapped(mapped) => {
+                let FunctionResult { payload, has_failed, .. } = result;
+                let id = &exchange.ids.request;
+                let told = match payload.is_empty() {
+                    true => Told::nothing(),
+                    false => Told::ended(payload.clone(), *has_failed, id, "$LATEST"),
+                };
+                let overrides = self.overrides.take().unwrap_or_default();
+                return self.told_answered(exchange, mapped, &told, &overrides);
+            }
+            _ => return Err(Refusal::Internal.into()),
         };
-        let answer = lambda::answer(exchange, declared, payload).map_err(|fault| Failure {
-            cause: "Execution failed due to configuration error: Malformed Lambda proxy response"
-                .into(),
-            ..fault.refusal().into()
-        })?;
+        let answer =
+            lambda::answer(exchange, declared, &result.payload).map_err(|fault| Failure {
+                cause:
+                    "Execution failed due to configuration error: Malformed Lambda proxy response"
+                        .into(),
+                ..fault.refusal().into()
+            })?;
         let facts = HeadFacts {
             protocol: crate::snapshot::Protocol::Rest,
             ids: &exchange.ids,

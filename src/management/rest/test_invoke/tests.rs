@@ -547,6 +547,36 @@ fn a_function_is_invoked_and_its_result_is_the_answer() {
 }
 
 #[test]
+fn templates_stand_around_a_function_that_is_no_proxy() {
+    let mut fixture = http("AWS", |get| {
+        template(get, "{\"id\": \"$input.params('petId')\"}");
+        let integration = get.method_integration.as_mut().unwrap();
+        integration.uri = Some(
+            "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:hello/invocations".into(),
+        );
+        integration.request_parameters.clear();
+        let mut failed = responses(get)["200"].clone();
+        failed.selection_pattern = Some("boom.*".into());
+        failed.status_code = "404".into();
+        get.method_responses.insert("404".into(), get.method_responses["200"].clone());
+        responses(get).insert("404".into(), failed);
+    });
+    for (payload, has_failed, status) in
+        [("{\"name\": \"Rex\"}", false, 200), ("{\"errorMessage\": \"boom!\"}", true, 404)]
+    {
+        let result = FunctionResult { payload: payload.into(), has_failed, request_id: "f".into() };
+        let back_ends = Scripted { function: Some(Ok(result)), ..Scripted::default() };
+        let answer = try_with(&mut fixture, json!({"pathWithQueryString": "/pets/7"}), &back_ends);
+        assert_eq!(answer["status"], status, "{answer}");
+        let asked = back_ends.asked.lock().unwrap().remove(0);
+        assert_eq!(asked, "arn:aws:lambda:us-east-1:000000000000:function:hello {\"id\": \"7\"}");
+        let lines = whole_log(&answer);
+        assert_eq!(lines[8], "Endpoint request body after transformations: {\"id\": \"7\"}");
+        assert_eq!(lines[12], format!("Endpoint response body before transformations: {payload}"));
+    }
+}
+
+#[test]
 fn a_function_that_is_missing_is_one_that_may_not_be_invoked() {
     let back_ends = Scripted { function: Some(Err(FunctionFault::Unknown)), ..Scripted::default() };
     let answer = try_with(&mut function(), json!({"pathWithQueryString": "/pets/7"}), &back_ends);
