@@ -14,6 +14,7 @@ mod certificate;
 mod code;
 mod domain;
 mod function;
+mod functions;
 mod integration;
 mod log;
 mod management;
@@ -44,7 +45,8 @@ pub use certificate::Certificate;
 pub use code::{Code, code_id};
 pub use domain::Domain;
 pub(crate) use domain::is_host_name;
-pub use function::{Function, FunctionLog, Runtime, User, Workers};
+pub use function::{Client, Function, FunctionLog, Runtime, User, Workers};
+pub use functions::Functions;
 pub use integration::{
     HttpProxy, Integration, Lambda, Mock, PathPattern, PathPiece, PayloadFormat, ProxyPath,
 };
@@ -87,6 +89,8 @@ pub struct Model {
     pub store: Store,
     /// Back ends: those declared by name first, then those that an integration's `url` implies.
     pub upstreams: Vec<Upstream>,
+    /// What holds for all functions.
+    pub all_functions: Functions,
     /// Functions in file order.
     pub functions: Vec<Function>,
     /// Authorizers in file order.
@@ -111,6 +115,7 @@ pub static ROOT: Table = Table {
         table("aws", Kind::Table(&aws::TABLE)),
         table("store", Kind::Table(&store::TABLE)),
         table("upstream", Kind::Tables(&upstream::TABLE)),
+        table("functions", Kind::Table(&functions::TABLE)),
         table("function", Kind::Tables(&function::TABLE)),
         table("authorizer", Kind::Tables(&authorizer::TABLE)),
         table("api", Kind::Tables(&api::TABLE)),
@@ -237,9 +242,11 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
     let mut used = vec![false; upstream_names.len()];
     let mut implied = Vec::new();
 
+    let all_functions = functions::read(&root.table("functions"));
     let function_tables = root.tables("function");
     let function_names = names(&function_tables, "function");
-    let functions: Vec<_> = function_tables.iter().map(function::read).collect();
+    let functions: Vec<_> =
+        function_tables.iter().map(|table| function::read(table, &all_functions)).collect();
 
     let authorizer_tables = root.tables("authorizer");
     let authorizer_names = names(&authorizer_tables, "authorizer");
@@ -281,6 +288,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         aws,
         store,
         upstreams,
+        all_functions,
         functions: functions.into_iter().collect::<Option<Vec<_>>>()?,
         authorizers: authorizers.into_iter().collect::<Option<Vec<_>>>()?,
         apis: apis.into_iter().collect::<Option<Vec<_>>>()?,

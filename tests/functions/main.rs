@@ -18,3 +18,4 @@ mod harness;
 mod host;
 mod languages;
 mod load;
+mod runtimes;
