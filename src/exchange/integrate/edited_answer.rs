@@ -74,6 +74,12 @@ impl EditedAnswer {
             .any(|edit| edit.action != Action::Append && edit.name.eq_ignore_ascii_case(name))
     }
 
+    /// The value that one of the changes has. `None`: it has none, so nothing is changed.
+    pub(crate) fn value(&self, edit: &Edit<ResponseSource>) -> Option<&[u8]> {
+        let is = |it: &&Edit<Vec<u8>>| it.action == edit.action && it.name == edit.name;
+        self.edits.iter().find(is)?.value.as_deref()
+    }
+
     /// Writes the fields that are new.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         for Edit { name, value, .. } in &self.edits {
