@@ -48,6 +48,17 @@ pub struct Context<'x> {
     pub authorizer: Authorized<'x>,
     /// `error`, in a gateway response.
     pub error: Option<Told<'x>>,
+    /// `integration`, once the back end of an HTTP API has answered.
+    pub integrated: Option<Integrated>,
+}
+
+/// What is known of a back end's answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Integrated {
+    /// `integration.status`.
+    pub status: u16,
+    /// `integration.latency`: from the time the back end was asked.
+    pub latency: Duration,
 }
 
 /// What a gateway response may say of what happened.
@@ -81,6 +92,7 @@ impl<'x> Context<'x> {
             shared: None,
             authorizer: Authorized::Silent,
             error: None,
+            integrated: None,
         }
     }
 
@@ -108,6 +120,7 @@ impl<'x> Context<'x> {
             shared: api.and_then(|it| it.api.shared.as_deref()),
             authorizer: exchange.authorized(),
             error: None,
+            integrated: None,
         }
     }
 
@@ -197,6 +210,14 @@ impl ContextVariables for Context<'_> {
             },
             ["authorizer", name] => self.authorizer.variable(name),
             ["authorizer", "claims", name] => self.authorizer.claim(name),
+            ["integrationStatus"] | ["integration", "status" | "integrationStatus"] => {
+                self.integrated.map_or(Variable::Missing, |it| Variable::Integer(it.status.into()))
+            }
+            ["integrationLatency"] | ["integration", "latency"] => {
+                self.integrated.map_or(Variable::Missing, |it| {
+                    Variable::Integer(i64::try_from(it.latency.as_millis()).unwrap_or(i64::MAX))
+                })
+            }
             ["error", name] => match self.error {
                 Some(told) => told.variable(name),
                 None => Variable::Missing,
