@@ -31,6 +31,7 @@ pub mod signals;
 pub mod socket_activation;
 pub mod status;
 pub mod targets;
+mod test_calls;
 #[cfg(test)]
 mod test_snapshot;
 #[cfg(test)]

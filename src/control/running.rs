@@ -14,6 +14,7 @@ use super::rollout::{RESOLVE_PATIENCE, Rollout, SERVE_PATIENCE, Step};
 use super::signals::{Signal, Signals};
 use super::status::{LastReload, Phase, SharedStatus};
 use super::targets::{News, Targets};
+use super::test_calls::TestCalls;
 use super::watch::Watch;
 use super::{
     Control, ListenError, Listeners, Options, Reloading, management, service_manager, since_epoch,
@@ -210,6 +211,11 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
                 let _ = publisher.send(Publication { delta, done }).await;
             })
         }),
+        back_ends: Arc::new(TestCalls::new(
+            invoker.clone(),
+            options.resolver,
+            options.tls_configure,
+        )),
         invoker: Arc::new(LambdaApi::new(invoker, events.clone(), account_id)),
         ailment,
     })
