@@ -521,7 +521,9 @@ impl Running {
         for warning in &compiled.warnings {
             tracing::warn!(warning, "configuration");
         }
+        let codes = compiled.codes();
         let snapshot = Arc::new(compiled.snapshot);
+        self.functions.look_at(compiled.functions, compiled.all_functions.client);
         self.watch.set_files(compiled.files.iter().map(AsRef::as_ref));
         let both: Vec<&Snapshot> = self.served.iter().chain([&snapshot]).map(|it| &**it).collect();
         self.targets.follow(&both);
@@ -531,7 +533,7 @@ impl Running {
         self.status.lock().metrics.set_names(snapshot.version, &names(&snapshot));
         self.rollout = Some(Rollout {
             snapshot,
-            codes: compiled.codes,
+            codes,
             prepared,
             step: Step::Resolving { until: now + RESOLVE_PATIENCE, copies: compiled.copies },
         });
@@ -675,7 +677,7 @@ impl Running {
                 ListenerKind::Plain => "http",
                 ListenerKind::Tls => "https",
                 // Of nobody's concern but the workers'.
-                ListenerKind::Runtime => continue,
+                ListenerKind::Runtime | ListenerKind::RuntimeOf(_) => continue,
             };
             (self.options.announce)(&format!("listening on {scheme}://{address}"));
         }
