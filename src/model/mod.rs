@@ -10,6 +10,7 @@ mod access_log;
 mod api;
 mod aws;
 mod certificate;
+mod credentials;
 mod domain;
 mod function;
 mod integration;
@@ -24,6 +25,7 @@ mod route_key;
 mod server;
 mod store;
 mod upstream;
+mod vpc_link;
 
 use std::collections::HashMap;
 use std::fs;
@@ -36,8 +38,9 @@ use reference::{Absent, Key, Kind, Table};
 
 pub use access_log::{AccessLog, AccessLogDestination};
 pub use api::{Api, Protocol, Route};
-pub use aws::Aws;
+pub use aws::{Aws, CredentialSource};
 pub use certificate::Certificate;
+pub use credentials::AwsCredentials;
 pub use domain::Domain;
 pub(crate) use domain::is_host_name;
 pub use function::{Function, FunctionLog, Runtime, User, Workers};
@@ -61,6 +64,7 @@ pub use upstream::{
     Balance, Eject, HashOn, HealthCheck, Retry, RetryOn, StatusSet, Target, Upstream,
     UpstreamLimits, UpstreamTimeouts, UpstreamTls,
 };
+pub use vpc_link::VpcLink;
 
 /// Everything one configuration declares, checked.
 #[derive(Debug, Clone)]
@@ -83,6 +87,8 @@ pub struct Model {
     pub store: Store,
     /// Back ends: those declared by name first, then those that an integration's `url` implies.
     pub upstreams: Vec<Upstream>,
+    /// Where private integrations lead to, in file order.
+    pub vpc_links: Vec<VpcLink>,
     /// Functions in file order.
     pub functions: Vec<Function>,
     /// APIs in file order.
@@ -105,6 +111,7 @@ pub static ROOT: Table = Table {
         table("aws", Kind::Table(&aws::TABLE)),
         table("store", Kind::Table(&store::TABLE)),
         table("upstream", Kind::Tables(&upstream::TABLE)),
+        table("vpc_link", Kind::Tables(&vpc_link::TABLE)),
         table("function", Kind::Tables(&function::TABLE)),
         table("api", Kind::Tables(&api::TABLE)),
     ],
@@ -230,6 +237,12 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
     let mut used = vec![false; upstream_names.len()];
     let mut implied = Vec::new();
 
+    let vpc_link_tables = root.tables("vpc_link");
+    let vpc_links: Vec<_> = vpc_link_tables
+        .iter()
+        .map(|table| vpc_link::read(table, &upstream_names, &mut used))
+        .collect();
+
     let function_tables = root.tables("function");
     let function_names = names(&function_tables, "function");
     let functions: Vec<_> = function_tables.iter().map(function::read).collect();
@@ -268,6 +281,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         aws,
         store,
         upstreams,
+        vpc_links: vpc_links.into_iter().collect::<Option<Vec<_>>>()?,
         functions: functions.into_iter().collect::<Option<Vec<_>>>()?,
         apis: apis.into_iter().collect::<Option<Vec<_>>>()?,
         warnings: Problems::new(source.clone(), Vec::new()),
