@@ -6,7 +6,7 @@
 
 use crate::management::access::Access;
 use crate::management::from_file;
-use crate::model::{AuditLog, Log, Model, Ring, Store, load};
+use crate::model::{AuditLog, Aws, Log, Model, Ring, Store, VpcLink, load};
 use crate::resources::{Key, Object, Timestamp};
 use crate::snapshot::{Snapshot, compile};
 use std::collections::BTreeMap;
@@ -38,6 +38,8 @@ pub struct RestartOnly {
     management_listen: SocketAddr,
     audit_log: AuditLog,
     store: Store,
+    endpoints: BTreeMap<String, String>,
+    vpc_links: Vec<VpcLink>,
 }
 
 /// One reload to try.
@@ -93,6 +95,8 @@ pub struct Compiled {
     pub access: Access,
     /// Largest content of a management call.
     pub management_body_bytes_max: usize,
+    /// Who signs requests to AWS services.
+    pub aws: Aws,
     /// The APIs as the management API shows them.
     pub shown: BTreeMap<Key, Arc<dyn Object>>,
 }
@@ -160,6 +164,7 @@ impl Compiled {
             files: files(model),
             access: Access::of(&model.management, &model.aws),
             management_body_bytes_max: model.management.body_bytes_max,
+            aws: model.aws.clone(),
             shown: from_file::nouns(model, Timestamp(super::since_epoch().as_secs() as i64)),
         }
     }
@@ -175,6 +180,8 @@ impl RestartOnly {
             management_listen: model.management.listen,
             audit_log: model.management.audit_log.clone(),
             store: model.store.clone(),
+            endpoints: model.aws.endpoints.clone(),
+            vpc_links: model.vpc_links.clone(),
         }
     }
 
@@ -204,6 +211,15 @@ impl RestartOnly {
         if model.store != self.store {
             changed.push("store");
             model.store = self.store.clone();
+        }
+        // Stages of the management API are compiled with them, and are not compiled anew.
+        if model.aws.endpoints != self.endpoints {
+            changed.push("aws.endpoints");
+            model.aws.endpoints = self.endpoints.clone();
+        }
+        if model.vpc_links != self.vpc_links {
+            changed.push("vpc_link");
+            model.vpc_links.clone_from(&self.vpc_links);
         }
         changed
             .into_iter()

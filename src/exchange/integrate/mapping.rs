@@ -276,7 +276,7 @@ pub(super) fn fields<'m>(
 }
 
 /// A value as plain text; several are joined by commas. `None`: there is none, or it is empty.
-fn joined<'x>(
+pub(super) fn joined<'x>(
     exchange: &'x Exchange<'_>,
     source: &'x Source,
 ) -> Result<Option<Cow<'x, [u8]>>, Refusal> {

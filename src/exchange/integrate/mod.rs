@@ -7,3 +7,4 @@ pub mod http_proxy;
 pub mod lambda;
 pub(crate) mod mapping;
 pub mod mock;
+pub mod service;

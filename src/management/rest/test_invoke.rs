@@ -98,9 +98,8 @@ fn answer(
     let binary_types = api.map(|api| BinaryTypes::of(&api.binary_media_types));
     let tried = mock::Tried {
         place: StagePlace {
-            region: call.draft.region(),
-            account_id: &call.settings.account_id,
-            api_id,
+            back_ends: &call.settings.back_ends,
+            ..StagePlace::of(call.draft.region(), &call.settings.account_id, api_id)
         },
         resource,
         method,

@@ -6,7 +6,8 @@ use super::mapping::Known;
 use super::rest_http::Placeholders;
 use super::{
     BinaryTypes, Canary, CompiledStage, DefaultEndpoint, GatewayResponses, ManagedStage, Mapped,
-    Passes, Shared, StagePlace, UpstreamUse, Validation, lambda, mock, plan, rest_http, validation,
+    Passes, Shared, StagePlace, UpstreamUse, Validation, lambda, mock, plan, rest_http, roles_of,
+    service, validation,
 };
 use crate::model::RouteKey;
 use crate::resources::rest::{Map, Method, Resource};
@@ -48,6 +49,7 @@ pub fn compile_rest_stage(
     });
     let Compiler { upstreams, warnings, .. } = compiler;
     CompiledStage {
+        roles: roles_of([&main].into_iter().chain(canary.as_ref().map(|it| &it.release))),
         stage: ManagedStage {
             api_id: place.api_id.into(),
             region: place.region.into(),
@@ -252,6 +254,13 @@ impl Compiler<'_> {
                 proxy.response = Some(Box::new(rest_http::responses(method, declared, known)?));
                 Ok(Integration::HttpProxy(proxy))
             }),
+            "AWS" if !service::is_function(declared.uri.as_deref().unwrap_or_default()) => {
+                plan::compile(method, declared, known, warn).and_then(|plan| {
+                    let proxy = service::request(declared, known, &mut self.upstreams)?;
+                    let (proxy, plan) = (Some(Box::new(proxy)), plan.into());
+                    Ok(Integration::Mapped(Mapped { fixed: None, proxy, plan }))
+                })
+            }
             "AWS_PROXY" => {
                 let media_types = of.definition.api.binary_media_types.iter();
                 let declared = lambda::Declared {
