@@ -18,6 +18,7 @@
 pub mod env;
 mod accept;
 mod asked;
+mod called;
 mod client;
 mod drain;
 mod exchanges;
@@ -158,6 +159,7 @@ pub struct Shard<E: Env> {
     invocations: Slots<Invocation>,
     runtime_connections: Slots<RuntimeConnection>,
     errands: Errands,
+    events: called::EventsUnderWay,
     secret: hmac::Key,
     pools: Slots<Pool>,
     /// The pool of each upstream of the snapshot served now.
@@ -211,6 +213,7 @@ impl<E: Env> Shard<E> {
             invocations: Slots::new(),
             runtime_connections: Slots::new(),
             errands: Errands::default(),
+            events: called::EventsUnderWay::default(),
             secret: hmac::Key::new(hmac::HMAC_SHA256, &settings.secret),
             pools: Slots::new(),
             pool_of_upstream: Vec::new(),
@@ -484,6 +487,7 @@ impl<E: Env> Shard<E> {
             ToShard::Addresses(news) => self.follow_addresses(&news),
             ToShard::Credentials(all) => self.keyring.replace(all),
             ToShard::Invoke(invoke) => self.invoke_for_control(*invoke),
+            ToShard::EventOver { bytes } => self.event_over(bytes),
             ToShard::WorkerEnded { worker, how } => self.worker_ended(worker, &how),
             ToShard::SpareWorker { function } => self.spare_worker(&function),
             ToShard::ReplaceWorkers { function } => self.replace_workers(&function),

@@ -8,6 +8,7 @@ use bumpalo::collections::Vec as ArenaVec;
 use super::limits::Limits;
 use super::problem::RenderProblem;
 use super::value::{List, ListKind, Map, Value};
+use super::watch::Watch;
 
 /// The result of anything that may go beyond a limit. Boxed, since it travels through every value.
 pub(super) type Outcome<T> = Result<T, Box<RenderProblem>>;
@@ -18,6 +19,7 @@ pub(super) type Outcome<T> = Result<T, Box<RenderProblem>>;
 pub struct Scratch {
     arena: Bump,
     hasher: ahash::RandomState,
+    watch: Option<Box<dyn Watch>>,
 }
 
 /// What stays allocated between renderings, at most.
@@ -30,22 +32,37 @@ impl Scratch {
         Self {
             arena: Bump::new(),
             hasher: ahash::RandomState::with_seeds(seed, !seed, seed ^ 0x5bd1, 7),
+            watch: None,
         }
     }
 
+    /// As [`Scratch::new`], with somebody who looks at every rendering.
+    pub fn watched(seed: u64, watch: Box<dyn Watch>) -> Self {
+        Self { watch: Some(watch), ..Self::new(seed) }
+    }
+
     pub(super) fn budget(&mut self, limits: Limits) -> Budget<'_> {
+        self.watched_budget(limits).0
+    }
+
+    /// The budget of one rendering, and who looks at it.
+    pub(super) fn watched_budget(
+        &mut self,
+        limits: Limits,
+    ) -> (Budget<'_>, Option<&mut (dyn Watch + 'static)>) {
         if self.arena.allocated_bytes() > KEPT_BYTES {
             self.arena = Bump::new();
         } else {
             self.arena.reset();
         }
-        Budget {
+        let budget = Budget {
             arena: &self.arena,
             hasher: &self.hasher,
             limits,
             steps_left: Cell::new(limits.steps),
             held: Cell::new(0),
-        }
+        };
+        (budget, self.watch.as_deref_mut())
     }
 }
 

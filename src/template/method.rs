@@ -14,6 +14,27 @@ macro_rules! methods {
     };
 }
 
+impl Method {
+    /// Whether a call may be made twice without anybody noticing.
+    pub(super) fn changes_nothing(self) -> bool {
+        !matches!(
+            self,
+            Self::Add
+                | Self::AddAll
+                | Self::Clear
+                | Self::Next
+                | Self::Put
+                | Self::PutAll
+                | Self::PutIfAbsent
+                | Self::Remove
+                | Self::RemoveAll
+                | Self::RetainAll
+                | Self::Set
+                | Self::SetValue
+        )
+    }
+}
+
 methods! {
     Abs = "abs",
     Add = "add",

@@ -28,6 +28,7 @@ mod problem;
 mod program;
 mod run;
 mod value;
+mod watch;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +43,7 @@ pub use limits::Limits;
 pub use overrides::Overrides;
 pub use pattern::JavaPattern;
 pub use problem::{ParseError, Position, RenderError, RenderProblem};
+pub use watch::{Event, Shown, Watch};
 
 /// A parsed template. Never changes; shards may share it.
 #[derive(Debug)]
@@ -69,10 +71,26 @@ impl Template {
         // The output's limit is for this template, not for what stands before it.
         let begin = out.len();
         let limits = Limits { output_bytes: limits.output_bytes.saturating_add(begin), ..limits };
-        let budget: Budget<'_> = scratch.budget(limits);
-        run::run(&self.program, inputs, &budget, out).map_err(|(at, problem)| {
+        let (budget, mut watch): (Budget<'_>, _) = scratch.watched_budget(limits);
+        if let Some(watch) = watch.as_deref_mut() {
+            watch.begins(&self.source, inputs.body);
+        }
+        let done = run::run(&self.program, inputs, &budget, watch.as_deref_mut(), out);
+        let done = done.map_err(|(at, problem)| {
+            let at = parse::position(&self.source, at as usize);
+            RenderError { at, problem: *problem }
+        });
+        if let Some(watch) = watch {
+            watch.ends(done.as_ref().map(|_| out.get(begin..).unwrap_or_default()));
+        }
+        if done.is_err() {
             out.truncate(begin);
-            RenderError { at: parse::position(&self.source, at as usize), problem: *problem }
-        })
+        }
+        done
+    }
+
+    /// Line and column of a byte of the text.
+    pub fn position(text: &str, at: u32) -> Position {
+        parse::position(text, at as usize)
     }
 }

@@ -50,6 +50,11 @@ impl Names {
         self.0.len()
     }
 
+    /// The name of a number.
+    pub(super) fn text(&self, symbol: Symbol) -> &str {
+        self.0.get(symbol as usize).map_or("", |name| name)
+    }
+
     /// The number of `name`. A template has some tens of names, so they are looked through; one with
     /// thousands is slow to deploy, not to run.
     pub(super) fn symbol(&mut self, name: &str) -> Symbol {
@@ -85,12 +90,13 @@ pub(super) enum Node {
         target: Reference,
         value: Expression,
     },
-    /// The first arm whose condition holds; the last may be without one.
-    If(Vec<(Option<Expression>, Block)>),
+    /// The first arm whose condition holds.
+    If(Vec<Arm>),
     Foreach {
         item: Symbol,
         list: Expression,
         body: Block,
+        at: Offset,
     },
     Break,
     Stop,
@@ -108,6 +114,15 @@ pub(super) enum Node {
         directive: &'static str,
         at: Offset,
     },
+}
+
+/// `#if`, `#elseif` or `#else` with what it stands in front of.
+#[derive(Debug)]
+pub(super) struct Arm {
+    /// `#else` has none; it is the last.
+    pub(super) condition: Option<Expression>,
+    pub(super) body: Block,
+    pub(super) at: Offset,
 }
 
 /// `#name(...)`, with a body for `#@name(...)`. Prints its own text where no macro has the name, which

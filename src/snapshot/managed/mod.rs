@@ -46,6 +46,7 @@ pub use function::{FunctionPlace, UsedCode, compile_function};
 pub use gateway_response::{Body, GatewayResponse, GatewayResponses, Piece, Value};
 pub use http::compile_http_stage;
 pub use http_mapping::{Action, AnswerEdits, Edit, RequestEdits, ResponseEdits};
+pub use lambda::CustomLambda;
 pub use mapping::{
     BodyPath, ContextName, HeaderPlace, MappedResponse, Passes, Placeholder, RequestMapping,
     ResponseMapping, ResponseSource, Source, UriPiece, Values, answer_field, header_place,
@@ -113,6 +114,8 @@ fn roles_of<'a>(releases: impl IntoIterator<Item = &'a Api>) -> BTreeSet<Box<str
     services.map(|service| service.role.clone()).collect()
 }
 
+static NOTHING: BackEnds = BackEnds::nothing();
+
 /// Where a stage is.
 #[derive(Debug, Clone, Copy)]
 pub struct StagePlace<'p> {
@@ -130,8 +133,7 @@ pub struct StagePlace<'p> {
 
 impl<'p> StagePlace<'p> {
     /// A place where the file says nothing about back ends.
-    pub fn of(region: &'p str, account_id: &'p str, api_id: &'p str) -> Self {
-        static NOTHING: BackEnds = BackEnds::nothing();
+    pub const fn of(region: &'p str, account_id: &'p str, api_id: &'p str) -> Self {
         Self { region, account_id, api_id, back_ends: &NOTHING, links: &[] }
     }
 }

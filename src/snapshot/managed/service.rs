@@ -27,11 +27,6 @@ const OWN_FIELDS: [&str; 5] = ["authorization", "connection", "expect", "proxy-a
 /// none of them: it may say that S3's content is unsigned.
 const SIGNED_FIELDS: [&str; 3] = ["referer", "x-amz-date", "x-amz-security-token"];
 
-/// Whether a URI means a function and not another service.
-pub(super) fn is_function(uri: &str) -> bool {
-    uri.contains(":lambda:path/")
-}
-
 /// The request of an integration with a service.
 ///
 /// # Errors
@@ -263,4 +258,157 @@ pub(super) fn resolved(text: &str, variables: &Map) -> Result<String, String> {
         }
     }
     Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model;
+    use std::path::Path;
+
+    fn back_ends(endpoints: &str) -> BackEnds {
+        let text = format!("[aws]\nendpoints = {{ {endpoints} }}");
+        BackEnds::of(&model::parse(Path::new("test.toml"), text).unwrap())
+    }
+
+    fn variables() -> Map {
+        [("table", "pets"), ("region", "eu-west-1"), ("service", "dynamodb")]
+            .map(|(k, v)| (k.into(), v.into()))
+            .into()
+    }
+
+    /// Origin, path and query, the scope that is signed, and the fields.
+    fn called(uri: &str, endpoints: &str) -> Result<(String, String, String), String> {
+        let back_ends = back_ends(endpoints);
+        let arn = Arn::parse(&format!("arn:aws:apigateway:{uri}"), &variables())?;
+        let Called { uri, service } = arn.called("role", &back_ends, &variables())?;
+        let text = |tokens: &[Token]| {
+            let pieces = tokens.iter().map(|token| match token {
+                Token::Text(text) => text.clone(),
+                Token::Placeholder(name) => format!("<{name}>"),
+            });
+            pieces.collect::<String>()
+        };
+        let query = uri.query.as_deref().map(|it| format!("?{}", text(it))).unwrap_or_default();
+        let scheme = if uri.upstream.tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}{}{query}", service.host, text(&uri.path));
+        let fields: Vec<String> =
+            service.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        Ok((url, format!("{}/{}", service.region, service.signing_name), fields.join(" ")))
+    }
+
+    #[test]
+    fn an_arn_is_a_services_url_and_scope() {
+        const TARGET: &str = "x-amz-target";
+        for (uri, url, scope, fields) in [
+            (
+                "us-east-1:dynamodb:action/PutItem",
+                "https://dynamodb.us-east-1.amazonaws.com/",
+                "us-east-1/dynamodb",
+                format!(
+                    "{TARGET}=DynamoDB_20120810.PutItem content-type=application/x-amz-json-1.0"
+                ),
+            ),
+            (
+                "${stageVariables.region}:${stageVariables.service}:action/Query",
+                "https://dynamodb.eu-west-1.amazonaws.com/",
+                "eu-west-1/dynamodb",
+                format!("{TARGET}=DynamoDB_20120810.Query content-type=application/x-amz-json-1.0"),
+            ),
+            (
+                "us-east-1:s3:path/bucket/{key}",
+                "https://s3.us-east-1.amazonaws.com/bucket/<key>",
+                "us-east-1/s3",
+                String::new(),
+            ),
+            (
+                "us-east-1:bucket.s3:path/{key}?versionId={v}",
+                "https://bucket.s3.us-east-1.amazonaws.com/<key>?versionId=<v>",
+                "us-east-1/s3",
+                String::new(),
+            ),
+            (
+                "us-east-1:sqs:path/123456789012/${stageVariables.table}",
+                "https://sqs.us-east-1.amazonaws.com/123456789012/pets",
+                "us-east-1/sqs",
+                String::new(),
+            ),
+            (
+                "us-east-1:sns:action/Publish&Subject=a",
+                "https://sns.us-east-1.amazonaws.com/?Action=Publish&Subject=a",
+                "us-east-1/sns",
+                String::new(),
+            ),
+            (
+                "us-east-1:sns:path//",
+                "https://sns.us-east-1.amazonaws.com/",
+                "us-east-1/sns",
+                String::new(),
+            ),
+            (
+                "eu-west-1:iam:action/ListUsers",
+                "https://iam.amazonaws.com/?Action=ListUsers",
+                "us-east-1/iam",
+                String::new(),
+            ),
+            (
+                "eu-west-1:a1-ats.iotdata:path/topics/{t}",
+                "https://a1-ats.iot.eu-west-1.amazonaws.com/topics/<t>",
+                "eu-west-1/iotdata",
+                String::new(),
+            ),
+            (
+                "eu-west-1:runtime.sagemaker:path/endpoints/e/invocations",
+                "https://runtime.sagemaker.eu-west-1.amazonaws.com/endpoints/e/invocations",
+                "eu-west-1/sagemaker",
+                String::new(),
+            ),
+        ] {
+            assert_eq!(called(uri, "").unwrap(), (url.into(), scope.into(), fields), "{uri}");
+        }
+    }
+
+    #[test]
+    fn the_file_says_where_services_are() {
+        let all = "\"*\" = \"http://127.0.0.1:5000/aws/\", s3 = \"http://127.0.0.1:9000\"";
+        for (uri, url) in [
+            ("us-east-1:sqs:path/1/q", "http://127.0.0.1:5000/aws/1/q"),
+            ("us-east-1:s3:path/bucket/{key}", "http://127.0.0.1:9000/bucket/<key>"),
+            ("us-east-1:bucket.s3:path/{key}", "http://127.0.0.1:9000/bucket/<key>"),
+            ("us-east-1:sns:action/Publish", "http://127.0.0.1:5000/aws/?Action=Publish"),
+        ] {
+            assert_eq!(called(uri, all).unwrap().0, url, "{uri}");
+        }
+        let china = BackEnds::nothing();
+        let place = ServicePlace { partition: "aws-cn", region: "cn-north-1", service: "sqs" };
+        assert_eq!(place.base(&china).unwrap(), "https://sqs.cn-north-1.amazonaws.com.cn");
+    }
+
+    #[test]
+    fn what_is_no_call_is_refused() {
+        for uri in [
+            "us-east-1:sqs",
+            "us-east-1:sqs:queue/1",
+            "us-east-1::path/1",
+            "{region}:sqs:path/1",
+            "us-east-1:{service}:path/1",
+            "us-east-1:sqs:action/{name}",
+            "us-east-1:evil.test/:path/1",
+            "us-east-1:s3@evil.test:path/1",
+        ] {
+            assert!(called(uri, "").is_err(), "{uri}");
+        }
+    }
+
+    #[test]
+    fn only_a_role_may_be_signed_for() {
+        let of = |declared| role(declared, &variables());
+        assert_eq!(
+            of(Some("arn:aws:iam::1:role/${stageVariables.table}")).unwrap(),
+            "arn:aws:iam::1:role/pets"
+        );
+        for declared in [None, Some(""), Some("arn:aws:iam::*:user/*"), Some("{role}")] {
+            assert!(of(declared).is_err(), "{declared:?}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::limits::Limits;
 use super::problem::{ParseError, Position};
-use super::program::{Block, Invoke, Macro, Names, Node, Offset, Program};
+use super::program::{Arm, Block, Invoke, Macro, Names, Node, Offset, Program};
 
 /// Blocks, expressions and quoted texts inside each other. People's templates have some five levels;
 /// more than this and the parser's own stack would be at stake.
@@ -337,10 +337,12 @@ impl<'s> Parser<'s> {
         self.open("#if")?;
         let mut condition = Some(self.expression()?);
         self.close()?;
+        let mut at = self.offset(begin);
         loop {
-            let (block, end) = self.block()?;
+            let (body, end) = self.block()?;
             let is_else = condition.is_none();
-            arms.push((condition.take(), block));
+            arms.push(Arm { condition: condition.take(), body, at });
+            at = self.offset(self.last_hash());
             match end {
                 Ending::End => return Ok(Node::If(arms)),
                 Ending::Text => return Err(self.problem_at(begin, "`#if` has no `#end`")),
@@ -371,7 +373,7 @@ impl<'s> Parser<'s> {
         let list = self.expression()?;
         self.close()?;
         let body = self.body("#foreach", begin)?;
-        Ok(Node::Foreach { item, list, body })
+        Ok(Node::Foreach { item, list, body, at: self.offset(begin) })
     }
 
     fn define(&mut self, begin: usize) -> Parsed<Node> {

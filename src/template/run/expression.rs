@@ -24,7 +24,9 @@ impl<'a> Run<'a, '_> {
             Expression::Reference(reference) => return self.reference(reference, scope),
             Expression::Interpolated(block) => {
                 let begin = self.out.len();
+                self.aside += 1;
                 self.block(block, scope)?;
+                self.aside -= 1;
                 Value::Text(self.take_written(begin)?)
             }
             Expression::List(items) => {

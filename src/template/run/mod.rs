@@ -23,12 +23,16 @@ use bumpalo::collections::Vec as ArenaVec;
 
 use super::budget::{Budget, Outcome, failed, limit};
 use super::inputs::Inputs;
+use super::method::Method;
 use super::overrides::Overrides;
 use super::parse;
 use super::print;
 use super::problem::RenderProblem;
-use super::program::{Block, Expression, Invoke, Macro, Names, Node, Offset, Program, Symbol};
+use super::program::{
+    Arm, Block, Expression, Invoke, Macro, Names, Node, Offset, Part, Program, Reference, Symbol,
+};
 use super::value::{List, ListKind, Loop, Value};
+use super::watch::{Event, Shown, Watch};
 
 /// How often macros may stand inside each other; Velocity's `velocimacro.max.depth`.
 const MACRO_DEPTH_MAX: u32 = 20;
@@ -75,6 +79,10 @@ struct Run<'a, 'r> {
     document: Cell<Option<Value<'a>>>,
     params: Option<Value<'a>>,
     context: context::Assigned<'a>,
+    /// Nobody looks at an ordinary rendering. Asked for at statements only, so that it costs nothing.
+    watch: Option<&'r mut (dyn Watch + 'static)>,
+    /// Texts in quotes and blocks around what is rendered: not written to the output yet.
+    aside: u32,
 }
 
 /// Renders `program` onto the end of `out`.
@@ -82,6 +90,7 @@ pub(super) fn run<'a>(
     program: &Program,
     inputs: &Inputs<'a>,
     budget: &Budget<'a>,
+    watch: Option<&mut (dyn Watch + 'static)>,
     out: &mut String,
 ) -> Result<Overrides, (Offset, Box<RenderProblem>)> {
     let mut variables = ArenaVec::with_capacity_in(program.names.len(), budget.arena);
@@ -112,6 +121,8 @@ pub(super) fn run<'a>(
         document: Cell::new(None),
         params: None,
         context: context::Assigned::new(budget.arena),
+        watch,
+        aside: 0,
     };
     match run.block(&program.body, None) {
         Ok(_) => run.overrides().map_err(|problem| (0, problem)),
@@ -141,20 +152,29 @@ impl<'a> Run<'a, '_> {
             Node::Set { target, value } => {
                 self.at = target.at;
                 let value = self.expression(value, scope)?;
+                if let Some(watch) = self.watch.as_deref_mut() {
+                    let event = Event::Set { target: &target.source, value: Shown(value) };
+                    watch.saw(target.at, event);
+                }
                 self.assign(target, value, scope)?;
             }
             Node::If(arms) => {
-                for (condition, body) in arms {
+                for Arm { condition, body, at } in arms {
                     let holds = match condition {
                         Some(condition) => self.condition(condition, scope)?,
                         None => true,
                     };
+                    if self.watch.is_some() {
+                        self.tell_condition(*at, condition.as_ref(), holds, scope)?;
+                    }
                     if holds {
                         return self.block(body, scope);
                     }
                 }
             }
-            Node::Foreach { item, list, body } => return self.foreach(*item, list, body, scope),
+            Node::Foreach { item, list, body, at } => {
+                return self.foreach(*item, list, body, *at, scope);
+            }
             Node::Break => return Ok(Flow::Break),
             Node::Stop => return Ok(Flow::Stop),
             Node::Define { name, body } => {
@@ -179,9 +199,14 @@ impl<'a> Run<'a, '_> {
         item: Symbol,
         list: &Expression,
         body: &Block,
+        at: Offset,
         scope: Scope<'_, 'a>,
     ) -> Outcome<Flow> {
         let collection = self.expression(list, scope)?;
+        if let Some(watch) = self.watch.as_deref_mut() {
+            let item = self.more_names.as_ref().unwrap_or(self.names).text(item);
+            watch.saw(at, Event::Foreach { item, list: Shown(collection) });
+        }
         let (list, first) = match collection {
             Value::List(list) => (list, 0),
             Value::Iterator(cursor) => (cursor.list, cursor.next.get()),
@@ -222,6 +247,10 @@ impl<'a> Run<'a, '_> {
             self.set_variable(Names::FOREACH, Value::Loop(state), scope);
             self.set_variable(Names::COUNT, Value::Integer(value_count + 1), scope);
             self.set_variable(Names::HAS_NEXT, Value::Boolean(index + 1 < length), scope);
+            if let Some(watch) = self.watch.as_deref_mut() {
+                let item = self.more_names.as_ref().unwrap_or(self.names).text(item);
+                watch.saw(at, Event::Each { item, value: Shown(value), count: count + 1 });
+            }
             flow = self.block(body, scope)?;
             if flow != Flow::Next {
                 break;
@@ -238,6 +267,9 @@ impl<'a> Run<'a, '_> {
         for (symbol, value) in saved {
             self.set_variable(symbol, value, scope);
         }
+        if let Some(watch) = self.watch.as_deref_mut() {
+            watch.saw(at, Event::Done { left_out: length.saturating_sub(first + iterations) });
+        }
         Ok(if flow == Flow::Stop { Flow::Stop } else { Flow::Next })
     }
 
@@ -253,6 +285,10 @@ impl<'a> Run<'a, '_> {
         };
         let definition = Arc::clone(definition);
         self.at = invoke.at;
+        if let Some(watch) = self.watch.as_deref_mut() {
+            let name = self.more_names.as_ref().unwrap_or(self.names).text(invoke.name);
+            watch.saw(invoke.at, Event::Macro { name });
+        }
         self.macro_depth += 1;
         if self.macro_depth > MACRO_DEPTH_MAX {
             return limit("macros inside each other", MACRO_DEPTH_MAX as usize);
@@ -295,6 +331,30 @@ impl<'a> Run<'a, '_> {
         Ok(if flow == Flow::Stop { Flow::Stop } else { Flow::Next })
     }
 
+    /// Tells how a condition turned out, and what it looked at.
+    #[cold]
+    fn tell_condition(
+        &mut self,
+        at: Offset,
+        condition: Option<&Expression>,
+        holds: bool,
+        scope: Scope<'_, 'a>,
+    ) -> Outcome<()> {
+        let mut asked = Vec::new();
+        if let Some(condition) = condition {
+            references(condition, &mut asked);
+        }
+        let mut values = Vec::with_capacity(asked.len());
+        for reference in asked {
+            values.push((&*reference.source, Shown(self.reference(reference, scope)?)));
+        }
+        if let Some(watch) = self.watch.as_deref_mut() {
+            let is_else = condition.is_none();
+            watch.saw(at, Event::If { is_else, holds, values: &values });
+        }
+        Ok(())
+    }
+
     fn write(&mut self, text: &str) -> Outcome<()> {
         self.budget.bytes(text.len())?;
         self.budget.output(self.out.len() + text.len())?;
@@ -316,7 +376,9 @@ impl<'a> Run<'a, '_> {
         }
         let begin = self.out.len();
         if let Value::Block(block) = value {
+            self.aside += 1;
             self.print_block(block, None)?;
+            self.aside -= 1;
         } else {
             print::java(value, self.budget, self.out)?;
         }
@@ -335,5 +397,29 @@ impl<'a> Run<'a, '_> {
     fn deeper(&mut self) -> Outcome<()> {
         self.depth += 1;
         self.budget.depth(self.depth)
+    }
+}
+
+/// The references of a condition that can be looked at once more without changing anything.
+fn references<'e>(expression: &'e Expression, found: &mut Vec<&'e Reference>) {
+    match expression {
+        Expression::Reference(reference) => {
+            let is_pure = |part: &Part| match part {
+                Part::Property(_) => true,
+                Part::Index(index) => {
+                    matches!(index, Expression::Integer(_) | Expression::Text(_))
+                }
+                Part::Call(call) => call.method.is_some_and(Method::changes_nothing),
+            };
+            if reference.parts.iter().all(is_pure) {
+                found.push(reference);
+            }
+        }
+        Expression::Not(inner) => references(inner, found),
+        Expression::Binary { sides, .. } => {
+            references(&sides.0, found);
+            references(&sides.1, found);
+        }
+        _ => {}
     }
 }

@@ -5,6 +5,7 @@ use crate::template::budget::failed;
 use crate::template::print;
 use crate::template::program::{Names, Part, Reference, Symbol};
 use crate::template::value::{ListKind, class_of};
+use crate::template::watch::{Event, Shown};
 
 impl<'a> Run<'a, '_> {
     pub(super) fn print_reference(
@@ -29,11 +30,22 @@ impl<'a> Run<'a, '_> {
             self.write(&reference.source)?;
             return Ok(Flow::Next);
         }
+        let begin = self.out.len();
         match value {
             Value::Null => {}
             Value::Text(text) => self.write(text)?,
             Value::Block(block) => return self.print_block(block, scope),
             other => print::java(other, self.budget, self.out)?,
+        }
+        if let Some(watch) = self.watch.as_deref_mut() {
+            let event = Event::Print {
+                source: &reference.source,
+                value: Shown(value),
+                begin,
+                out: self.out,
+                is_aside: self.aside > 0,
+            };
+            watch.saw(reference.at, event);
         }
         Ok(Flow::Next)
     }

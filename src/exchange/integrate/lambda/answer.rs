@@ -6,6 +6,7 @@
 //! | no `statusCode` | 200 | malformed | the object is the body, status 200 |
 //! | another member | malformed | nothing | nothing |
 //! | base64 | decoded for binary media types | decoded | decoded |
+//! | no type of the content | JSON | plain text | plain text; JSON where it is the body |
 //!
 //! Sources: "Output format of a Lambda function for proxy integration", "Work with AWS Lambda proxy
 //! integrations for HTTP APIs", and what others recorded.
@@ -96,7 +97,7 @@ fn rest<'r>(result: &'r [u8], facts: &AnswerFacts<'_>) -> Result<Answer<'r>, Fau
         return Err(Fault::Malformed("the result has a member that the format does not know"));
     }
     let status = checked_status(result.status.unwrap_or(200))?;
-    let fields = fields(result.headers, result.multi_value_headers, Vec::new())?;
+    let fields = fields(result.headers, result.multi_value_headers, Vec::new(), JSON)?;
     let body = result.body.unwrap_or_default();
     let body = if result.is_base64 && is_decoded(&fields, facts) {
         base64_decoded(&body)?
@@ -125,7 +126,7 @@ fn is_decoded(fields: &[(Cow<'_, str>, Cow<'_, str>)], facts: &AnswerFacts<'_>) 
 fn http(result: ProxyResult<'_>) -> Result<Answer<'_>, Fault> {
     let status = checked_status(result.status.unwrap_or(200))?;
     let cookies = result.cookies.unwrap_or_default();
-    let fields = fields(result.headers, result.multi_value_headers, cookies)?;
+    let fields = fields(result.headers, result.multi_value_headers, cookies, PLAIN_TEXT)?;
     let body = result.body.unwrap_or_default();
     let body = if result.is_base64 { base64_decoded(&body)? } else { into_bytes(body) };
     Ok(Answer { status, fields, body })
@@ -138,13 +139,20 @@ fn inferred(result: &[u8]) -> Result<Answer<'_>, Fault> {
         Some(text) => into_bytes(text),
         None => Cow::Borrowed(result.trim_ascii()),
     };
-    Ok(Answer { status: 200, fields: vec![default_type()], body })
+    Ok(Answer { status: 200, fields: vec![content_type(JSON)], body })
 }
 
 type Field<'r> = (Cow<'r, str>, Cow<'r, str>);
 
-fn default_type<'r>() -> Field<'r> {
-    (Cow::Borrowed("content-type"), Cow::Borrowed("application/json"))
+/// The type of content that the function names none for: in a REST API, and for an inferred answer.
+const JSON: &str = "application/json";
+
+/// The same in an HTTP API. In no document, but observed: Amazon's own emulator (the .NET Lambda test tool)
+/// answers so, and compares itself with the service.
+const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
+
+fn content_type<'r>(value: &'static str) -> Field<'r> {
+    (Cow::Borrowed("content-type"), Cow::Borrowed(value))
 }
 
 /// A final status. 1xx would be taken for the beginning of another answer.
@@ -161,6 +169,7 @@ fn fields<'r>(
     single: Vec<(Cow<'r, str>, HeaderValue<'r>)>,
     multi: Vec<(Cow<'r, str>, Vec<HeaderValue<'r>>)>,
     cookies: Vec<Cow<'r, str>>,
+    default_type: &'static str,
 ) -> Result<Vec<Field<'r>>, Fault> {
     let several: usize = multi.iter().map(|(_, values)| values.len()).sum();
     if single.len() + several + cookies.len() > FIELDS_MAX {
@@ -199,7 +208,7 @@ fn fields<'r>(
         }
     }
     if !fields.iter().any(|it| it.0.eq_ignore_ascii_case("content-type")) {
-        fields.push(default_type());
+        fields.push(content_type(default_type));
     }
     Ok(fields)
 }

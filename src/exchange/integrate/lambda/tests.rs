@@ -13,11 +13,15 @@ const REST: AnswerFacts<'_> =
 const HTTP_1: AnswerFacts<'_> = AnswerFacts { format: Format::Http1, ..REST };
 const HTTP_2: AnswerFacts<'_> = AnswerFacts { format: Format::Http2, ..REST };
 
-/// Status, fields without the default type, and body.
+/// Status, fields without the default types, and body.
 fn read(result: &str, facts: &AnswerFacts<'_>) -> Result<(u16, String, String), Fault> {
     let answer = read_result(result.as_bytes(), facts)?;
     let fields = answer.fields.iter().map(|(name, value)| format!("{name}: {value}"));
-    let fields: Vec<String> = fields.filter(|it| it != "content-type: application/json").collect();
+    let is_default = |field: &String| {
+        field == "content-type: application/json"
+            || field == "content-type: text/plain; charset=utf-8"
+    };
+    let fields: Vec<String> = fields.filter(|it| !is_default(it)).collect();
     Ok((answer.status, fields.join("; "), String::from_utf8_lossy(&answer.body).into_owned()))
 }
 
@@ -234,6 +238,25 @@ fn head(result: &str, protocol: Protocol, is_head: bool) -> (String, Vec<u8>) {
     };
     let body = write_head(&answer, &facts, &mut out).to_vec();
     (String::from_utf8(out).unwrap(), body)
+}
+
+#[test]
+fn content_without_a_type_gets_one() {
+    const TEXT: &str = "text/plain; charset=utf-8";
+    let answer = r#"{"statusCode":200,"headers":{"a":"b"},"body":"{}"}"#;
+    let own = r#"{"statusCode":200,"headers":{"Content-Type":"a/b"},"body":"{}"}"#;
+    for (result, facts, expected) in [
+        (answer, &REST, "application/json"),
+        (answer, &HTTP_1, TEXT),
+        (answer, &HTTP_2, TEXT),
+        (r#"{"a":1}"#, &HTTP_2, "application/json"),
+        (own, &REST, "a/b"),
+        (own, &HTTP_2, "a/b"),
+    ] {
+        let answer = read_result(result.as_bytes(), facts).unwrap();
+        let types = answer.fields.iter().filter(|it| it.0.eq_ignore_ascii_case("content-type"));
+        assert_eq!(types.map(|it| &*it.1).collect::<Vec<_>>(), [expected], "{result}");
+    }
 }
 
 #[test]
