@@ -7,7 +7,9 @@
 use super::functions::Codes;
 use crate::management::access::Access;
 use crate::management::from_file;
-use crate::model::{AuditLog, Aws, Code, Log, Model, Ring, Store, VpcLink, load};
+use crate::model::{
+    AuditLog, Aws, Code, Function, Functions, Log, Model, Ring, Store, VpcLink, load,
+};
 use crate::resources::{Key, Object, Timestamp};
 use crate::snapshot::{Snapshot, compile};
 use std::collections::BTreeMap;
@@ -100,8 +102,10 @@ pub struct Compiled {
     pub management_body_bytes_max: usize,
     /// Who signs requests to AWS services.
     pub aws: Aws,
-    /// The code of its functions.
-    pub codes: Vec<Code>,
+    /// Its functions, as declared.
+    pub functions: Vec<Function>,
+    /// What holds for all functions.
+    pub all_functions: Functions,
     /// The APIs as the management API shows them.
     pub shown: BTreeMap<Key, Arc<dyn Object>>,
 }
@@ -124,7 +128,7 @@ pub fn attempt(attempt: &Attempt) -> Attempted {
         Ok(mut model) => {
             let kept = attempt.restart_only.keep(&mut model);
             let mut compiled = Box::new(Compiled::new(&model, attempt.version, attempt.shards));
-            if let Err(problems) = attempt.codes.take_in_file(&compiled.codes) {
+            if let Err(problems) = attempt.codes.take_in_file(&compiled.codes()) {
                 return Attempted::Refused { seen, problems };
             }
             compiled.warnings.extend(kept);
@@ -176,9 +180,17 @@ impl Compiled {
             access: Access::of(&model.management, &model.aws),
             management_body_bytes_max: model.management.body_bytes_max,
             aws: model.aws.clone(),
-            codes: model.functions.iter().map(|function| function.code.clone()).collect(),
+            functions: model.functions.clone(),
+            all_functions: model.all_functions.clone(),
             shown: from_file::nouns(model, Timestamp(super::since_epoch().as_secs() as i64)),
         }
+    }
+}
+
+impl Compiled {
+    /// The code of its functions.
+    pub fn codes(&self) -> Vec<Code> {
+        self.functions.iter().map(|function| function.code.clone()).collect()
     }
 }
 

@@ -14,6 +14,7 @@ mod code;
 mod credentials;
 mod domain;
 mod function;
+mod functions;
 mod integration;
 mod log;
 mod management;
@@ -45,7 +46,8 @@ pub use code::{Code, code_id};
 pub use credentials::AwsCredentials;
 pub use domain::Domain;
 pub(crate) use domain::is_host_name;
-pub use function::{Function, FunctionLog, Runtime, User, Workers};
+pub use function::{Client, Function, FunctionLog, Runtime, User, Workers};
+pub use functions::Functions;
 pub use integration::{
     HttpProxy, Integration, Lambda, Mock, PathPattern, PathPiece, PayloadFormat, ProxyPath,
 };
@@ -91,6 +93,8 @@ pub struct Model {
     pub upstreams: Vec<Upstream>,
     /// Where private integrations lead to, in file order.
     pub vpc_links: Vec<VpcLink>,
+    /// What holds for all functions.
+    pub all_functions: Functions,
     /// Functions in file order.
     pub functions: Vec<Function>,
     /// APIs in file order.
@@ -114,6 +118,7 @@ pub static ROOT: Table = Table {
         table("store", Kind::Table(&store::TABLE)),
         table("upstream", Kind::Tables(&upstream::TABLE)),
         table("vpc_link", Kind::Tables(&vpc_link::TABLE)),
+        table("functions", Kind::Table(&functions::TABLE)),
         table("function", Kind::Tables(&function::TABLE)),
         table("api", Kind::Tables(&api::TABLE)),
     ],
@@ -245,9 +250,11 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         .map(|table| vpc_link::read(table, &upstream_names, &mut used))
         .collect();
 
+    let all_functions = functions::read(&root.table("functions"));
     let function_tables = root.tables("function");
     let function_names = names(&function_tables, "function");
-    let functions: Vec<_> = function_tables.iter().map(function::read).collect();
+    let functions: Vec<_> =
+        function_tables.iter().map(|table| function::read(table, &all_functions)).collect();
 
     let api_tables = root.tables("api");
     names(&api_tables, "API");
@@ -284,6 +291,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         store,
         upstreams,
         vpc_links: vpc_links.into_iter().collect::<Option<Vec<_>>>()?,
+        all_functions,
         functions: functions.into_iter().collect::<Option<Vec<_>>>()?,
         apis: apis.into_iter().collect::<Option<Vec<_>>>()?,
         warnings: Problems::new(source.clone(), Vec::new()),
