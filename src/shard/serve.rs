@@ -410,7 +410,9 @@ impl<E: Env> Shard<E> {
         // An action's answer is the client's as it is.
         let is_action = proxy.service.as_ref().is_some_and(|service| service.action.is_some());
         let made = made.filter(|_| !is_action);
-        let kept = (made.is_some() || is_customised).then(|| {
+        // What an HTTP API puts into an answer may speak of the request.
+        let is_told = proxy.edits.as_ref().is_some_and(|edits| !edits.is_of_head());
+        let kept = (made.is_some() || is_customised || is_told).then(|| {
             let answer = made.map(|made| KeptAnswer::awaited(made.overrides));
             Box::new(Kept::of(exchange, raw, answer))
         });
