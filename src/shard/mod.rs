@@ -35,6 +35,7 @@ mod proxy;
 mod record;
 mod response;
 mod serve;
+mod services;
 mod stream;
 mod timers;
 mod tls;
@@ -44,6 +45,7 @@ use self::tls::ShardTls;
 pub use self::tls::client_tls;
 use crate::control::endpoints::Endpoints;
 use crate::control::mailbox::{FromShard, Reporter, ShardId, ToShard};
+use crate::exchange::integrate::service::Keyring;
 use crate::exchange::transform;
 use crate::http::{self, HeadLimits};
 use crate::ring::{BufferGroup, Completion, Env, Received, Ring, SlotId, Slots, Token};
@@ -153,6 +155,8 @@ pub struct Shard<E: Env> {
     authorizing: Authorizing,
     /// What templates are rendered in.
     scratch: transform::Scratch,
+    /// What signs requests to AWS services.
+    keyring: Keyring,
     functions: Slots<FunctionRow>,
     function_of_arn: HashMap<Box<str>, SlotId, ahash::RandomState>,
     workers: Slots<Worker>,
@@ -207,6 +211,7 @@ impl<E: Env> Shard<E> {
             asked: Slots::new(),
             authorizing: Authorizing::new(hash.clone()),
             scratch: transform::Scratch::new(seed[0] ^ seed[2]),
+            keyring: Keyring::default(),
             functions: Slots::new(),
             function_of_arn: HashMap::with_hasher(hash.clone()),
             workers: Slots::new(),
@@ -485,6 +490,7 @@ impl<E: Env> Shard<E> {
             }
             ToShard::Delta(delta) => self.apply(*delta),
             ToShard::Addresses(news) => self.follow_addresses(&news),
+            ToShard::Credentials(all) => self.keyring.replace(all),
             ToShard::Invoke(invoke) => self.invoke_for_control(*invoke),
             ToShard::EventOver { bytes } => self.event_over(bytes),
             ToShard::WorkerEnded { worker, how } => self.worker_ended(worker, &how),

@@ -139,6 +139,7 @@ fn compile_route(
                     account_id: aws.account_id.as_str().into(),
                     ..LambdaFacts::default()
                 }),
+                edits: None,
             }),
             model::Integration::HttpProxy(proxy) => Integration::HttpProxy(HttpProxy {
                 upstream: UpstreamIndex(proxy.upstream as u32),
@@ -148,6 +149,7 @@ fn compile_route(
                 mapping: None,
                 response: None,
                 edits: None,
+                service: None,
             }),
         },
         validation: None,
@@ -189,6 +191,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
         reserved_concurrency: function.reserved_concurrency,
         permission: Permission::Everybody,
         events: Arc::default(),
+        other: None,
         launch: Arc::new(Launch {
             name: function.name.clone(),
             version: "$LATEST".to_owned(),
@@ -207,7 +210,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
     }
 }
 
-fn compile_upstream(upstream: &model::Upstream) -> Upstream {
+pub(super) fn compile_upstream(upstream: &model::Upstream) -> Upstream {
     let default_port = if upstream.tls.is_some() { 443 } else { 80 };
     Upstream {
         key: format!("{}#{:016x}", upstream.name, fingerprint(upstream)).into(),

@@ -16,6 +16,7 @@ pub mod managed;
 mod mock;
 mod path_template;
 mod route_table;
+pub mod service;
 mod upstream;
 
 pub use addresses::Addresses;
@@ -23,6 +24,7 @@ pub use api::{Api, HttpProxy, Integration, Phase, Program, Refusing, Route};
 pub use authorizer::{
     Authorizer, AuthorizerIndex, HTTP_AUTHORIZER_TIMEOUT, REST_AUTHORIZER_TIMEOUT,
 };
+use compile::compile_upstream;
 pub use compile::{compile, stable_id};
 pub use function::{Function, Lambda};
 pub use lambda_authorizer::{

@@ -136,8 +136,10 @@ mod tests {
     use super::*;
 
     const URI: &str = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:000000000000:function:${stageVariables.auth}/invocations";
-    const PLACE: StagePlace<'_> =
-        StagePlace { region: "eu-west-1", account_id: "000000000000", api_id: "api0000000" };
+
+    fn place() -> StagePlace<'static> {
+        StagePlace::of("eu-west-1", "000000000000", "api0000000")
+    }
 
     fn variables() -> Map {
         [("auth".to_owned(), "check:prod".to_owned())].into()
@@ -155,9 +157,9 @@ mod tests {
 
     #[test]
     fn one_that_many_routes_use_is_compiled_once() {
-        let variables = variables();
+        let (variables, place) = (variables(), place());
         let all = [Arc::new(rest("TOKEN"))];
-        let mut authorizers = Authorizers::new(&PLACE, &variables);
+        let mut authorizers = Authorizers::new(&place, &variables);
         assert_eq!(authorizers.rest(&all, Some("abc123")), Ok(AuthorizerIndex(0)));
         assert_eq!(authorizers.rest(&all, Some("abc123")), Ok(AuthorizerIndex(0)));
         let [authorizer] = &*authorizers.into_used() else { panic!("more than one") };
@@ -171,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_asked_says_why() {
-        let variables = variables();
+        let (variables, place) = (variables(), place());
         let no_uri = rest::Authorizer { authorizer_uri: None, ..rest("TOKEN") };
         let bad = rest::Authorizer { identity_source: None, ..rest("TOKEN") };
         for (declared, id, expected) in [
@@ -181,7 +183,7 @@ mod tests {
             (no_uri, Some("abc123"), "no URI"),
             (bad, Some("abc123"), "exactly one identity source"),
         ] {
-            let mut authorizers = Authorizers::new(&PLACE, &variables);
+            let mut authorizers = Authorizers::new(&place, &variables);
             let reason = authorizers.rest(&[Arc::new(declared)], id).unwrap_err();
             assert!(reason.contains(expected), "{reason}");
         }
@@ -189,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_form_of_an_http_apis_answer_follows_from_version_and_flag() {
-        let variables = variables();
+        let (variables, place) = (variables(), place());
         for (version, is_simple, expected) in [
             (Some("1.0"), None, AuthorizerKind::Http1),
             (Some("2.0"), None, AuthorizerKind::Http2Policy),
@@ -206,7 +208,7 @@ mod tests {
                 identity_source: vec!["$request.header.Authorization".into()],
                 ..http::Authorizer::default()
             };
-            let mut authorizers = Authorizers::new(&PLACE, &variables);
+            let mut authorizers = Authorizers::new(&place, &variables);
             authorizers.http(&[Arc::new(declared)], Some("abc123")).unwrap();
             let [authorizer] = &*authorizers.into_used() else { panic!("more than one") };
             assert_eq!(authorizer.rules.kind, expected);
