@@ -18,6 +18,7 @@ mod unpack;
 use super::invocation::{
     Completion, Ended, Invoke, Invoked, NotDone, Note, StartWorker, StopWorker, WorkerId,
 };
+use super::listeners::BACKLOG;
 use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use crate::snapshot::function::{FunctionLog, Launch};
 use bytes::Bytes;
@@ -27,6 +28,7 @@ use languages::Languages;
 use logs::{Epoch, LINE_BYTES_MAX, LogWriter, SETTLE, WorkerLog};
 use processes::Process;
 use rustix::process::Signal;
+use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -113,7 +115,7 @@ pub(super) struct Functions {
     unsent: Vec<VecDeque<ToShard>>,
     next_try: Option<Instant>,
     /// Where each shard's workers find it, once it has had one.
-    addresses: Vec<Option<SocketAddr>>,
+    ports: Vec<Option<u16>>,
     workers: HashMap<Name, Running>,
     /// Logs, kept until they are written, though the worker is gone.
     logs: BTreeMap<Name, WorkerLog>,
@@ -158,7 +160,7 @@ const FIRST_LISTENER: u32 = 1 << 31;
 impl Functions {
     pub(super) fn new(posts: Vec<Post>, calls: Calls, codes: Codes) -> Self {
         Self {
-            addresses: vec![None; posts.len()],
+            ports: vec![None; posts.len()],
             unsent: posts.iter().map(|_| VecDeque::new()).collect(),
             next_try: None,
             posts,
@@ -219,7 +221,7 @@ impl Functions {
     }
 
     fn try_start(&mut self, start: StartWorker, now: Instant) -> Result<(), Ended> {
-        let StartWorker { shard, worker, token, launch } = start;
+        let StartWorker { shard, worker, address, launch } = start;
         if !self.has_room(&launch, shard) {
             return Err(Ended::NoRoom);
         }
@@ -227,11 +229,11 @@ impl Functions {
             let name = &launch.name;
             Ended::NotStarted(format!("function {name}: {error}").into())
         };
-        let address = self.address(shard).map_err(|error| refuse(error.to_string()))?;
+        let port = self.port(shard).map_err(|error| refuse(error.to_string()))?;
         let folder = self.folder().map_err(|error| refuse(error.to_string()))?;
         let program = self.languages.program(&launch, &folder).map_err(refuse)?;
         let folder = folder.join(format!("{}-{shard}-{:x}", launch.name, worker.0));
-        let runtime_api = format!("{address}/{token}");
+        let runtime_api = format!("{address}:{port}");
         let is_logged = launch.log != FunctionLog::None;
         let output = is_logged.then(std::io::pipe).transpose();
         let (reader, writer) = match output.map_err(|error| refuse(error.to_string()))? {
@@ -356,24 +358,28 @@ impl Functions {
         }
     }
 
-    /// Where a shard's workers find it. The first time it gets a listener, which is its alone.
-    fn address(&mut self, shard: ShardId) -> io::Result<SocketAddr> {
-        if let Some(address) = self.addresses.get(shard).copied().flatten() {
-            return Ok(address);
+    /// The port where a shard's workers find it. The first time it gets a listener, which is its alone:
+    /// at every address of the loopback interface, because each worker has one of its own to connect to,
+    /// and at no other.
+    fn port(&mut self, shard: ShardId) -> io::Result<u16> {
+        if let Some(port) = self.ports.get(shard).copied().flatten() {
+            return Ok(port);
         }
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
-        let socket = socket2::Socket::from(listener);
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+        socket.bind_device(Some(b"lo"))?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())?;
+        socket.listen(BACKLOG)?;
         socket.set_tcp_nodelay(true)?;
+        let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
         let id = ListenerId(self.next_listener);
         self.next_listener += 1;
         let kind = ListenerKind::Runtime;
         let listener = Listener { id, kind, address, socket: socket.into() };
         self.tell(shard, ToShard::TakeListeners(vec![listener]));
-        if let Some(place) = self.addresses.get_mut(shard) {
-            *place = Some(address);
+        if let Some(place) = self.ports.get_mut(shard) {
+            *place = Some(address.port());
         }
-        Ok(address)
+        Ok(address.port())
     }
 
     /// The folder of all temporary folders.
