@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::control::functions::Codes;
 use crate::snapshot::compile;
 
 /// Prints one line to standard output when it is, every problem to standard error when it is not.
@@ -11,15 +12,26 @@ pub(super) fn check(config: Option<&Path>) -> ExitCode {
         Ok(model) => model,
         Err(code) => return code,
     };
+    // Unpacked and thrown away: whether it can be unpacked is not told by a zip's directory.
+    let codes: Vec<_> = model.functions.iter().map(|function| function.code.clone()).collect();
+    if let Err(problems) = Codes::default().take_in_file(&codes) {
+        for problem in problems {
+            eprintln!("error: {problem}");
+        }
+        return ExitCode::from(super::EXIT_CONFIGURATION);
+    }
     let snapshot = compile(&model, 1, 0);
     let routes = snapshot.apis.iter().map(|api| api.routes.len()).sum();
     let file = model.warnings.source().file().display();
-    println!(
-        "{file} is valid: {}, {}, {}",
+    let mut nouns = vec![
         count(snapshot.apis.len(), "API"),
         count(routes, "route"),
         count(snapshot.upstreams.len(), "upstream"),
-    );
+    ];
+    if !snapshot.functions.is_empty() {
+        nouns.push(count(snapshot.functions.len(), "function"));
+    }
+    println!("{file} is valid: {}", nouns.join(", "));
     ExitCode::SUCCESS
 }
 

@@ -5,7 +5,7 @@
 //! invocation never waits for the control thread while there is an idle worker.
 
 use super::mailbox::ShardId;
-use crate::snapshot::function::Launch;
+use crate::snapshot::function::{EventRules, Launch};
 use bytes::Bytes;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -31,6 +31,23 @@ pub struct Invoke {
     pub client_context: Option<Box<str>>,
     /// How long it may wait for a worker and the function together.
     pub patience: Duration,
+}
+
+/// An event that a client's request has left behind: nobody waits for what comes of it.
+#[derive(Debug, Clone)]
+pub struct QueuedEvent {
+    /// Who is to be told when it is over.
+    pub shard: ShardId,
+    /// The function's ARN, qualified where it is asked for so.
+    pub function: Box<str>,
+    /// Handed to the function as it is.
+    pub event: Bytes,
+    /// `X-Amz-Client-Context`, decoded: JSON.
+    pub client_context: Option<Box<str>>,
+    /// How long one run of the function may take.
+    pub timeout: Duration,
+    /// How often it is tried, and what becomes of it then.
+    pub rules: Arc<EventRules>,
 }
 
 /// How an invocation that was asked for by [`Invoke`] ended.

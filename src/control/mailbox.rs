@@ -8,7 +8,9 @@
 //! Nothing here knows what a shard does with a message.
 
 use super::endpoints::{Endpoints, TargetEndpoints, UpstreamEndpoints};
-use super::invocation::{Ended, Invoke, Invoked, Note, StartWorker, StopWorker, WorkerId};
+use super::invocation::{
+    Ended, Invoke, Invoked, Note, QueuedEvent, StartWorker, StopWorker, WorkerId,
+};
 use crate::ring::Socket;
 use crate::snapshot::function::FunctionChange;
 use crate::snapshot::managed::{DomainChange, StageChange};
@@ -111,6 +113,11 @@ pub enum ToShard {
     Addresses(Vec<UpstreamEndpoints>),
     /// Invoke a function, then say [`FromShard::Invoked`].
     Invoke(Box<Invoke>),
+    /// An event of [`FromShard::Event`] is done, or given up.
+    EventOver {
+        /// How many bytes it had.
+        bytes: usize,
+    },
     /// A worker that the shard asked for is there no more, or never was.
     WorkerEnded {
         /// Which.
@@ -191,6 +198,8 @@ pub enum FromShard {
     },
     /// An invocation that was asked for is over.
     Invoked(Box<Invoked>),
+    /// Invoke a function with this as often as it takes, then say [`ToShard::EventOver`].
+    Event(Box<QueuedEvent>),
     /// Access log lines.
     Log(telemetry::LogBatch),
     /// A snapshot no request uses any more. It is dropped here, because freeing a large one takes

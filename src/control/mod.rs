@@ -102,6 +102,9 @@ pub enum StartError {
     /// The audit log.
     #[error("cannot open the audit log: {0}")]
     Audit(io::Error),
+    /// Code of functions.
+    #[error("{}", .0.join("\n"))]
+    Code(Vec<String>),
     /// The limit of open files.
     #[error("cannot raise the limit of open files: {0}")]
     OpenFiles(io::Error),
@@ -149,6 +152,7 @@ pub struct Control {
     managed: Managed,
     reload: Reloading,
     compiled: Compiled,
+    codes: functions::Codes,
 }
 
 /// What the management API begins with.
@@ -201,6 +205,8 @@ impl Control {
             posts.push(post);
             seats.push(Seat { shard, mailbox, reporter: Reporter::new(shard, sender.clone()) });
         }
+        let codes = functions::Codes::default();
+        codes.take_in_file(&compiled.codes).map_err(StartError::Code)?;
         let now = Instant::now();
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), shards, since_epoch(), now);
         let control = Self {
@@ -223,6 +229,7 @@ impl Control {
                 last_version: 1,
             },
             compiled,
+            codes,
         };
         Ok((control, seats))
     }

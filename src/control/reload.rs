@@ -4,9 +4,10 @@
 //! compiling ten thousand routes take milliseconds in which the loop has other things to do. Decides
 //! nothing about who serves what: a refused attempt changes nothing anywhere.
 
+use super::functions::Codes;
 use crate::management::access::Access;
 use crate::management::from_file;
-use crate::model::{AuditLog, Log, Model, Ring, Store, load};
+use crate::model::{AuditLog, Code, Log, Model, Ring, Store, load};
 use crate::resources::{Key, Object, Timestamp};
 use crate::snapshot::{Snapshot, compile};
 use std::collections::BTreeMap;
@@ -55,6 +56,8 @@ pub struct Attempt {
     pub version: u64,
     /// How many copies the shards need.
     pub shards: usize,
+    /// Where the code of its functions is unpacked.
+    pub codes: Codes,
 }
 
 /// What an attempt came to.
@@ -93,6 +96,8 @@ pub struct Compiled {
     pub access: Access,
     /// Largest content of a management call.
     pub management_body_bytes_max: usize,
+    /// The code of its functions.
+    pub codes: Vec<Code>,
     /// The APIs as the management API shows them.
     pub shown: BTreeMap<Key, Arc<dyn Object>>,
 }
@@ -115,6 +120,9 @@ pub fn attempt(attempt: &Attempt) -> Attempted {
         Ok(mut model) => {
             let kept = attempt.restart_only.keep(&mut model);
             let mut compiled = Box::new(Compiled::new(&model, attempt.version, attempt.shards));
+            if let Err(problems) = attempt.codes.take_in_file(&compiled.codes) {
+                return Attempted::Refused { seen, problems };
+            }
             compiled.warnings.extend(kept);
             Attempted::Compiled { seen, compiled }
         }
@@ -140,6 +148,9 @@ fn fingerprint(text: &[u8], model: Option<&Model>, problems: &[String]) -> Finge
             }
             certificate.key.secret_der().hash(&mut hasher);
         }
+        for function in &model.functions {
+            function.code.id().hash(&mut hasher);
+        }
         for tls in model.upstreams.iter().filter_map(|it| it.tls.as_ref()) {
             for root in tls.ca.iter().flatten() {
                 root.as_ref().hash(&mut hasher);
@@ -160,6 +171,7 @@ impl Compiled {
             files: files(model),
             access: Access::of(&model.management, &model.aws),
             management_body_bytes_max: model.management.body_bytes_max,
+            codes: model.functions.iter().map(|function| function.code.clone()).collect(),
             shown: from_file::nouns(model, Timestamp(super::since_epoch().as_secs() as i64)),
         }
     }
@@ -218,7 +230,17 @@ fn files(model: &Model) -> Vec<PathBuf> {
         .certificates
         .iter()
         .flat_map(|certificate| [&certificate.cert_file, &certificate.key_file]);
-    model.file.iter().chain(certificates).map(|file: &PathBuf| Path::to_owned(file)).collect()
+    let zips = model.functions.iter().filter_map(|function| match &function.code {
+        Code::Zip { file, .. } => Some(file),
+        Code::Folder(_) | Code::Source { .. } => None,
+    });
+    model
+        .file
+        .iter()
+        .chain(certificates)
+        .chain(zips)
+        .map(|file: &PathBuf| Path::to_owned(file))
+        .collect()
 }
 
 /// One line per problem.

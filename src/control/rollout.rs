@@ -9,6 +9,7 @@
 //! no request is answered by a configuration that its listener is not part of.
 
 use super::listeners::Prepared;
+use crate::model::Code;
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ pub(super) const SERVE_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Rollout {
     /// The control thread's copy.
     pub(super) snapshot: Arc<Snapshot>,
+    /// The code of its functions.
+    pub(super) codes: Vec<Code>,
     /// Bound for it, nobody can connect yet.
     pub(super) prepared: Prepared,
     pub(super) step: Step,

@@ -5,7 +5,7 @@
 //! of things is the order of the arms below, and nothing is ever half done when a signal arrives.
 
 use super::calls::Calls;
-use super::functions::{self, Codes, Functions, LambdaApi};
+use super::functions::{self, Events, Functions, LambdaApi, RETRY_PAUSE};
 use super::listeners::TURN_AWAY;
 use super::mailbox::{FromShard, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use super::publish::{Publication, Publishing};
@@ -183,17 +183,18 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         managed,
         reload,
         compiled,
+        codes,
     } = control;
     let now = Instant::now();
     let address = management.local_addr().map_err(RunError::Runtime)?;
     let listener = tokio::net::TcpListener::from_std(management).map_err(RunError::Runtime)?;
     let managed_publisher = publisher.clone();
-    let codes = Codes::default();
     let unpacking = codes.clone();
     let audit = managed.audit.clone();
     let account_id = managed.settings.account_id.clone();
     let gate = managed.gate.clone();
     let ailment = Arc::clone(&status.lock().store);
+    let events = Events::new(invoker.clone(), RETRY_PAUSE);
     let (service, stored) = Service::begin(Beginning {
         url: managed.store.url,
         last_good: managed.store.last_good,
@@ -209,7 +210,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
                 let _ = publisher.send(Publication { delta, done }).await;
             })
         }),
-        invoker: Arc::new(LambdaApi::new(invoker, account_id)),
+        invoker: Arc::new(LambdaApi::new(invoker, events.clone(), account_id)),
         ailment,
     })
     .await?;
@@ -219,7 +220,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         async move { service.answer(incoming).await }
     });
     let routes = calls.clone().behind(management::router(status.clone()));
-    let functions = Functions::new(posts.clone(), calls_of_functions, codes.clone());
+    let functions = Functions::new(posts.clone(), calls_of_functions, events, codes.clone());
     let mut running = Running {
         targets: Targets::new((options.resolver)(), options.tls_configure),
         options,
@@ -371,6 +372,7 @@ impl Running {
                 self.functions.stop(shard, worker, how);
             }
             FromShard::WorkerNotes { shard, notes } => self.functions.note(shard, notes, now),
+            FromShard::Event(event) => self.functions.queue_event(*event),
             FromShard::Invoked(invoked) => self.functions.invoked(*invoked),
             FromShard::Applied { shard, sequence } => {
                 self.status.lock().sign_of_life(shard, now);
@@ -449,6 +451,7 @@ impl Running {
             restart_only: self.reload.restart_only.clone(),
             version: self.reload.last_version + 1,
             shards: self.posts.len(),
+            codes: self.functions.codes(),
         };
         self.attempting = Some(tokio::task::spawn_blocking(move || attempt(&attempt_of)));
     }
@@ -522,6 +525,7 @@ impl Running {
         self.status.lock().metrics.set_names(snapshot.version, &names(&snapshot));
         self.rollout = Some(Rollout {
             snapshot,
+            codes: compiled.codes,
             prepared,
             step: Step::Resolving { until: now + RESOLVE_PATIENCE, copies: compiled.copies },
         });
@@ -607,7 +611,8 @@ impl Running {
 
     /// Every shard serves it: listeners follow, and what only the old one needed is let go.
     fn finish(&mut self, rollout: Rollout, now: Instant) -> Result<(), RunError> {
-        let Rollout { snapshot, prepared, .. } = rollout;
+        let Rollout { snapshot, prepared, codes, .. } = rollout;
+        self.functions.codes().file_serves(&codes);
         let version = snapshot.version;
         self.targets.follow(&[&snapshot]);
         // Only takes away what the old snapshot had; what is wrong with the new was told above.

@@ -1,5 +1,6 @@
 //! The whole control thread, with shards that only answer its messages.
 
+use super::functions::Codes;
 use super::mailbox::{Listener, ToShard};
 use super::reload::{Attempt, Attempted, Cause, RestartOnly, attempt};
 use super::test_snapshot::CONFIGURATION;
@@ -64,6 +65,7 @@ fn fake_shard(seat: Seat, behaviour: Behaviour, log: &Mutex<Vec<String>>) {
                     }
                 }
                 ToShard::Invoke(_)
+                | ToShard::EventOver { .. }
                 | ToShard::WorkerEnded { .. }
                 | ToShard::SpareWorker { .. }
                 | ToShard::ReplaceWorkers { .. } => note("hears of functions".to_owned()),
@@ -349,6 +351,7 @@ fn an_attempt(file: &Path, cause: Cause) -> Attempt {
         restart_only: RestartOnly::of(&model),
         version: 2,
         shards: 2,
+        codes: Codes::default(),
     }
 }
 

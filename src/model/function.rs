@@ -1,12 +1,11 @@
 //! `[[function]]`: a Lambda function that runs on this host.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::certificate::plain_words;
-use super::problem::ProblemKind;
+use super::code::{self, Code};
 use super::reader::{Reader, Refused, text};
 use super::reference::{Absent, Key, Kind, Table};
 
@@ -36,21 +35,28 @@ pub(super) static TABLE: Table = Table {
             ),
             absent: Absent::Required,
             example: "\"provided.al2023\"",
-            about: "What runs the code: `python3.X` and `nodejsN.x` by the interpreter on this host's `PATH`, `provided` by the executable `bootstrap` in the code folder.",
+            about: "What runs the code: `python3.X` and `nodejsN.x` by the interpreter on this host's `PATH`, `provided` by the executable `bootstrap` in the code folder. `python3` and `nodejs` are whichever version there is. `ringgate runtimes` lists what is found.",
         },
         Key {
             name: "handler",
             kind: Kind::Text("a handler such as \"app.handler\""),
-            absent: Absent::Means("\"bootstrap\""),
+            absent: Absent::Means("\"index.handler\" with `source`, else \"bootstrap\""),
             example: "\"app.handler\"",
             about: "Module and function that an event is handed to, as in Lambda; a `provided` runtime may use it as it likes.",
         },
         Key {
             name: "code",
-            kind: Kind::Text("a folder"),
-            absent: Absent::Required,
+            kind: Kind::Text("a folder or a .zip file"),
+            absent: Absent::Means("`source`"),
             example: "\"functions/hello\"",
-            about: "The folder with the code: the workers' working directory and `LAMBDA_TASK_ROOT`.",
+            about: "The folder with the code: the workers' working directory and `LAMBDA_TASK_ROOT`. A `.zip` file is unpacked into a folder of ringgate's own, 262,144,000 bytes of content at most; when it changes the workers are replaced.",
+        },
+        Key {
+            name: "source",
+            kind: Kind::Text("Python or JavaScript text"),
+            absent: Absent::Means("`code`"),
+            example: "# \"exports.handler = async () => 'hello'\"",
+            about: "The code itself, instead of `code`: one file, `index.py` or `index.js`, as CloudFormation's inline code.",
         },
         Key {
             name: "environment",
@@ -155,8 +161,8 @@ pub struct Function {
     pub runtime: Runtime,
     /// Module and function, or whatever a `bootstrap` makes of it.
     pub handler: String,
-    /// The folder with the code, resolved.
-    pub code: PathBuf,
+    /// Where the code comes from.
+    pub code: Code,
     /// Names and values in file order; no name is reserved.
     pub environment: Vec<(String, String)>,
     /// What one worker's processes may hold.
@@ -203,6 +209,15 @@ impl Runtime {
         }
         matches!(name, "provided" | "provided.al2" | "provided.al2023")
             .then(|| Self::Provided(name.to_owned()))
+    }
+
+    /// From the words for an interpreter of whichever version there is. Lambda has none.
+    fn of_any_version(name: &str) -> Option<Self> {
+        match name {
+            "python3" => Some(Self::Python(name.to_owned())),
+            "nodejs" => Some(Self::Node(name.to_owned())),
+            _ => None,
+        }
     }
 }
 
@@ -281,10 +296,15 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<Function> {
     });
     let runtime = reader.read("runtime", |value, key| {
         let name = text(value, key)?;
-        Runtime::from_name(name).ok_or_else(|| Refused::new("bad-runtime", key.kind.expected()))
+        Runtime::from_name(name)
+            .or_else(|| Runtime::of_any_version(name))
+            .ok_or_else(|| Refused::new("bad-runtime", key.kind.expected()))
     });
-    let handler = reader.text("handler").unwrap_or_else(|| "bootstrap".to_owned());
-    let code = reader.text("code").and_then(|code| folder(reader, &code));
+    let code = code::read(reader, runtime.as_ref());
+    let handler = reader.text("handler").unwrap_or_else(|| match code {
+        Some(Code::Source { .. }) => "index.handler".to_owned(),
+        _ => "bootstrap".to_owned(),
+    });
     let user = reader.read("user", |value, key| {
         text(value, key)?
             .parse::<User>()
@@ -322,24 +342,6 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<Function> {
 fn is_name(name: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
     (1..=64).contains(&name.len()) && name.bytes().all(is_word)
-}
-
-fn folder(reader: &Reader<'_>, code: &str) -> Option<PathBuf> {
-    let path = reader.findings.resolve(code);
-    let error = match std::fs::metadata(&path) {
-        Ok(found) if found.is_dir() => return Some(absolute(&path)),
-        Ok(_) => "it is not a folder".to_owned(),
-        Err(error) => plain_words(&error),
-    };
-    let file = path.display().to_string();
-    let problem = ProblemKind::File { file, what: "a function's code", error };
-    reader.findings.add(reader.span_of("code"), problem);
-    None
-}
-
-/// Workers have another working directory than ringgate.
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn read_environment(reader: &Reader<'_>) -> Vec<(String, String)> {

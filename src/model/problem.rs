@@ -202,6 +202,17 @@ pub enum ProblemKind {
         /// `both` or `neither`.
         found: &'static str,
     },
+    /// Neither or both of the two ways to say what a function runs.
+    #[error("a function needs either `code` or `source`, found {found}")]
+    CodeOrSource {
+        /// `both` or `neither`.
+        found: &'static str,
+    },
+    /// Source text for an executable.
+    #[error(
+        "a `provided` runtime has no `source`: its `code` is a folder with an executable `bootstrap`"
+    )]
+    SourceOfBootstrap,
     /// `path` beside `url`.
     #[error("`path` is for `upstream`; with `url` write the path into the URL")]
     PathBesideUrl,
@@ -346,6 +357,8 @@ impl ProblemKind {
             Self::UnknownFunction { .. } => "unknown-function",
             Self::PayloadFormatInRest => "payload-format-in-rest",
             Self::UpstreamOrUrl { .. } => "upstream-or-url",
+            Self::CodeOrSource { .. } => "code-or-source",
+            Self::SourceOfBootstrap => "source-of-bootstrap",
             Self::PathBesideUrl => "path-beside-url",
             Self::NotServed { .. } => "not-served",
             Self::ReservedHeader { .. } => "reserved-header",

@@ -10,6 +10,7 @@
 //! from a receive buffer, which must not be kept for as long as a client likes.
 
 use super::Shard;
+use super::called::Templated;
 use super::client::{ClientState, Input};
 use super::exchanges::ServedBy;
 use super::functions::NewInvocation;
@@ -46,15 +47,19 @@ pub(super) struct Asked {
     api: ServedBy,
     route: RouteIndex,
     protocol: Protocol,
-    ids: Ids,
-    kept: Kept,
+    pub(super) ids: Ids,
+    pub(super) kept: Kept,
     content: Vec<u8>,
+    /// How much of it the client has sent.
+    request_bytes: u64,
     /// Whether that is all of it.
     is_complete: bool,
+    /// What is needed for the answer where templates make it.
+    pub(super) templated: Option<Box<Templated>>,
     /// The phase that wants the content.
     phase: usize,
     version: Version,
-    is_head: bool,
+    pub(super) is_head: bool,
     /// The value of `X-Amzn-Trace-Id`, once there is one.
     trace: Box<str>,
     /// Whether the client's connection may stay open behind the answer.
@@ -62,7 +67,7 @@ pub(super) struct Asked {
     pub(super) stage: AskedStage,
     started: Instant,
     /// When the function was asked.
-    handed_over: Option<Instant>,
+    pub(super) handed_over: Option<Instant>,
     log: Option<Box<Noted>>,
 }
 
@@ -77,7 +82,7 @@ pub(super) enum AskedStage {
 
 impl Asked {
     /// Reads the head again and does something with it. `None` never happens: it could be read once.
-    fn with_exchange<T>(
+    pub(super) fn with_exchange<T>(
         &self,
         managed: &Managed,
         act: impl FnOnce(&mut Exchange<'_>, &Route) -> T,
@@ -121,9 +126,6 @@ impl<E: Env> Shard<E> {
         phase: usize,
         persistent: bool,
     ) -> Result<(), Refusal> {
-        let (Some(admitted), Some(route)) = (exchange.api, exchange.route) else {
-            return Err(Refusal::Internal);
-        };
         let head: &RequestHead<'_> = exchange.head;
         let limit = self.snapshot.server.limits.body_bytes_max.min(CONTENT_BYTES_MAX);
         let declared = match head.framing {
@@ -139,8 +141,34 @@ impl<E: Env> Shard<E> {
         let framing = if exchange.content.is_some() { Framing::None } else { head.framing };
         let body = BodyReader::new(framing);
         let is_complete = body.is_done();
+        let mut asked = self.new_asked(id, exchange, raw, phase, persistent)?;
+        asked.request_bytes = content.len() as u64;
+        asked.content = content;
+        asked.is_complete = is_complete;
+        let asked = self.asked.insert(asked);
+        let Some(client) = self.clients.get_mut(id) else { return Ok(()) };
+        client.state = ClientState::Asked { asked, body };
+        if head.expects_continue && !is_complete {
+            client.stream.out(self.env.ring()).copy(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        Ok(())
+    }
+
+    /// A request of which no content has come yet.
+    pub(super) fn new_asked(
+        &self,
+        id: SlotId,
+        exchange: &Exchange<'_>,
+        raw: &[u8],
+        phase: usize,
+        persistent: bool,
+    ) -> Result<Asked, Refusal> {
+        let (Some(admitted), Some(route)) = (exchange.api, exchange.route) else {
+            return Err(Refusal::Internal);
+        };
+        let head: &RequestHead<'_> = exchange.head;
         let log = admitted.api.access_log.is_some().then(|| Box::new(Noted::of(exchange)));
-        let asked = self.asked.insert(Asked {
+        Ok(Asked {
             client: id,
             snapshot: Rc::clone(&self.snapshot),
             api: ServedBy::of(admitted.origin),
@@ -148,8 +176,10 @@ impl<E: Env> Shard<E> {
             protocol: admitted.api.protocol,
             ids: exchange.ids,
             kept: Kept::of(exchange, raw, None),
-            content,
-            is_complete,
+            content: Vec::new(),
+            request_bytes: 0,
+            is_complete: false,
+            templated: None,
             phase,
             version: head.version,
             is_head: head.method == "HEAD",
@@ -159,11 +189,34 @@ impl<E: Env> Shard<E> {
             started: self.now,
             handed_over: None,
             log,
-        });
-        let Some(client) = self.clients.get_mut(id) else { return Ok(()) };
-        client.state = ClientState::Asked { asked, body };
-        if head.expects_continue && !is_complete {
-            client.stream.out(self.env.ring()).copy(b"HTTP/1.1 100 Continue\r\n\r\n");
+        })
+    }
+
+    /// Puts a request on the table that a function has been asked for; all of its content is there.
+    pub(super) fn await_function(
+        &mut self,
+        mut asked: Asked,
+        request_bytes: u64,
+        insert: impl FnOnce(&mut Self, SlotId) -> Result<SlotId, Refusal>,
+    ) -> Result<(), Refusal> {
+        let client_id = asked.client;
+        asked.request_bytes = request_bytes;
+        asked.is_complete = true;
+        asked.handed_over = Some(self.now);
+        let id = self.asked.insert(asked);
+        let invocation = match insert(self, id) {
+            Ok(invocation) => invocation,
+            Err(refusal) => {
+                self.asked.remove(id);
+                return Err(refusal);
+            }
+        };
+        if let Some(asked) = self.asked.get_mut(id) {
+            asked.stage = AskedStage::Invoking(invocation);
+        }
+        if let Some(client) = self.clients.get_mut(client_id) {
+            let body = BodyReader::new(Framing::None);
+            client.state = ClientState::Asked { asked: id, body };
         }
         Ok(())
     }
@@ -187,6 +240,7 @@ impl<E: Env> Shard<E> {
             return self.refuse_asked(asked_id, too_large);
         }
         asked.content.extend_from_slice(&input[piece.data.clone()]);
+        asked.request_bytes += piece.data.len() as u64;
         asked.is_complete = piece.done;
         let goes_on = piece.done && !asked.is_for_function();
         input.advance(piece.consumed);
@@ -274,6 +328,9 @@ impl<E: Env> Shard<E> {
     /// What came of the invocation that a request asked for.
     pub(super) fn asked_answered(&mut self, id: SlotId, completion: Completion) {
         let Some(asked) = self.asked.get(id) else { return };
+        if asked.templated.is_some() {
+            return self.templated_answered(id, completion);
+        }
         let result = match completion {
             Completion::NotDone(why) => return self.refuse_asked(id, refusal_of(why)),
             Completion::Failure(_) => return self.refuse_asked(id, Refusal::FunctionFailed),
@@ -321,16 +378,23 @@ impl<E: Env> Shard<E> {
 
     /// Ends such a request with an answer of our own.
     pub(super) fn refuse_asked(&mut self, id: SlotId, refusal: Refusal) {
-        self.answer_asked(id, Some(refusal), |asked, managed, connection, date, out| {
-            let failure = refusal.into();
+        self.fail_asked(id, &refusal.into());
+    }
+
+    /// As [`Shard::refuse_asked`], where more is known than the kind.
+    pub(super) fn fail_asked(&mut self, id: SlotId, failure: &Failure) {
+        if !failure.cause.is_empty() {
+            tracing::debug!(shard = self.id, error = %failure.cause, "refused a request");
+        }
+        self.answer_asked(id, Some(failure.refusal), |asked, managed, connection, date, out| {
             let told = asked.with_exchange(managed, |exchange, _| {
-                respond::fail(exchange, &failure, connection, date, out.written())
+                respond::fail(exchange, failure, connection, date, out.written())
             });
             told.unwrap_or_default()
         });
     }
 
-    fn answer_asked(
+    pub(super) fn answer_asked(
         &mut self,
         id: SlotId,
         refusal: Option<Refusal>,
@@ -377,7 +441,7 @@ impl<E: Env> Shard<E> {
             status,
             latency: since(asked.started),
             integration_latency: asked.handed_over.map(since),
-            request_bytes: asked.content.len() as u64,
+            request_bytes: asked.request_bytes,
             response_bytes,
         };
         // Indexes of an older snapshot would count for another API.
@@ -416,7 +480,7 @@ impl<E: Env> Shard<E> {
     }
 }
 
-fn refusal_of(refused: NotDone) -> Refusal {
+pub(super) fn refusal_of(refused: NotDone) -> Refusal {
     match refused {
         NotDone::NoFunction | NotDone::Throttled | NotDone::NotStarted => Refusal::FunctionRefused,
         NotDone::TimedOut => Refusal::IntegrationTimeout,

@@ -18,6 +18,7 @@
 pub mod env;
 mod accept;
 mod asked;
+mod called;
 mod client;
 mod drain;
 mod exchanges;
@@ -151,6 +152,7 @@ pub struct Shard<E: Env> {
     invocations: Slots<Invocation>,
     runtime_connections: Slots<RuntimeConnection>,
     errands: Errands,
+    events: called::EventsUnderWay,
     pools: Slots<Pool>,
     /// The pool of each upstream of the snapshot served now.
     pool_of_upstream: Vec<SlotId>,
@@ -202,6 +204,7 @@ impl<E: Env> Shard<E> {
             invocations: Slots::new(),
             runtime_connections: Slots::new(),
             errands: Errands::default(),
+            events: called::EventsUnderWay::default(),
             pools: Slots::new(),
             pool_of_upstream: Vec::new(),
             endpoints: Box::default(),
@@ -473,6 +476,7 @@ impl<E: Env> Shard<E> {
             ToShard::Delta(delta) => self.apply(*delta),
             ToShard::Addresses(news) => self.follow_addresses(&news),
             ToShard::Invoke(invoke) => self.invoke_for_control(*invoke),
+            ToShard::EventOver { bytes } => self.event_over(bytes),
             ToShard::WorkerEnded { worker, how } => self.worker_ended(worker, &how),
             ToShard::SpareWorker { function } => self.spare_worker(&function),
             ToShard::ReplaceWorkers { function } => self.replace_workers(&function),

@@ -95,6 +95,10 @@ impl<E: Env> Shard<E> {
         let mut request = MethodRequest::of(exchange, Context::of(exchange));
         request.content = content;
         let made = transform::request(&mapped.plan, &request, &binary_types, &mut self.scratch)?;
+        if let Some(function) = &mapped.function {
+            self.invoke_templated(id, exchange, (mapped, function), &made, raw, persistent)?;
+            return Ok(());
+        }
         let Some(proxy) = &mapped.proxy else {
             let status = transform::status(&made)?.map(|status| status.to_string());
             let back_end = BackEnd { selected_by: status.as_deref(), fields: &[], content: &[] };
@@ -113,7 +117,7 @@ impl<E: Env> Shard<E> {
         Ok(())
     }
 
-    fn answer_made(
+    pub(super) fn answer_made(
         &mut self,
         id: SlotId,
         exchange: &Exchange<'_>,

@@ -68,8 +68,26 @@ pub struct Function {
     pub reserved_concurrency: Option<u32>,
     /// Which APIs may invoke it.
     pub permission: Permission,
+    /// What becomes of events that nobody waits for.
+    pub events: Arc<EventRules>,
     /// What it takes to start a worker. Shared because shards only pass it on.
     pub launch: Arc<Launch>,
+}
+
+/// What becomes of events that nobody waits for (`PutFunctionEventInvokeConfig`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRules {
+    /// How often one is tried again after the function has failed, 0 to 2.
+    pub retries_max: u32,
+    /// How old one may become: 60 seconds to six hours.
+    pub age_max: Duration,
+}
+
+impl Default for EventRules {
+    /// Lambda's own.
+    fn default() -> Self {
+        Self { retries_max: 2, age_max: Duration::from_secs(6 * 3600) }
+    }
 }
 
 /// Which APIs may invoke a function.
@@ -96,7 +114,8 @@ pub struct Launch {
     pub runtime: Runtime,
     /// Module and function.
     pub handler: String,
-    /// The folder with the code.
+    /// The folder with the code. A relative one is the name of code that was unpacked: the control
+    /// thread knows where.
     pub code: PathBuf,
     /// Names and values; may hold secrets.
     pub environment: Vec<(String, String)>,

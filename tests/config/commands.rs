@@ -17,7 +17,7 @@ fn check_accepts_the_shipped_default() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(
         text(&output.stdout),
-        "config/ringgate.toml is valid: 1 API, 1 route, 0 upstreams\n"
+        "config/ringgate.toml is valid: 1 API, 2 routes, 0 upstreams, 1 function\n"
     );
 }
 
@@ -29,7 +29,10 @@ fn without_a_file_the_built_in_default_is_taken() {
         .current_dir(folder.path())
         .output()
         .expect("the binary runs");
-    assert_eq!(text(&output.stdout), "(built-in default) is valid: 1 API, 1 route, 0 upstreams\n");
+    assert_eq!(
+        text(&output.stdout),
+        "(built-in default) is valid: 1 API, 2 routes, 0 upstreams, 1 function\n"
+    );
 }
 
 #[test]

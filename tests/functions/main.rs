@@ -5,6 +5,7 @@
 
 mod answers;
 mod bootstrap;
+mod code;
 mod faults;
 #[path = "../gateway/harness/mod.rs"]
 #[expect(

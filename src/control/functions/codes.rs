@@ -1,9 +1,10 @@
-//! Code of functions that were made through the Lambda API: unpacked, a folder for each zip, for as
-//! long as something may run it.
+//! Code that is not a folder already: zips of the file and of the Lambda API, source text of the file. A
+//! folder for each, for as long as something may run it.
 
 use super::unpack::{UNPACKED_BYTES_MAX, unpack};
+use crate::model::{Code, code_id};
 use crate::snapshot::ManagedDelta;
-use crate::snapshot::function::FunctionChange;
+use crate::snapshot::function::{FunctionChange, Launch};
 use crate::snapshot::managed::UsedCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,14 +21,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// All unpacked code. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub(in crate::control) struct Codes(Arc<Mutex<Inner>>);
+pub struct Codes(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
     /// Where the folders are; made with the first.
     root: Option<PathBuf>,
-    /// The code of each function, by ARN.
+    /// The code of each function of the Lambda API, by ARN.
     uses: BTreeMap<Box<str>, Box<str>>,
+    /// That of the file's functions, and of a newer file's that is being put into service.
+    of_file: BTreeSet<Box<str>>,
+    /// Attempts to unpack so far.
+    attempts: u64,
     /// What is unpacked.
     there: BTreeSet<Box<str>>,
     /// What of it no function runs, and since when.
@@ -49,16 +54,12 @@ impl Codes {
             }
         };
         for used in std::mem::take(&mut delta.codes) {
-            if self.lock().there.contains(&used.id) {
-                continue;
-            }
-            let (id, root) = (used.id.clone(), root.clone());
-            let done = tokio::task::spawn_blocking(move || unpack_into(&used, &root)).await;
-            match done.unwrap_or_else(|error| Err(error.to_string())) {
-                Ok(()) => {
-                    self.lock().there.insert(id);
-                }
-                Err(error) => tracing::error!(code = %id, %error, "code cannot be unpacked"),
+            let (id, codes) = (used.id.clone(), self.clone());
+            let unpacking =
+                move || codes.unpack_once(&used.id, |folder| unpack_used(&used, folder));
+            let done = tokio::task::spawn_blocking(unpacking).await;
+            if let Err(error) = done.unwrap_or_else(|error| Err(error.to_string())) {
+                tracing::error!(code = %id, %error, "code cannot be unpacked");
             }
         }
         let mut inner = self.lock();
@@ -78,6 +79,88 @@ impl Codes {
             };
         }
         inner.note_unused(Instant::now());
+    }
+
+    /// Unpacks what functions of a file run. It stays until [`Codes::file_serves`] says otherwise. Blocks.
+    ///
+    /// # Errors
+    /// What cannot be unpacked, one line each.
+    pub fn take_in_file(&self, codes: &[Code]) -> Result<(), Vec<String>> {
+        let mut problems = Vec::new();
+        for code in codes {
+            let Some(id) = code.id() else { continue };
+            {
+                let mut inner = self.lock();
+                inner.of_file.insert(id.into());
+                inner.unused.remove(id);
+            }
+            if let Err(error) = self.unpack_once(id, |folder| fill(code, folder)) {
+                let shown = match code {
+                    Code::Zip { file, .. } => file.display().to_string(),
+                    _ => "source".to_owned(),
+                };
+                problems.push(format!("cannot use `{shown}` as a function's code: {error}"));
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// The file's functions run these and no others.
+    pub(in crate::control) fn file_serves(&self, codes: &[Code]) {
+        let mut inner = self.lock();
+        inner.of_file = codes.iter().filter_map(|code| code.id().map(Into::into)).collect();
+        inner.note_unused(Instant::now());
+    }
+
+    /// A launch whose code is a folder.
+    pub(in crate::control) fn resolve(&self, launch: Arc<Launch>) -> Arc<Launch> {
+        if launch.code.is_absolute() {
+            return launch;
+        }
+        let mut launch = launch;
+        if let Some(root) = &self.lock().root {
+            let launch = Arc::make_mut(&mut launch);
+            launch.code = root.join(&launch.code);
+        }
+        launch
+    }
+
+    /// Fills the folder of a code, unless it is there. Blocks.
+    fn unpack_once(
+        &self,
+        id: &str,
+        fill: impl FnOnce(&Path) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let (folder, beside) = {
+            let mut inner = self.lock();
+            if inner.there.contains(id) {
+                return Ok(());
+            }
+            let root = inner.root().map_err(|error| error.to_string())?;
+            inner.attempts += 1;
+            // Somebody else may be unpacking the same.
+            (root.join(id), root.join(format!("{id}.{}", inner.attempts)))
+        };
+        std::fs::DirBuilder::new()
+            .mode(0o755)
+            .create(&beside)
+            .map_err(|error| error.to_string())?;
+        let unpacked = fill(&beside);
+        let mut inner = self.lock();
+        let unpacked = unpacked.and_then(|()| match inner.there.contains(id) {
+            true => std::fs::remove_dir_all(&beside).map_err(|error| error.to_string()),
+            // So that a folder of this name is always whole.
+            false => std::fs::rename(&beside, &folder).map_err(|error| error.to_string()),
+        });
+        match &unpacked {
+            Ok(()) => {
+                inner.there.insert(id.into());
+            }
+            Err(_) => {
+                let _ = std::fs::remove_dir_all(&beside);
+            }
+        }
+        unpacked
     }
 
     /// Removes what has been unused for long; not what workers run.
@@ -103,10 +186,7 @@ impl Codes {
 
     /// Removes everything: no worker is left.
     pub(in crate::control) fn close(&self) {
-        let mut inner = self.lock();
-        if let Some(root) = inner.root.take() {
-            let _ = std::fs::remove_dir_all(root);
-        }
+        self.lock().remove();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -114,7 +194,19 @@ impl Codes {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
 impl Inner {
+    fn remove(&mut self) {
+        if let Some(root) = self.root.take() {
+            let _ = std::fs::remove_dir_all(root);
+        }
+    }
+
     fn root(&mut self) -> io::Result<PathBuf> {
         if let Some(root) = &self.root {
             return Ok(root.clone());
@@ -128,7 +220,7 @@ impl Inner {
     }
 
     fn note_unused(&mut self, now: Instant) {
-        let used: BTreeSet<&Box<str>> = self.uses.values().collect();
+        let used: BTreeSet<&Box<str>> = self.uses.values().chain(&self.of_file).collect();
         self.unused.retain(|id, _| !used.contains(id));
         for id in self.there.iter().filter(|id| !used.contains(id)) {
             self.unused.entry(id.clone()).or_insert(now);
@@ -136,22 +228,28 @@ impl Inner {
     }
 }
 
-/// Blocks.
-fn unpack_into(used: &UsedCode, root: &Path) -> Result<(), String> {
+/// Unpacks code of the Lambda API. Blocks.
+fn unpack_used(used: &UsedCode, folder: &Path) -> Result<(), String> {
     let zip = STANDARD.decode(&used.code.zip).map_err(|error| error.to_string())?;
-    let folder = root.join(&*used.id);
-    let beside = root.join(format!("{}.new", used.id));
-    // A rest of an attempt that failed.
-    let _ = std::fs::remove_dir_all(&beside);
-    std::fs::DirBuilder::new().mode(0o755).create(&beside).map_err(|error| error.to_string())?;
-    let unpacked = unpack(&zip, &beside, UNPACKED_BYTES_MAX).and_then(|()| {
-        // So that a folder of this name is always whole.
-        std::fs::rename(&beside, &folder).map_err(|error| error.to_string())
-    });
-    if unpacked.is_err() {
-        let _ = std::fs::remove_dir_all(&beside);
+    unpack(&zip, folder, UNPACKED_BYTES_MAX)
+}
+
+/// Unpacks code of the file. Blocks.
+fn fill(code: &Code, folder: &Path) -> Result<(), String> {
+    match code {
+        Code::Folder(_) => Ok(()),
+        Code::Zip { file, id } => {
+            let zip = std::fs::read(file).map_err(|error| error.to_string())?;
+            match code_id(&zip) == *id {
+                true => unpack(&zip, folder, UNPACKED_BYTES_MAX),
+                // Whoever changes it makes another event, and with that another attempt.
+                false => Err("it has changed since it was looked at".to_owned()),
+            }
+        }
+        Code::Source { name, text, .. } => {
+            std::fs::write(folder.join(name), text).map_err(|error| error.to_string())
+        }
     }
-    unpacked
 }
 
 #[cfg(test)]
@@ -199,6 +297,44 @@ mod tests {
             FunctionChange::Put(function) => function.launch.code.clone(),
             FunctionChange::Remove { arn } => panic!("{arn} is removed"),
         }
+    }
+
+    #[test]
+    fn code_of_the_file_is_there_until_another_is_served() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("f.zip");
+        let bytes = STANDARD.decode(zip()).unwrap();
+        std::fs::write(&file, &bytes).unwrap();
+        let of_zip = Code::Zip { file: file.clone(), id: code_id(&bytes) };
+        let text = "def handler(event, context): pass".to_owned();
+        let source = Code::Source { name: "index.py", text, id: "s".into() };
+        let codes = Codes::default();
+        assert_eq!(codes.take_in_file(&[of_zip.clone(), source.clone()]), Ok(()));
+        let folder = codes.lock().root.clone().unwrap();
+        assert!(folder.join(code_id(&bytes)).join("a").is_file());
+        assert!(folder.join("s/index.py").is_file());
+        codes.file_serves(std::slice::from_ref(&source));
+        let late = Instant::now() + 2 * PATIENCE;
+        codes.sweep(late, |_| false);
+        assert!(!folder.join(code_id(&bytes)).exists());
+        assert!(folder.join("s").exists());
+        // One that was about to be removed is wanted again.
+        codes.file_serves(&[]);
+        codes.take_in_file(&[source]).unwrap();
+        codes.sweep(late, |_| false);
+        assert!(folder.join("s").exists());
+        std::fs::write(&file, b"changed").unwrap();
+        let problems = codes.take_in_file(&[of_zip]).unwrap_err();
+        assert!(
+            problems[0].contains("f.zip` as a function's code: it has changed"),
+            "{problems:?}"
+        );
+        let damaged = Code::Zip { file, id: code_id(b"changed") };
+        let problems = codes.take_in_file(&[damaged]).unwrap_err();
+        assert!(problems[0].ends_with("it is no zip, or a damaged one"), "{problems:?}");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing half done is left");
+        drop(codes);
+        assert!(!folder.exists());
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! The Lambda API's way to the function host: what `Invoke` asks for, in the host's words.
 
+use super::events::{Event, Events, Full, START_PATIENCE};
 use super::{Call, Invoker};
 use crate::control::invocation::{Completion, NotDone};
 use crate::management::lambda::{self, Invocation, Invoked, Mode, Outcome, Refused};
@@ -8,36 +9,18 @@ use crate::snapshot::managed::FunctionPlace;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
-
-/// Time to wait for a worker, its start included, besides the function's own.
-const START_PATIENCE: Duration = Duration::from_secs(25);
-
-/// Events that nobody waits for, at once; beyond it the call is throttled. Each may be a MiB.
-const QUEUED_MAX: usize = 256;
-
-/// How long an event waits for its next try after the function has failed: Lambda tries twice more.
-const RETRIES: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
-
-/// And after no worker was to be had: from a second on, twice as long each time.
-const THROTTLED_MIN: Duration = Duration::from_secs(1);
-const THROTTLED_MAX: Duration = Duration::from_secs(300);
-
-/// How long an event is kept while no worker is to be had: Lambda's six hours.
-const EVENT_AGE_MAX: Duration = Duration::from_secs(6 * 3600);
 
 /// Runs what the Lambda API invokes.
 #[derive(Debug)]
 pub(in crate::control) struct LambdaApi {
     host: Invoker,
+    events: Events,
     account_id: String,
-    queue: Arc<Semaphore>,
-    retries: [Duration; 2],
 }
 
 impl LambdaApi {
-    pub(in crate::control) fn new(host: Invoker, account_id: String) -> Self {
-        Self { host, account_id, queue: Arc::new(Semaphore::new(QUEUED_MAX)), retries: RETRIES }
+    pub(in crate::control) fn new(host: Invoker, events: Events, account_id: String) -> Self {
+        Self { host, events, account_id }
     }
 
     /// The name by which the host knows what is to be run. It is what the function sees of it, so it is
@@ -66,35 +49,34 @@ impl lambda::Invoker for LambdaApi {
             );
             return Box::pin(std::future::ready(Err(Refused::NotReady(text))));
         }
+        let timeout = Duration::from_secs(invocation.configuration.timeout.into());
         let order = Order {
             host: self.host.clone(),
             function: self.arn(&invocation),
             event: invocation.payload.clone(),
             client_context: invocation.client_context.map(Into::into),
-            patience: START_PATIENCE + Duration::from_secs(invocation.configuration.timeout.into()),
+            patience: START_PATIENCE + timeout,
             reserved_concurrency: invocation.reserved_concurrency,
-            retries: self.retries,
         };
         match invocation.mode {
             Mode::RequestResponse => Box::pin(async move { order.once().await }),
+            Mode::Event if order.reserved_concurrency == Some(0) => {
+                Box::pin(std::future::ready(Err(order.throttled())))
+            }
             Mode::Event => {
-                let Ok(place) = Arc::clone(&self.queue).try_acquire_owned() else {
-                    return Box::pin(std::future::ready(Err(order.throttled())));
-                };
-                if order.reserved_concurrency == Some(0) {
-                    return Box::pin(std::future::ready(Err(order.throttled())));
-                }
-                tokio::spawn(async move {
-                    order.until_done().await;
-                    drop(place);
-                });
-                Box::pin(std::future::ready(Ok(Outcome::default())))
+                let throttled = order.throttled();
+                let Order { function, event, client_context, .. } = order;
+                let rules = Arc::default();
+                let event = Event { function, event, client_context, timeout, rules };
+                let queued = self.events.queue(event, || ());
+                let outcome = queued.map(|()| Outcome::default()).map_err(|Full| throttled);
+                Box::pin(std::future::ready(outcome))
             }
         }
     }
 }
 
-/// An invocation, as often as it takes.
+/// An invocation that is waited for.
 struct Order {
     host: Invoker,
     function: Box<str>,
@@ -102,7 +84,6 @@ struct Order {
     client_context: Option<Box<str>>,
     patience: Duration,
     reserved_concurrency: Option<u32>,
-    retries: [Duration; 2],
 }
 
 impl Order {
@@ -127,30 +108,6 @@ impl Order {
                 NotDone::NoFunction => failed("The function is not served."),
                 NotDone::EventTooLarge => failed("The event is too large."),
             }),
-        }
-    }
-
-    /// An event that nobody waits for. Those that fail to the end are logged and forgotten.
-    async fn until_done(&self) {
-        let mut retries = self.retries.into_iter();
-        let begin = tokio::time::Instant::now();
-        let mut pause = THROTTLED_MIN;
-        loop {
-            let why = match self.once().await {
-                Ok(outcome) if outcome.error.is_none() => return,
-                Ok(outcome) => String::from_utf8_lossy(&outcome.payload).into_owned(),
-                Err(Refused::Throttled { .. }) if begin.elapsed() < EVENT_AGE_MAX => {
-                    tokio::time::sleep(pause).await;
-                    pause = (2 * pause).min(THROTTLED_MAX);
-                    continue;
-                }
-                Err(refused) => format!("{refused:?}"),
-            };
-            let Some(wait) = retries.next() else {
-                tracing::warn!(function = %self.function, error = why, "an event is given up");
-                return;
-            };
-            tokio::time::sleep(wait).await;
         }
     }
 
@@ -191,7 +148,8 @@ mod tests {
 
     fn api() -> (LambdaApi, Calls) {
         let (host, calls) = Invoker::new();
-        (LambdaApi::new(host, "000000000000".into()), calls)
+        let events = Events::new(host.clone(), Duration::ZERO);
+        (LambdaApi::new(host, events, "000000000000".into()), calls)
     }
 
     /// Answers the next call; returns which function was asked.
@@ -249,25 +207,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_is_tried_three_times() {
-        let (mut api, mut calls) = api();
-        api.retries = [Duration::ZERO; 2];
+    async fn a_queued_event_is_answered_at_once() {
+        let (api, mut calls) = api();
         let queued = api.invoke(invocation(Mode::Event, "python3.12")).await;
         assert_eq!(queued, Ok(Outcome::default()));
-        for _ in 0..3 {
-            answer(&mut calls, Completion::Failure(Bytes::from_static(b"{}"))).await;
-        }
-        drop(api);
-        assert!(calls.recv().await.is_none(), "a fourth try");
-    }
-
-    #[tokio::test]
-    async fn events_that_wait_are_bounded() {
-        let (api, _calls) = api();
-        for _ in 0..QUEUED_MAX {
-            assert!(api.invoke(invocation(Mode::Event, "python3.12")).await.is_ok());
-        }
-        let refused = api.invoke(invocation(Mode::Event, "python3.12")).await;
-        assert_eq!(refused, Err(Refused::Throttled { is_reserved: false }));
+        answer(&mut calls, Completion::Result(Bytes::new())).await;
+        let none =
+            Invocation { reserved_concurrency: Some(0), ..invocation(Mode::Event, "python3.12") };
+        assert_eq!(api.invoke(none).await, Err(Refused::Throttled { is_reserved: true }));
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Program {
     pub(super) command: Vec<OsString>,
     /// `LAMBDA_RUNTIME_DIR`.
     pub(super) runtime_folder: PathBuf,
+    /// `AWS_EXECUTION_ENV`.
+    pub(super) execution_environment: Option<String>,
 }
 
 /// What has been found and written so far.
@@ -54,7 +56,8 @@ impl Languages {
         let program =
             loops.program(&runtime, Client::Embedded, found, &launch.code, &launch.handler);
         let command = std::iter::once(program.path.into()).chain(program.arguments).collect();
-        Ok(Program { command, runtime_folder: loops.folder().to_owned() })
+        let execution_environment = runtime.execution_environment(found);
+        Ok(Program { command, runtime_folder: loops.folder().to_owned(), execution_environment })
     }
 
     /// The loops, written when there are none in this folder.
@@ -82,5 +85,9 @@ fn provided(launch: &Launch) -> Result<Program, String> {
     if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
         return Err(format!("{} is not an executable file", bootstrap.display()));
     }
-    Ok(Program { command: vec![bootstrap.into()], runtime_folder: launch.code.clone() })
+    Ok(Program {
+        command: vec![bootstrap.into()],
+        runtime_folder: launch.code.clone(),
+        execution_environment: None,
+    })
 }

@@ -8,6 +8,7 @@
 //! the caller ([`Invoker`]).
 
 mod codes;
+mod events;
 mod lambda_api;
 mod languages;
 mod logs;
@@ -16,13 +17,15 @@ pub mod spawn;
 mod unpack;
 
 use super::invocation::{
-    Completion, Ended, Invoke, Invoked, NotDone, Note, StartWorker, StopWorker, WorkerId,
+    Completion, Ended, Invoke, Invoked, NotDone, Note, QueuedEvent, StartWorker, StopWorker,
+    WorkerId,
 };
 use super::listeners::BACKLOG;
 use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use crate::snapshot::function::{FunctionLog, Launch};
 use bytes::Bytes;
-pub(super) use codes::Codes;
+pub use codes::Codes;
+pub(super) use events::{Events, RETRY_PAUSE};
 pub(super) use lambda_api::LambdaApi;
 use languages::Languages;
 use logs::{Epoch, LINE_BYTES_MAX, LogWriter, SETTLE, WorkerLog};
@@ -130,6 +133,7 @@ pub(super) struct Functions {
     calls: Calls,
     waiting: HashMap<u64, oneshot::Sender<Invoked>>,
     next_call: u64,
+    events: Events,
     next_watch: Option<Instant>,
     is_scanning: bool,
     next_settle: Option<Instant>,
@@ -152,13 +156,14 @@ pub(super) enum News {
     Line { name: Name, line: Vec<u8>, at: Instant },
     Scanned(Vec<Process>),
     Called(Box<(Call, oneshot::Sender<Invoked>)>),
+    EventOver { shard: ShardId, bytes: usize },
 }
 
 /// Numbers of runtime listeners, beyond those of any configuration.
 const FIRST_LISTENER: u32 = 1 << 31;
 
 impl Functions {
-    pub(super) fn new(posts: Vec<Post>, calls: Calls, codes: Codes) -> Self {
+    pub(super) fn new(posts: Vec<Post>, calls: Calls, events: Events, codes: Codes) -> Self {
         Self {
             ports: vec![None; posts.len()],
             unsent: posts.iter().map(|_| VecDeque::new()).collect(),
@@ -175,6 +180,7 @@ impl Functions {
             calls,
             waiting: HashMap::new(),
             next_call: 1,
+            events,
             next_watch: None,
             is_scanning: false,
             next_settle: None,
@@ -201,6 +207,7 @@ impl Functions {
                 }
             }
             News::Scanned(all) => self.on_scanned(&all),
+            News::EventOver { shard, bytes } => self.tell(shard, ToShard::EventOver { bytes }),
             News::Called(call) => self.on_call(call.0, call.1),
         }
     }
@@ -222,6 +229,7 @@ impl Functions {
 
     fn try_start(&mut self, start: StartWorker, now: Instant) -> Result<(), Ended> {
         let StartWorker { shard, worker, address, launch } = start;
+        let launch = self.codes.resolve(launch);
         if !self.has_room(&launch, shard) {
             return Err(Ended::NoRoom);
         }
@@ -314,6 +322,21 @@ impl Functions {
             // Whoever asked may have gone.
             let _ = waiting.send(invoked);
         }
+    }
+
+    /// A shard leaves an event behind, and counts it until it hears that it is over.
+    pub(super) fn queue_event(&mut self, queued: QueuedEvent) {
+        let QueuedEvent { shard, function, event, client_context, timeout, rules } = queued;
+        let bytes = event.len();
+        let news = self.news.0.clone();
+        let over = move || {
+            tokio::spawn(async move {
+                // Fails only when the loop has ended.
+                let _ = news.send(News::EventOver { shard, bytes }).await;
+            });
+        };
+        let event = events::Event { function, event, client_context, timeout, rules };
+        self.events.accept(event, over);
     }
 
     fn on_call(&mut self, call: Call, done: oneshot::Sender<Invoked>) {
@@ -521,6 +544,11 @@ impl Functions {
             let _ = std::fs::remove_dir_all(folder);
         }
         self.codes.close();
+    }
+
+    /// Where code is unpacked.
+    pub(super) fn codes(&self) -> Codes {
+        self.codes.clone()
     }
 
     /// Removes code that nothing runs any more.

@@ -6,7 +6,7 @@
 //! fork and exec.
 
 use super::languages::Program;
-use crate::snapshot::function::{Launch, Runtime, User};
+use crate::snapshot::function::{Launch, User};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use std::ffi::OsString;
 use std::io;
@@ -96,11 +96,8 @@ fn environment(start: &Start<'_>) -> Vec<(&'static str, OsString)> {
         ("TMPDIR", start.folder.as_os_str().to_owned()),
         ("HOME", start.folder.as_os_str().to_owned()),
     ];
-    match &launch.runtime {
-        Runtime::Python(name) | Runtime::Node(name) => {
-            environment.push(("AWS_EXECUTION_ENV", format!("AWS_Lambda_{name}").into()));
-        }
-        Runtime::Provided(_) => {}
+    if let Some(name) = &start.program.execution_environment {
+        environment.push(("AWS_EXECUTION_ENV", name.into()));
     }
     environment
 }

@@ -50,7 +50,8 @@ pub fn response<'b>(
         None => plan.answers.default(),
     };
     let chosen = chosen.ok_or_else(|| {
-        let status = back_end.selected_by.unwrap_or("200");
+        // A function's message is no status; its invocation's is always this one.
+        let status = back_end.selected_by.filter(|it| it.parse::<u16>().is_ok()).unwrap_or("200");
         Failure::configuration(format!(
             "No match for output mapping and no default output mapping configured. Endpoint Response Status Code: {status}"
         ))

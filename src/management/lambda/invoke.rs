@@ -106,9 +106,10 @@ fn client_context(call: &Call<'_>) -> Result<Option<String>, Fault> {
     let Some(text) = call.text_of("ClientContext").filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    let context = STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    match context.filter(|text| serde_json::from_str::<IgnoredAny>(text).is_ok()) {
-        Some(context) => Ok(Some(context)),
+    let context = STANDARD.decode(text).ok();
+    match context.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok()) {
+        // Written anew: it goes to the worker in a header field, where no line may end.
+        Some(context) => Ok(Some(context.to_string())),
         None => Err(invalid("Client context must be a valid Base64-encoded JSON object.")),
     }
 }

@@ -79,6 +79,7 @@ pub fn compile_function(
         queue_max: QUEUE_MAX,
         reserved_concurrency,
         permission,
+        events: Arc::default(),
         launch: Arc::new(Launch {
             name: configuration.function_name.clone(),
             version: configuration.version.clone(),

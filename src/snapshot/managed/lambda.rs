@@ -1,6 +1,7 @@
-//! Proxy integrations with functions.
+//! Integrations with functions: proxies, and those of REST APIs whose templates make the event.
 
 use super::StagePlace;
+use super::mapping::RequestMapping;
 use super::stage_variables::{Token, tokens};
 use crate::model::PayloadFormat;
 use crate::resources::function::LATEST;
@@ -11,6 +12,23 @@ use std::time::Duration;
 /// What an integration without a time-out of its own has, by protocol.
 pub(super) const REST_TIMEOUT: Duration = Duration::from_secs(29);
 pub(super) const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A function behind templates (`AWS`): they make its event, and the client's answer of its result.
+#[derive(Debug, Clone)]
+pub struct CustomLambda {
+    /// The function.
+    pub lambda: Lambda,
+    /// The header fields that invoke it, `X-Amz-Invocation-Type` above all.
+    pub mapping: RequestMapping,
+}
+
+/// Whether an integration's URI is that of a function's invocation.
+pub(super) fn is_function_uri(uri: Option<&str>) -> bool {
+    uri.is_some_and(|uri| {
+        let behind = uri.strip_prefix("arn:aws:apigateway:");
+        behind.is_some_and(|it| it.split_once(':').is_some_and(|(_, it)| it.starts_with("lambda:")))
+    })
+}
 
 /// What was declared of an integration.
 pub(super) struct Declared<'d> {

@@ -40,6 +40,7 @@ pub use function::{FunctionPlace, UsedCode, compile_function};
 pub use gateway_response::{Body, GatewayResponse, GatewayResponses, Piece, Value};
 pub use http::compile_http_stage;
 pub use http_mapping::{Action, AnswerEdits, Edit, RequestEdits, ResponseEdits};
+pub use lambda::CustomLambda;
 pub use mapping::{
     BodyPath, ContextName, HeaderPlace, MappedResponse, Passes, Placeholder, RequestMapping,
     ResponseMapping, ResponseSource, Source, UriPiece, Values, answer_field, header_place,

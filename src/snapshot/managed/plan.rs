@@ -1,8 +1,9 @@
-//! Integrations whose templates are run per request: MOCK and HTTP of REST APIs.
+//! Integrations whose templates are run per request: MOCK, HTTP and functions (AWS) of REST APIs.
 //!
 //! Everything that can be wrong with a template is found here: one that cannot be parsed is told as a
 //! warning with its line and column, and requests that would need it are answered as Amazon does.
 
+use super::lambda::CustomLambda;
 use super::mapping::{Known, ResponseSource, answer_field};
 use super::mock::MappedMock;
 use super::rest_http::method_response;
@@ -11,13 +12,15 @@ use crate::snapshot::HttpProxy;
 use crate::template::{JavaPattern, Template};
 use std::sync::Arc;
 
-/// A MOCK or HTTP integration.
+/// A MOCK or HTTP integration, or a function's that is none of a proxy.
 #[derive(Debug, Clone)]
 pub struct Mapped {
     /// Answers of a MOCK integration that are the same for every request.
     pub fixed: Option<Box<MappedMock>>,
     /// The back end; a MOCK integration has none.
     pub proxy: Option<Box<HttpProxy>>,
+    /// The function that is the back end instead.
+    pub function: Option<Box<CustomLambda>>,
     /// What becomes of requests and answers.
     pub plan: Arc<Plan>,
 }

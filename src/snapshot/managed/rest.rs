@@ -5,13 +5,14 @@ use super::guard::{self, Guarded};
 use super::mapping::Known;
 use super::rest_http::Placeholders;
 use super::{
-    BinaryTypes, Canary, CompiledStage, DefaultEndpoint, GatewayResponses, ManagedStage, Mapped,
-    Passes, Shared, StagePlace, UpstreamUse, Validation, lambda, mock, plan, rest_http, validation,
+    BinaryTypes, Canary, CompiledStage, CustomLambda, DefaultEndpoint, GatewayResponses,
+    ManagedStage, Mapped, Passes, Shared, StagePlace, UpstreamUse, Validation, lambda, mock, plan,
+    rest_http, validation,
 };
 use crate::model::RouteKey;
-use crate::resources::rest::{Map, Method, Resource};
+use crate::resources::rest::{self, Map, Method, Resource};
 use crate::resources::rest_stage::{Definition, Stage};
-use crate::snapshot::function::{LambdaFacts, PayloadFormat};
+use crate::snapshot::function::{Lambda, LambdaFacts, PayloadFormat};
 use crate::snapshot::{Api, Integration, Phase, Program, Protocol, Refusing, Route, RouteTable};
 use std::sync::Arc;
 
@@ -229,7 +230,8 @@ impl Compiler<'_> {
                 let is_text = binary.is_empty() && plan.handling.is_none();
                 let fixed = is_text.then(|| mock::compile(method, declared, known, warn));
                 let fixed = fixed.flatten().map(Box::new);
-                Integration::Mapped(Mapped { fixed, proxy: None, plan: plan.into() })
+                let plan = plan.into();
+                Integration::Mapped(Mapped { fixed, proxy: None, function: None, plan })
             }),
             "HTTP_PROXY" => {
                 let upstreams = &mut self.upstreams;
@@ -247,29 +249,22 @@ impl Compiler<'_> {
                     rest_http::request(declared, known, passes, placeholders, upstreams)?;
                 if is_planned {
                     let (proxy, plan) = (Some(Box::new(proxy)), plan.into());
-                    return Ok(Integration::Mapped(Mapped { fixed: None, proxy, plan }));
+                    let (fixed, function) = (None, None);
+                    return Ok(Integration::Mapped(Mapped { fixed, proxy, function, plan }));
                 }
                 proxy.response = Some(Box::new(rest_http::responses(method, declared, known)?));
                 Ok(Integration::HttpProxy(proxy))
             }),
-            "AWS_PROXY" => {
-                let media_types = of.definition.api.binary_media_types.iter();
-                let declared = lambda::Declared {
-                    uri: declared.uri.as_deref(),
-                    payload_format: PayloadFormat::V1,
-                    timeout_in_millis: declared.timeout_in_millis,
-                    timeout: lambda::REST_TIMEOUT,
-                    variables: of.variables,
-                    role: declared.credentials.as_deref(),
-                    facts: LambdaFacts {
-                        deployment_id: of.deployment_id.into(),
-                        resource_id: known.resource_id.into(),
-                        operation_name: method.operation_name.as_deref().map(Into::into),
-                        binary_media_types: media_types.map(|it| it.as_str().into()).collect(),
-                        ..LambdaFacts::default()
-                    },
-                };
-                lambda::compile(self.place, declared).map(Integration::Lambda)
+            "AWS_PROXY" => self.function(method, declared, known, of).map(Integration::Lambda),
+            "AWS" if lambda::is_function_uri(declared.uri.as_deref()) => {
+                let function = self.function(method, declared, known, of);
+                function.and_then(|lambda| {
+                    let mapping = rest_http::mapped_headers(declared, known)?;
+                    let plan = plan::compile(method, declared, known, warn)?.into();
+                    let function = Some(Box::new(CustomLambda { lambda, mapping }));
+                    let (fixed, proxy) = (None, None);
+                    Ok(Integration::Mapped(Mapped { fixed, proxy, function, plan }))
+                })
             }
             kind => Err(format!("integrations of type {kind} are not served yet")),
         };
@@ -280,5 +275,36 @@ impl Compiler<'_> {
             self.warn(text, &reason);
             Integration::Misconfigured
         })
+    }
+
+    /// The function that an integration names, as it is invoked for this method.
+    fn function(
+        &self,
+        method: &Method,
+        declared: &rest::Integration,
+        known: &Known<'_>,
+        of: &Served<'_>,
+    ) -> Result<Lambda, String> {
+        // Recorded: anything else fails each request.
+        if declared.http_method.as_deref() != Some("POST") {
+            return Err("the integration's method must be POST to invoke a function".to_owned());
+        }
+        let media_types = of.definition.api.binary_media_types.iter();
+        let declared = lambda::Declared {
+            uri: declared.uri.as_deref(),
+            payload_format: PayloadFormat::V1,
+            timeout_in_millis: declared.timeout_in_millis,
+            timeout: lambda::REST_TIMEOUT,
+            variables: of.variables,
+            role: declared.credentials.as_deref(),
+            facts: LambdaFacts {
+                deployment_id: of.deployment_id.into(),
+                resource_id: known.resource_id.into(),
+                operation_name: method.operation_name.as_deref().map(Into::into),
+                binary_media_types: media_types.map(|it| it.as_str().into()).collect(),
+                ..LambdaFacts::default()
+            },
+        };
+        lambda::compile(self.place, declared)
     }
 }

@@ -68,6 +68,24 @@ pub(super) fn request(
     })
 }
 
+/// The mapped header fields of an integration that has no URI of its own to fill in.
+///
+/// # Errors
+/// Why they cannot be sent.
+pub(super) fn mapped_headers(
+    declared: &Integration,
+    known: &Known<'_>,
+) -> Result<RequestMapping, String> {
+    Ok(RequestMapping {
+        path: Box::default(),
+        query: Box::default(),
+        added_query: Box::default(),
+        headers: Mapped::of(declared, known)?.headers.into(),
+        passes: Passes::Content,
+        edits: None,
+    })
+}
+
 /// A mapping that does nothing but fill path parameters in needs no machinery: most do.
 pub(super) fn plain(mapping: &RequestMapping) -> Option<ProxyPath> {
     let is_plain = mapping.passes == Passes::Everything

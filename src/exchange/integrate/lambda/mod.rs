@@ -1,4 +1,5 @@
-//! What a function's result means for the client (`AWS_PROXY`).
+//! What a function's result means for the client: of proxies (`AWS_PROXY`), below; of functions behind
+//! templates (`AWS`), [`custom`].
 //!
 //! ```text
 //! invoked: result bytes --read_result--> Answer --write_head--> the client's head, then the body
@@ -10,6 +11,7 @@
 //! checked, and lengths are written anew.
 
 mod answer;
+pub mod custom;
 mod head;
 mod permission;
 mod request;
