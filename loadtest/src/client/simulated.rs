@@ -140,7 +140,6 @@ impl Ring for Simulated {
     fn local_address(&mut self, _: Socket) -> Option<SocketAddr> {
         None
     }
-
     fn peer_user(&mut self, _: Socket) -> Option<u32> {
         None
     }
