@@ -10,6 +10,7 @@
 //! | [`shard`] | one core: accept, connections, upstreams; where HTTP events meet exchanges |
 //! | [`control`] | the one control thread: reload, DNS, health checks, management listener |
 //! | [`management`] | the management API: one function per operation, the audit of every write |
+//! | [`explain`] | what a request meets, phase by phase, told to people |
 //! | [`exchange`] | one request's phases: admit, route, integrate, respond |
 //! | [`snapshot`] | the immutable program that is compiled from the model |
 //! | [`model`] | what a user declares: TOML in, checked nouns out |
@@ -27,6 +28,7 @@ pub mod cli;
 pub mod shard;
 pub mod control;
 pub mod management;
+pub mod explain;
 pub mod exchange;
 pub mod snapshot;
 pub mod model;

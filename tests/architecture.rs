@@ -18,6 +18,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "shard",
             "control",
+            // What a request meets, to be printed.
+            "explain",
             "management",
             "exchange",
             "snapshot",
@@ -68,6 +70,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Reads and changes resources; what shards serve of them is compiled by the snapshot's code.
     // A test call runs the phases that shards run.
     ("management", &["exchange", "snapshot", "model", "resources", "store", "runtimes", "aws"]),
+    // Runs the phases that shards run, beside no traffic.
+    ("explain", &["exchange", "snapshot", "template", "telemetry::ids", "http"]),
     (
         "exchange",
         &[

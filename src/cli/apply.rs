@@ -116,7 +116,7 @@ fn count(answered: &Answered) -> String {
     format!("{} to make, {} to change, {} to delete", of('+'), of('~'), of('-'))
 }
 
-fn refuse(files: &[File], refused: Vec<Refused>) -> ExitCode {
+pub(super) fn refuse(files: &[File], refused: Vec<Refused>) -> ExitCode {
     for it in refused.iter().filter(|it| it.file.is_none()) {
         eprintln!("error: {}", it.message);
     }
@@ -139,7 +139,7 @@ fn print_problems(files: &[File], found: &[(usize, Problem)]) {
 }
 
 /// The files of a path, in the order of their names.
-fn files(path: &Path) -> Result<Vec<File>, String> {
+pub(super) fn files(path: &Path) -> Result<Vec<File>, String> {
     let unreadable =
         |path: &Path, error: std::io::Error| format!("cannot read {}: {error}", path.display());
     let paths = match path.is_dir() {

@@ -8,6 +8,7 @@ mod apply;
 mod check;
 mod diff;
 mod doctor;
+mod explain;
 mod export;
 mod history;
 mod problems;
@@ -50,6 +51,8 @@ enum Command {
     Routes,
     /// List what this host must offer, with the number found, the number needed and the fix
     Doctor,
+    /// Say what happens to a request, phase by phase, without sending anything
+    Explain(Box<explain::Options>),
     /// Back up, restore or check the store of `[store]`, also while the gateway runs
     #[command(subcommand)]
     Store(store::Command),
@@ -92,6 +95,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check => check::check(config),
         Command::Routes => routes::routes(config),
         Command::Doctor => doctor::doctor(config),
+        Command::Explain(options) => explain::explain(config, &options),
         Command::WorkerExec(arguments) => worker_exec::worker_exec(arguments),
         Command::Store(command) => store::store(config, &command),
         Command::Export(options) => export::export(config, &options),

@@ -28,6 +28,7 @@ pub mod lambda;
 mod lane;
 pub mod limit;
 pub mod operation;
+pub mod offline;
 mod own;
 pub mod page;
 pub mod patch;

@@ -276,7 +276,7 @@ pub(super) fn fields<'m>(
 }
 
 /// A value as plain text; several are joined by commas. `None`: there is none, or it is empty.
-fn joined<'x>(
+pub(crate) fn joined<'x>(
     exchange: &'x Exchange<'_>,
     source: &'x Source,
 ) -> Result<Option<Cow<'x, [u8]>>, Refusal> {
@@ -419,7 +419,7 @@ pub(crate) fn response_fields(
 }
 
 /// A value that needs nothing but the back end's fields.
-fn of_answer<'v>(
+pub(crate) fn of_answer<'v>(
     source: &'v ResponseSource,
     fields: &'v [http::Field<'_>],
 ) -> Option<Cow<'v, [u8]>> {

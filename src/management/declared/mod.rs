@@ -32,7 +32,9 @@ pub use read::{Document, Located, Place, read};
 pub use serve::{Answered, Refused, Sent};
 
 pub(in crate::management) use apply::{Prune, Trouble};
-pub(in crate::management) use serve::{apply as answer_apply, diff, export as answer_export};
+pub(in crate::management) use serve::{
+    apply as answer_apply, diff, export as answer_export, refused,
+};
 
 use super::Call;
 use crate::aws::Fault;

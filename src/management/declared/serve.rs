@@ -4,7 +4,7 @@ use super::super::access::Caller;
 use super::super::incoming::Incoming;
 use super::super::service::Service;
 use super::super::{Answer, Call};
-use super::{Document, Group, Located, Outcome, Prune, Secrets};
+use super::{Document, Group, Located, Outcome, Prune, Secrets, Trouble};
 use crate::aws::Fault;
 use crate::model::Role;
 use serde::{Deserialize, Serialize};
@@ -176,15 +176,20 @@ fn run(
     refused.map_or(Ok(Answer::Empty), Err)
 }
 
-fn answered(outcome: Outcome, revision: Option<u64>) -> Answered {
-    let problems = outcome.troubles.into_iter().map(|trouble| {
+/// Troubles in the words of an answer.
+pub(in crate::management) fn refused(troubles: Vec<Trouble>) -> Vec<Refused> {
+    let refused = troubles.into_iter().map(|trouble| {
         let (file, span) = match trouble.place {
             Some(place) => (Some(place.file), (place.span.start, place.span.end)),
             None => (None, (0, 0)),
         };
         Refused { file, span, message: trouble.message }
     });
-    let problems = problems.collect();
+    refused.collect()
+}
+
+fn answered(outcome: Outcome, revision: Option<u64>) -> Answered {
+    let problems = refused(outcome.troubles);
     Answered { groups: outcome.groups, fingerprint: outcome.fingerprint, revision, problems }
 }
 

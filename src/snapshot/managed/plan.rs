@@ -93,6 +93,8 @@ pub struct Answers {
 pub struct PlannedAnswer {
     /// As declared.
     pub status_code: Box<str>,
+    /// The selection pattern as declared; the default response has none.
+    pub pattern: Option<Box<str>>,
     /// What the client gets; `None`: the method declares no such response.
     pub status: Option<u16>,
     /// Fields.
@@ -134,6 +136,13 @@ impl Answers {
         let matching = self.patterned.iter().find(|(pattern, _)| pattern.matches(value));
         let index = matching.map(|(_, index)| *index).or(self.default);
         index.and_then(|index| self.all.get(index))
+    }
+
+    /// The answers with a pattern, in the order in which they are looked at, and whether theirs matches.
+    pub fn tried(&self, value: &str) -> impl Iterator<Item = (&PlannedAnswer, bool)> {
+        self.patterned.iter().filter_map(move |(pattern, index)| {
+            Some((self.all.get(*index)?, pattern.matches(value)))
+        })
     }
 
     /// The answer without a pattern.
@@ -242,6 +251,7 @@ fn answer(
     let none = Map::new();
     Ok(PlannedAnswer {
         status_code: status_code.as_str().into(),
+        pattern: response.selection_pattern.as_deref().filter(|it| !it.is_empty()).map(Into::into),
         status,
         headers: headers.into(),
         templates: templates(response.response_templates.as_ref().unwrap_or(&none), &what, warn),

@@ -1,0 +1,150 @@
+//! The command's options, exit statuses and forms of output.
+
+use super::{explain, printed};
+
+fn json(arguments: &str) -> serde_json::Value {
+    serde_json::from_str(&printed(&format!("{arguments} --json"))).unwrap()
+}
+
+/// The text of an entry with a title.
+fn text(document: &serde_json::Value, title: &str) -> String {
+    let phases = document["phases"].as_array().unwrap();
+    let mut entries =
+        phases.iter().flat_map(|phase| phase["entries"].as_array().into_iter().flatten());
+    let found = entries.find(|entry| entry["title"] == title);
+    found.unwrap_or_else(|| panic!("{title} in {document}"))["text"].as_str().unwrap().to_owned()
+}
+
+fn outcomes(document: &serde_json::Value) -> Vec<String> {
+    let phases = document["phases"].as_array().unwrap().iter();
+    let told = phases.map(|phase| {
+        format!("{} {}", phase["name"].as_str().unwrap(), phase["outcome"].as_str().unwrap())
+    });
+    told.collect()
+}
+
+const SHOP: &str = "--apis shop.toml --api shop";
+
+#[test]
+fn a_route_of_the_file_goes_to_one_of_its_targets() {
+    let document = json("--config function.toml '/products/a%20b?x=1' -H 'User-Agent: me'");
+    let request = text(&document, "the request that leaves");
+    assert!(request.starts_with("GET /v1/products/a%20b?x=1 HTTP/1.1\nhost: 127.0.0.1:9001\n"));
+    assert!(request.contains("\nUser-Agent: me\n"), "{request}");
+    assert_eq!(
+        outcomes(&document),
+        ["request passed", "admit passed", "route passed", "integrate passed", "respond open"]
+    );
+}
+
+#[test]
+fn a_function_gets_an_event_and_its_result_is_the_answer() {
+    let document = json("--config function.toml '/hello?name=Z' -X PATCH -d 'some text'");
+    let event: serde_json::Value =
+        serde_json::from_str(&text(&document, "the event that it gets")).unwrap();
+    assert_eq!(event["queryStringParameters"]["name"], "Z");
+    assert_eq!(event["requestContext"]["http"]["method"], "PATCH");
+    assert_eq!(outcomes(&document).last().unwrap(), "integrate open");
+    let result = std::env::temp_dir().join(format!("explain-result-{}.json", std::process::id()));
+    std::fs::write(&result, r#"{"statusCode": 418, "body": "tea", "headers": {"x-a": "b"}}"#)
+        .unwrap();
+    let document = json(&format!("--config function.toml /hello --response {}", result.display()));
+    std::fs::remove_file(&result).unwrap();
+    assert_eq!(document["answer"]["status"], 418);
+    let answer = document["answer"]["text"].as_str().unwrap();
+    assert!(answer.contains("\nx-a: b\n") && answer.ends_with("\n\ntea"), "{answer}");
+}
+
+#[test]
+fn a_request_may_be_a_file_a_curl_command_or_flags() {
+    let flags = printed(&format!(
+        "{SHOP} /orders -d @order.json -H 'X-Tenant: a' -H 'Content-Type: application/json'"
+    ));
+    let curl = printed(&format!(
+        "{SHOP} --curl \"curl /orders -d @order.json -H 'X-Tenant: a' -H 'Content-Type: application/json'\""
+    ));
+    assert_eq!(flags, curl);
+    let output = explain(&format!(
+        "{SHOP} --request - <<'END'\nPOST /orders HTTP/1.1\nHost: localhost\nX-Tenant: a\n\n{{\"customer\": \"c\", \"items\": []}}\nEND"
+    ));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("✓ validate"), "{text}");
+}
+
+#[test]
+fn a_host_chooses_the_api_and_an_unknown_one_gets_the_list() {
+    let told =
+        printed("--apis shop.toml http://shop123456.execute-api.us-east-1.localhost/prod/health");
+    assert!(told.contains("chosen because") && told.contains("the host names the API"), "{told}");
+    assert!(told.contains("= the client gets 200"), "{told}");
+    let told = printed("--apis shop.toml http://other.execute-api.us-east-1.localhost/prod/health");
+    assert!(told.contains("✗ admit"), "{told}");
+    assert!(told.contains("`shop` (shop123456, stage prod)"), "{told}");
+    assert!(told.contains("= the client gets 403"), "{told}");
+}
+
+#[test]
+fn a_pattern_that_matches_is_named() {
+    let told = printed(&format!(
+        "{SHOP} /orders -d @order.json -H 'X-Tenant: a' --response '422 {{\"error\": \"no \\\"x\\\"\"}}'"
+    ));
+    assert!(told.contains("integration response 400: `4\\d{2}` matches"), "{told}");
+    assert!(told.contains("= the client gets 400"), "{told}");
+    assert!(told.ends_with("{\"problem\": \"no \\\"x\\\"\"}\n"), "{told}");
+}
+
+#[test]
+fn what_cannot_be_a_request_is_refused_as_on_the_gateway() {
+    let document = json(&format!("{SHOP} '/a b'"));
+    assert_eq!(outcomes(&document), ["request refused"]);
+    assert_eq!(document["answer"]["status"], 400);
+}
+
+#[test]
+fn mistakes_in_arguments_and_files_are_told_with_exit_status_two() {
+    for (arguments, expected) in [
+        ("--api nobody /", "there is no API `nobody`; there are: `default`"),
+        ("--apis shop.toml --api shop --stage test /", "has no such stage; it has: prod"),
+        ("--apis nowhere.toml /", "cannot read nowhere.toml"),
+        ("--apis order.json /", "order.json:1:"),
+        ("/ -H nonsense", "`nonsense` is no header field"),
+        ("/ -d @nowhere", "cannot read nowhere"),
+        ("--render nowhere.vtl", "cannot read nowhere.vtl"),
+        ("--event event.json", "--render"),
+        ("--curl 'curl -F a=b http://x/'", "--request FILE"),
+    ] {
+        let output = explain(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {errors}");
+        assert!(errors.contains(expected), "{arguments}: {errors}");
+    }
+}
+
+#[test]
+fn a_template_that_is_none_is_shown_with_a_caret() {
+    let output = explain("--render - <<'END'\n{}\n#if($x\nEND");
+    assert_eq!(output.status.code(), Some(2));
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(errors.contains("--> -:2:8"), "{errors}");
+    assert!(errors.contains("2 | #if($x"), "{errors}");
+}
+
+#[test]
+fn a_long_loop_is_cut_and_counted() {
+    let output = explain("--render - <<'END'\n#foreach($i in [1..900])$i#end\nEND");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("… and 1301 more steps"), "{text}");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_proxy_event_is_taken_as_it_is() {
+    let output = explain(
+        "--json --render - --event /dev/fd/3 3<<'EVENT' <<'END'\n\
+         {\"body\": \"{\\\"a\\\": 1}\", \"pathParameters\": {\"id\": \"7\"}, \"queryStringParameters\": {\"q\": \"x\"}, \
+         \"headers\": {\"H\": \"y\"}, \"requestContext\": {\"stage\": \"s\"}}\nEVENT\n\
+         $input.params('id')$input.params('q')$input.params('H')$context.stage$input.path('$.a')\nEND\n",
+    );
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["rendering"]["output"], "7xys1\n");
+}
