@@ -31,6 +31,7 @@ pub mod signals;
 pub mod socket_activation;
 pub mod status;
 pub mod targets;
+mod test_calls;
 #[cfg(test)]
 mod test_snapshot;
 #[cfg(test)]
@@ -206,7 +207,7 @@ impl Control {
             seats.push(Seat { shard, mailbox, reporter: Reporter::new(shard, sender.clone()) });
         }
         let codes = functions::Codes::default();
-        codes.take_in_file(&compiled.codes).map_err(StartError::Code)?;
+        codes.take_in_file(&compiled.codes()).map_err(StartError::Code)?;
         let now = Instant::now();
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), shards, since_epoch(), now);
         let control = Self {

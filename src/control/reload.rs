@@ -7,7 +7,7 @@
 use super::functions::Codes;
 use crate::management::access::Access;
 use crate::management::from_file;
-use crate::model::{AuditLog, Code, Log, Model, Ring, Store, load};
+use crate::model::{AuditLog, Code, Function, Functions, Log, Model, Ring, Store, load};
 use crate::resources::{Key, Object, Timestamp};
 use crate::snapshot::{Snapshot, compile};
 use std::collections::BTreeMap;
@@ -96,8 +96,10 @@ pub struct Compiled {
     pub access: Access,
     /// Largest content of a management call.
     pub management_body_bytes_max: usize,
-    /// The code of its functions.
-    pub codes: Vec<Code>,
+    /// Its functions, as declared.
+    pub functions: Vec<Function>,
+    /// What holds for all functions.
+    pub all_functions: Functions,
     /// The APIs as the management API shows them.
     pub shown: BTreeMap<Key, Arc<dyn Object>>,
 }
@@ -120,7 +122,7 @@ pub fn attempt(attempt: &Attempt) -> Attempted {
         Ok(mut model) => {
             let kept = attempt.restart_only.keep(&mut model);
             let mut compiled = Box::new(Compiled::new(&model, attempt.version, attempt.shards));
-            if let Err(problems) = attempt.codes.take_in_file(&compiled.codes) {
+            if let Err(problems) = attempt.codes.take_in_file(&compiled.codes()) {
                 return Attempted::Refused { seen, problems };
             }
             compiled.warnings.extend(kept);
@@ -171,9 +173,17 @@ impl Compiled {
             files: files(model),
             access: Access::of(&model.management, &model.aws),
             management_body_bytes_max: model.management.body_bytes_max,
-            codes: model.functions.iter().map(|function| function.code.clone()).collect(),
+            functions: model.functions.clone(),
+            all_functions: model.all_functions.clone(),
             shown: from_file::nouns(model, Timestamp(super::since_epoch().as_secs() as i64)),
         }
+    }
+}
+
+impl Compiled {
+    /// The code of its functions.
+    pub fn codes(&self) -> Vec<Code> {
+        self.functions.iter().map(|function| function.code.clone()).collect()
     }
 }
 

@@ -14,6 +14,7 @@ use super::rollout::{RESOLVE_PATIENCE, Rollout, SERVE_PATIENCE, Step};
 use super::signals::{Signal, Signals};
 use super::status::{LastReload, Phase, SharedStatus};
 use super::targets::{News, Targets};
+use super::test_calls::TestCalls;
 use super::watch::Watch;
 use super::{
     Control, ListenError, Listeners, Options, Reloading, management, service_manager, since_epoch,
@@ -210,6 +211,11 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
                 let _ = publisher.send(Publication { delta, done }).await;
             })
         }),
+        back_ends: Arc::new(TestCalls::new(
+            invoker.clone(),
+            options.resolver,
+            options.tls_configure,
+        )),
         invoker: Arc::new(LambdaApi::new(invoker, events.clone(), account_id)),
         ailment,
     })
@@ -515,7 +521,9 @@ impl Running {
         for warning in &compiled.warnings {
             tracing::warn!(warning, "configuration");
         }
+        let codes = compiled.codes();
         let snapshot = Arc::new(compiled.snapshot);
+        self.functions.look_at(compiled.functions, compiled.all_functions.client);
         self.watch.set_files(compiled.files.iter().map(AsRef::as_ref));
         let both: Vec<&Snapshot> = self.served.iter().chain([&snapshot]).map(|it| &**it).collect();
         self.targets.follow(&both);
@@ -525,7 +533,7 @@ impl Running {
         self.status.lock().metrics.set_names(snapshot.version, &names(&snapshot));
         self.rollout = Some(Rollout {
             snapshot,
-            codes: compiled.codes,
+            codes,
             prepared,
             step: Step::Resolving { until: now + RESOLVE_PATIENCE, copies: compiled.copies },
         });

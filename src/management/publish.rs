@@ -155,6 +155,23 @@ impl Affected {
     }
 }
 
+/// The function that an integration names by its ARN, as shards know it. `None`: there is none, or none
+/// that could be run.
+pub(super) fn function_of(
+    state: &State,
+    settings: &Settings,
+    region: &str,
+    arn: &str,
+) -> Option<crate::snapshot::Function> {
+    let mut parts = arn.strip_prefix("arn:aws:lambda:")?.split(':').skip(2);
+    let (Some("function"), Some(name), qualifier) = (parts.next(), parts.next(), parts.next())
+    else {
+        return None;
+    };
+    let place = FunctionPlace { region, account_id: &settings.account_id, qualifier };
+    compile_version(state, &place, name, settings).map(|(function, _)| function)
+}
+
 /// `None` when there is no such function or version, or nothing that could run it.
 fn compile_version(
     state: &State,

@@ -49,6 +49,7 @@ fn beginning(url: &str, last_good: Option<PathBuf>, ailment: Ailment) -> Beginni
         ailment,
         audit: Audit::off(),
         invoker: Arc::new(lambda::NoInvoker),
+        back_ends: Arc::new(crate::management::NoBackEnds),
         publisher: Box::new(|_, done| {
             let _ = done.send(());
             Box::pin(std::future::ready(()))

@@ -13,6 +13,7 @@ mod certificate;
 mod code;
 mod domain;
 mod function;
+mod functions;
 mod integration;
 mod log;
 mod management;
@@ -42,7 +43,8 @@ pub use certificate::Certificate;
 pub use code::{Code, code_id};
 pub use domain::Domain;
 pub(crate) use domain::is_host_name;
-pub use function::{Function, FunctionLog, Runtime, User, Workers};
+pub use function::{Client, Function, FunctionLog, Runtime, User, Workers};
+pub use functions::Functions;
 pub use integration::{
     HttpProxy, Integration, Lambda, Mock, PathPattern, PathPiece, PayloadFormat, ProxyPath,
 };
@@ -85,6 +87,8 @@ pub struct Model {
     pub store: Store,
     /// Back ends: those declared by name first, then those that an integration's `url` implies.
     pub upstreams: Vec<Upstream>,
+    /// What holds for all functions.
+    pub all_functions: Functions,
     /// Functions in file order.
     pub functions: Vec<Function>,
     /// APIs in file order.
@@ -107,6 +111,7 @@ pub static ROOT: Table = Table {
         table("aws", Kind::Table(&aws::TABLE)),
         table("store", Kind::Table(&store::TABLE)),
         table("upstream", Kind::Tables(&upstream::TABLE)),
+        table("functions", Kind::Table(&functions::TABLE)),
         table("function", Kind::Tables(&function::TABLE)),
         table("api", Kind::Tables(&api::TABLE)),
     ],
@@ -232,9 +237,11 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
     let mut used = vec![false; upstream_names.len()];
     let mut implied = Vec::new();
 
+    let all_functions = functions::read(&root.table("functions"));
     let function_tables = root.tables("function");
     let function_names = names(&function_tables, "function");
-    let functions: Vec<_> = function_tables.iter().map(function::read).collect();
+    let functions: Vec<_> =
+        function_tables.iter().map(|table| function::read(table, &all_functions)).collect();
 
     let api_tables = root.tables("api");
     names(&api_tables, "API");
@@ -270,6 +277,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         aws,
         store,
         upstreams,
+        all_functions,
         functions: functions.into_iter().collect::<Option<Vec<_>>>()?,
         apis: apis.into_iter().collect::<Option<Vec<_>>>()?,
         warnings: Problems::new(source.clone(), Vec::new()),

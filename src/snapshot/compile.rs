@@ -134,6 +134,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
             runtime: function.runtime.clone(),
             handler: function.handler.clone(),
             code: function.code.place(),
+            client: Some(function.client),
             environment: function.environment.clone(),
             memory_bytes: function.memory_bytes,
             user: function.user,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use crate::model::{FunctionLog, PayloadFormat, Runtime, User};
+pub use crate::model::{Client, FunctionLog, PayloadFormat, Runtime, User};
 
 /// A request handed to a function, its result the answer.
 #[derive(Debug, Clone)]
@@ -117,6 +117,8 @@ pub struct Launch {
     /// The folder with the code. A relative one is the name of code that was unpacked: the control
     /// thread knows where.
     pub code: PathBuf,
+    /// What stands between the Runtime API and the handler; `None` is what holds for all.
+    pub client: Option<Client>,
     /// Names and values; may hold secrets.
     pub environment: Vec<(String, String)>,
     /// What one worker's processes may hold.

@@ -240,6 +240,7 @@ mod tests {
             runtime: Runtime::Provided("provided".into()),
             handler: "bootstrap".into(),
             code: "/code".into(),
+            client: None,
             environment: Vec::new(),
             memory_bytes: 128 << 20,
             user: None,

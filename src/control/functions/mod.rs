@@ -13,7 +13,9 @@ mod lambda_api;
 mod languages;
 mod logs;
 mod processes;
+mod readiness;
 pub mod spawn;
+mod supervise;
 mod unpack;
 
 use super::invocation::{
@@ -22,26 +24,26 @@ use super::invocation::{
 };
 use super::listeners::BACKLOG;
 use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
+use crate::model::{Client, Function};
 use crate::snapshot::function::{FunctionLog, Launch};
 use bytes::Bytes;
 pub use codes::Codes;
 pub(super) use events::{Events, RETRY_PAUSE};
 pub(super) use lambda_api::LambdaApi;
 use languages::Languages;
-use logs::{Epoch, LINE_BYTES_MAX, LogWriter, SETTLE, WorkerLog};
+use logs::{Epoch, LogWriter, SETTLE, WorkerLog};
 use processes::Process;
+pub use readiness::{Readiness, RunsBy, readiness};
 use rustix::process::Signal;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::net::unix::pipe;
+use supervise::{read, supervise, words};
 use tokio::sync::{mpsc, oneshot};
 
 /// Between two looks at the process table while there are workers.
@@ -55,10 +57,6 @@ const REAP: Duration = Duration::from_millis(20);
 
 /// What a worker may take to end after SIGTERM.
 const TERM_PATIENCE: Duration = Duration::from_secs(2);
-
-/// How long a pipe is read after its worker has ended: a process that it left behind may hold the
-/// other end for ever.
-const OUTPUT_PATIENCE: Duration = Duration::from_millis(50);
 
 /// Lines on their way from the pipes; readers wait when it is full, and so do the workers that write.
 const LINES_MAX: usize = 1024;
@@ -138,6 +136,8 @@ pub(super) struct Functions {
     is_scanning: bool,
     next_settle: Option<Instant>,
     codes: Codes,
+    /// For functions that do not say it themselves.
+    client: Client,
 }
 
 #[derive(Debug)]
@@ -185,6 +185,7 @@ impl Functions {
             is_scanning: false,
             next_settle: None,
             codes,
+            client: Client::default(),
         }
     }
 
@@ -239,7 +240,8 @@ impl Functions {
         };
         let port = self.port(shard).map_err(|error| refuse(error.to_string()))?;
         let folder = self.folder().map_err(|error| refuse(error.to_string()))?;
-        let program = self.languages.program(&launch, &folder).map_err(refuse)?;
+        let client = launch.client.unwrap_or(self.client);
+        let program = self.languages.program(&launch, client, &folder).map_err(refuse)?;
         let folder = folder.join(format!("{}-{shard}-{:x}", launch.name, worker.0));
         let runtime_api = format!("{address}:{port}");
         let is_logged = launch.log != FunctionLog::None;
@@ -546,6 +548,32 @@ impl Functions {
         self.codes.close();
     }
 
+    /// These functions are about to be served: says which of them cannot be run, and has interpreters
+    /// looked for before anybody waits for one. Beside the loop.
+    pub(super) fn look_at(&mut self, functions: Vec<Function>, client: Client) {
+        self.client = client;
+        if functions.is_empty() {
+            return;
+        }
+        let folder = match self.folder() {
+            Ok(folder) => folder,
+            Err(error) => return tracing::error!(%error, "there is no folder for functions"),
+        };
+        let (codes, languages) = (self.codes.clone(), self.languages.clone());
+        // A thread and not a task: the process may end while an interpreter does not answer.
+        let looking = std::thread::Builder::new().name("runtimes".to_owned()).spawn(move || {
+            for function in functions {
+                let code = codes.folder(function.code.place());
+                if let Err(error) = languages.make_ready(&function, &code, &folder) {
+                    tracing::warn!(function = function.name, error, "a function cannot be run");
+                }
+            }
+        });
+        if let Err(error) = looking {
+            tracing::warn!(%error, "interpreters are looked for when they are needed");
+        }
+    }
+
     /// Where code is unpacked.
     pub(super) fn codes(&self) -> Codes {
         self.codes.clone()
@@ -556,94 +584,5 @@ impl Functions {
         let is_run =
             |path: &Path| self.workers.values().any(|running| running.launch.code == *path);
         self.codes.sweep(now, is_run);
-    }
-}
-
-/// Waits for a worker's end, and brings it about when asked to.
-async fn supervise(
-    mut child: tokio::process::Child,
-    pid: u32,
-    name: Name,
-    folder: PathBuf,
-    mut stops: mpsc::Receiver<StopWorker>,
-    reading: Option<tokio::task::JoinHandle<()>>,
-    news: mpsc::Sender<News>,
-) {
-    let mut kill_at: Option<Instant> = None;
-    let status = loop {
-        let killing = async {
-            match kill_at {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            status = child.wait() => break status,
-            Some(how) = stops.recv() => match how {
-                StopWorker::Gently => {
-                    processes::signal_group(pid, Signal::TERM);
-                    kill_at.get_or_insert_with(|| Instant::now() + TERM_PATIENCE);
-                }
-                StopWorker::AtOnce => processes::signal_group(pid, Signal::KILL),
-            },
-            () = killing => {
-                kill_at = None;
-                processes::signal_group(pid, Signal::KILL);
-            }
-        }
-    };
-    // What it has forked stays in its group: the group's number is taken while one of them lives.
-    processes::signal_group(pid, Signal::KILL);
-    if let Some(mut reading) = reading
-        && tokio::time::timeout(OUTPUT_PATIENCE, &mut reading).await.is_err()
-    {
-        reading.abort();
-    }
-    let _ = tokio::fs::remove_dir_all(&folder).await;
-    let _ = news.send(News::Ended { name, pid, status }).await;
-}
-
-/// Reads a worker's output line by line.
-async fn read(output: std::io::PipeReader, name: Name, news: mpsc::Sender<News>) {
-    let output = match pipe::Receiver::from_owned_fd(output.into()) {
-        Ok(output) => output,
-        Err(error) => return tracing::error!(%error, "a worker's output cannot be read"),
-    };
-    let mut output = BufReader::new(output);
-    loop {
-        let mut line = Vec::new();
-        let limit = LINE_BYTES_MAX as u64;
-        match (&mut output).take(limit).read_until(b'\n', &mut line).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        let at = Instant::now();
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        }
-        if news.send(News::Line { name, line, at }).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// How a process ended, as Lambda says it.
-fn words(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(signal)) => {
-            let name = match signal {
-                4 => "illegal instruction",
-                6 => "aborted",
-                7 => "bus error",
-                8 => "floating point exception",
-                9 => "killed",
-                11 => "segmentation fault",
-                15 => "terminated",
-                _ => return format!("signal: {signal}"),
-            };
-            format!("signal: {name}")
-        }
-        (None, None) => "unknown".to_owned(),
     }
 }

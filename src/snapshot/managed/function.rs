@@ -87,6 +87,7 @@ pub fn compile_function(
             runtime,
             handler: configuration.handler.clone(),
             code: PathBuf::from(code_id),
+            client: None,
             environment,
             memory_bytes,
             user: None,
