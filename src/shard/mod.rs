@@ -53,7 +53,6 @@ use crate::snapshot::{Managed, Snapshot};
 use crate::tls::Tickets;
 use asked::Asked;
 use authorize::Authorizing;
-use aws_lc_rs::hmac;
 use client::{Client, Input};
 use drain::Draining;
 use exchanges::Proxied;
@@ -132,8 +131,6 @@ pub struct ShardSettings {
     pub tickets: Option<Tickets>,
     /// Where reports go.
     pub reporter: Reporter,
-    /// Random bytes that nobody else knows: what workers prove themselves with is made of them.
-    pub secret: [u8; 32],
 }
 
 /// One core's data plane.
@@ -164,7 +161,6 @@ pub struct Shard<E: Env> {
     runtime_connections: Slots<RuntimeConnection>,
     errands: Errands,
     events: called::EventsUnderWay,
-    secret: hmac::Key,
     pools: Slots<Pool>,
     /// The pool of each upstream of the snapshot served now.
     pool_of_upstream: Vec<SlotId>,
@@ -219,7 +215,6 @@ impl<E: Env> Shard<E> {
             runtime_connections: Slots::new(),
             errands: Errands::default(),
             events: called::EventsUnderWay::default(),
-            secret: hmac::Key::new(hmac::HMAC_SHA256, &settings.secret),
             pools: Slots::new(),
             pool_of_upstream: Vec::new(),
             endpoints: Box::default(),
