@@ -29,6 +29,11 @@ impl<E: Env> Shard<E> {
         let Some(backend) = self.backends.get_mut(id) else { return false };
         let since = exchange.handed_over.unwrap_or(exchange.started);
         exchange.integration_latency = Some(self.now.saturating_duration_since(since));
+        if let (Some(execution), Some(latency)) =
+            (&mut exchange.execution, exchange.integration_latency)
+        {
+            execution.back_end_answers(self.since_epoch, head.status, latency, fields);
+        }
         let answer = exchange.kept.as_mut().and_then(|kept| kept.answer.as_mut());
         let Some(answer) = answer else { return false };
         answer.begin(head.status, fields);
@@ -79,6 +84,9 @@ impl<E: Env> Shard<E> {
             return false;
         }
         answer.content.extend_from_slice(&input[piece.data.clone()]);
+        if let Some(execution) = &mut exchange.execution {
+            execution.answer_content(&input[piece.data.clone()]);
+        }
         input.advance(piece.consumed);
         if piece.done {
             self.response_complete(id, exchange_id, input.is_empty());
@@ -97,8 +105,10 @@ impl<E: Env> Shard<E> {
         let date = self.date.at(self.since_epoch.as_secs());
         let is_head = exchange.client_kind == RequestKind::Head;
         let out = client.stream.out(self.env.ring()).written();
-        let Proxied { snapshot, api, .. } = exchange;
+        let start = out.len();
+        let Proxied { snapshot, api, execution, .. } = exchange;
         let scratch = &mut self.scratch;
+        let now = self.since_epoch;
         let told = kept.with_exchange(snapshot, &managed, api, None, |exchange, route| {
             let made = (|| {
                 let (Integration::Mapped(mapped), Some(answer)) =
@@ -126,9 +136,15 @@ impl<E: Env> Shard<E> {
                 )?;
                 let ids = &exchange.ids;
                 let bytes = respond::made(&made, ids, connection, date, is_head, out);
+                if let Some(execution) = execution {
+                    execution.answered(now, &out[start..]);
+                }
                 Ok((made.status, bytes))
             })();
             made.unwrap_or_else(|failure: Failure| {
+                if let Some(execution) = execution {
+                    execution.failed(now, &failure);
+                }
                 respond::fail(exchange, &failure, connection, date, out)
             })
         });

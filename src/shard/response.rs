@@ -224,11 +224,15 @@ impl<E: Env> Shard<E> {
             return false;
         }
         let status = mapped.map_or(head.status, |mapped| mapped.status);
+        let since = exchange.handed_over.unwrap_or(exchange.started);
+        if let Some(execution) = &mut exchange.execution {
+            let latency = self.now.saturating_duration_since(since);
+            execution.back_end_answers(self.since_epoch, head.status, latency, fields);
+        }
         let Some(client) = self.clients.get_mut(exchange.client) else { return false };
         let Some(backend) = self.backends.get_mut(id) else { return false };
         exchange.status = status;
         exchange.stage = Stage::Answering;
-        let since = exchange.handed_over.unwrap_or(exchange.started);
         exchange.integration_latency = Some(self.now.saturating_duration_since(since));
         let may_have_content = !matches!(status, 204 | 304);
         exchange.framing = match (head.framing, exchange.client_version) {
@@ -257,6 +261,7 @@ impl<E: Env> Shard<E> {
         let connection = Connection::of(exchange.persistent, exchange.client_version);
         let date = self.date.at(self.since_epoch.as_secs());
         let out = client.stream.out(self.env.ring()).written();
+        let start = out.len();
         match mapped {
             None => {
                 let edits = exchange.edits(head.status);
@@ -277,6 +282,9 @@ impl<E: Env> Shard<E> {
                 let ids = &exchange.ids;
                 respond::mapped_head(mapped, fields, exchange.framing, ids, connection, date, out);
             }
+        }
+        if let Some(execution) = &mut exchange.execution {
+            execution.answered(self.since_epoch, &out[start..]);
         }
         let reader = BodyReader::new(head.framing);
         let is_done = reader.is_done();
@@ -346,6 +354,9 @@ impl<E: Env> Shard<E> {
                 return false;
             }
         };
+        if let Some(execution) = &mut exchange.execution {
+            execution.answer_content(&input[piece.data.clone()]);
+        }
         let ring = self.env.ring();
         // A client's HEAD that became a GET: the content is not for it.
         if exchange.framing != ResponseFraming::None {
