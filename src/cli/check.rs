@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::control::functions::Codes;
+use crate::control::functions::readiness;
 use crate::snapshot::compile;
 
 /// Prints one line to standard output when it is, every problem to standard error when it is not.
@@ -13,12 +13,15 @@ pub(super) fn check(config: Option<&Path>) -> ExitCode {
         Err(code) => return code,
     };
     // Unpacked and thrown away: whether it can be unpacked is not told by a zip's directory.
-    let codes: Vec<_> = model.functions.iter().map(|function| function.code.clone()).collect();
-    if let Err(problems) = Codes::default().take_in_file(&codes) {
-        for problem in problems {
-            eprintln!("error: {problem}");
+    let codes = match super::runtimes::unpacked(&model) {
+        Ok(codes) => codes,
+        Err(code) => return code,
+    };
+    // The host that serves may have what this one lacks.
+    for ready in readiness(&model.functions, &codes) {
+        if let Err(error) = ready.runs_by {
+            eprintln!("warning: function {}: {error}", ready.function);
         }
-        return ExitCode::from(super::EXIT_CONFIGURATION);
     }
     let snapshot = compile(&model, 1, 0);
     let routes = snapshot.apis.iter().map(|api| api.routes.len()).sum();

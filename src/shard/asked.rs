@@ -20,7 +20,7 @@ use super::kept::Kept;
 use super::record::{Noted, Outcome, Request, is_logged};
 use crate::control::invocation::{Completion, NotDone};
 use crate::exchange::execution_log::{FunctionCall, function_failed, malformed};
-use crate::exchange::integrate::lambda::{self, HeadFacts};
+use crate::exchange::integrate::lambda::{self, Changes, HeadFacts};
 use crate::exchange::respond::{self, Connection};
 use crate::exchange::{Exchange, Failure, Ids, Refusal};
 use crate::http::{self, BodyReader, Framing, RequestHead, Version};
@@ -306,7 +306,7 @@ impl<E: Env> Shard<E> {
                 trace.as_bytes(),
                 since_epoch,
                 &mut event,
-            );
+            )?;
             Ok((event, trace, declared.function.clone(), declared.timeout))
         });
         let (event, trace, arn, patience) = match made.unwrap_or(Err(Refusal::Internal)) {
@@ -379,20 +379,22 @@ impl<E: Env> Shard<E> {
             let fields = answer.fields.iter().map(|(name, value)| (&**name, &**value));
             execution.answered_with(self.since_epoch, fields, &answer.body);
         }
-        let Some(asked) = self.asked.get(id) else { return };
-        let (ids, protocol, is_head) = (asked.ids, asked.protocol, asked.is_head);
-        let trace = asked.trace.clone();
-        let status = answer.status;
-        self.answer_asked(id, None, |_, _, connection, date, out| {
+        self.answer_asked(id, None, |asked, managed, connection, date, out| {
             let facts = HeadFacts {
-                protocol,
-                ids: &ids,
+                protocol: asked.protocol,
+                ids: &asked.ids,
                 connection,
                 date,
-                trace_id: trace.as_bytes(),
-                is_head,
+                trace_id: asked.trace.as_bytes(),
+                is_head: asked.is_head,
             };
-            let count = lambda::write_head(&answer, &facts, out.written()).len();
+            let written = asked.with_function(managed, |exchange, declared| {
+                let changes = Changes::of(exchange, declared, &answer);
+                let out = out.written();
+                let count = lambda::write_changed_head(&answer, &facts, &changes, out).len();
+                (changes.status().unwrap_or(answer.status), count)
+            });
+            let (status, count) = written.unwrap_or_default();
             if count == 0 {
                 return (status, 0);
             }
@@ -544,7 +546,7 @@ impl<E: Env> Shard<E> {
 pub(super) fn refusal_of(refused: NotDone) -> Refusal {
     match refused {
         NotDone::NoFunction | NotDone::Throttled | NotDone::NotStarted => Refusal::FunctionRefused,
-        NotDone::TimedOut => Refusal::IntegrationTimeout,
+        NotDone::TimedOut => Refusal::FunctionTimeout,
         NotDone::EventTooLarge => Refusal::BodyTooLarge {
             body_bytes_max: crate::control::invocation::PAYLOAD_BYTES_MAX as u64,
         },

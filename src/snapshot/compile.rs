@@ -78,6 +78,7 @@ fn compile_route(route: &model::Route, aws: &model::Aws) -> Route {
                     account_id: aws.account_id.as_str().into(),
                     ..LambdaFacts::default()
                 }),
+                edits: None,
             }),
             model::Integration::HttpProxy(proxy) => Integration::HttpProxy(HttpProxy {
                 upstream: UpstreamIndex(proxy.upstream as u32),
@@ -87,6 +88,7 @@ fn compile_route(route: &model::Route, aws: &model::Aws) -> Route {
                 mapping: None,
                 response: None,
                 edits: None,
+                service: None,
             }),
         },
         validation: None,
@@ -128,6 +130,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
         reserved_concurrency: function.reserved_concurrency,
         permission: Permission::Everybody,
         events: Arc::default(),
+        other: None,
         launch: Arc::new(Launch {
             name: function.name.clone(),
             version: "$LATEST".to_owned(),
@@ -135,6 +138,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
             runtime: function.runtime.clone(),
             handler: function.handler.clone(),
             code: function.code.place(),
+            client: Some(function.client),
             environment: function.environment.clone(),
             memory_bytes: function.memory_bytes,
             user: function.user,
@@ -145,7 +149,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
     }
 }
 
-fn compile_upstream(upstream: &model::Upstream) -> Upstream {
+pub(super) fn compile_upstream(upstream: &model::Upstream) -> Upstream {
     let default_port = if upstream.tls.is_some() { 443 } else { 80 };
     Upstream {
         key: format!("{}#{:016x}", upstream.name, fingerprint(upstream)).into(),
