@@ -21,6 +21,7 @@ mod verdicts;
 use super::Shard;
 use super::client::ClientState;
 use super::exchanges::ServedBy;
+use super::execution::Execution;
 use super::functions::NewInvocation;
 use super::functions::worker::Caller;
 use super::kept::Kept;
@@ -81,6 +82,8 @@ pub(super) struct Waiting {
     /// Whether the client's connection may stay open behind the answer.
     pub(super) persistent: bool,
     started: Instant,
+    /// What it has told so far, where its stage wants to know.
+    execution: Option<Box<Execution>>,
 }
 
 /// What came of asking an authorizer.
@@ -166,6 +169,11 @@ impl<E: Env> Shard<E> {
     ) -> Result<Asked, Failure> {
         let admitted = exchange.api.ok_or(Refusal::Internal)?;
         let authorizer = admitted.api.authorizer(index).ok_or(Refusal::Internal)?;
+        if let Some(execution) = &mut self.execution {
+            let (id, request) = (&authorizer.rules.id, exchange.ids.request.as_str());
+            let line = format_args!("Starting authorizer: {id} for request: {request}");
+            execution.line(self.since_epoch, line);
+        }
         let has_key = rules::claim(exchange, authorizer, key)?;
         let mut flight = None;
         if has_key {
@@ -193,6 +201,7 @@ impl<E: Env> Shard<E> {
             phase,
             persistent,
             started: self.now.checked_sub(exchange.waited).unwrap_or(self.now),
+            execution: self.execution.take(),
         });
         if let Some(flight) = self.authorizing.flights.get_mut(flight) {
             flight.waiting.push(waiting);
@@ -297,7 +306,8 @@ impl<E: Env> Shard<E> {
 
     /// Goes on with a request whose verdict is there.
     fn resume_waiting(&mut self, id: SlotId, verdict: &Result<Rc<Verdict>, Failure>) {
-        let Some(waiting) = self.authorizing.waiting.remove(id) else { return };
+        let Some(mut waiting) = self.authorizing.waiting.remove(id) else { return };
+        self.execution = waiting.execution.take();
         let client = waiting.client;
         let persistent = waiting.persistent && self.draining.is_none();
         let managed = Rc::clone(&self.managed);
@@ -342,6 +352,10 @@ impl<E: Env> Shard<E> {
         raw: &[u8],
         persistent: bool,
     ) {
+        if let Some(execution) = &mut self.execution {
+            let line = format_args!("Successfully completed authorizer execution");
+            execution.line(self.since_epoch, line);
+        }
         let mut exchange = exchange.clone();
         exchange.granted = Some(granted);
         let Some((admitted, route)) = exchange.api.zip(exchange.route) else { return };
@@ -352,7 +366,7 @@ impl<E: Env> Shard<E> {
     /// The client is gone: nobody waits for this verdict on its behalf. The last one that waits takes the
     /// question with it.
     pub(super) fn abandon_waiting(&mut self, id: SlotId) {
-        let Some(waiting) = self.authorizing.waiting.remove(id) else { return };
+        let Some(mut waiting) = self.authorizing.waiting.remove(id) else { return };
         if let Some(flight) = self.authorizing.flights.get_mut(waiting.flight) {
             flight.waiting.retain(|it| *it != id);
             if flight.waiting.is_empty()
@@ -366,6 +380,7 @@ impl<E: Env> Shard<E> {
         }
         let managed = Rc::clone(&self.managed);
         if waiting.is_current(&self.snapshot, &managed) {
+            self.execution = waiting.execution.take();
             let Waiting { client, snapshot, api, kept, started, .. } = &waiting;
             let waited = self.now.saturating_duration_since(*started);
             kept.with_exchange(snapshot, &managed, api, None, |exchange, _| {
