@@ -237,7 +237,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
     let mut used = vec![false; upstream_names.len()];
     let mut implied = Vec::new();
 
-    let all_functions = functions::read(&root.table("functions"));
+    let all_functions = functions::read(&root.table("functions"), &listeners);
     let function_tables = root.tables("function");
     let function_names = names(&function_tables, "function");
     let functions: Vec<_> =
