@@ -14,6 +14,7 @@ use super::invocation::{
 use crate::ring::Socket;
 use crate::snapshot::function::FunctionChange;
 use crate::snapshot::managed::{DomainChange, StageChange};
+use crate::snapshot::service::RoleCredentials;
 use crate::snapshot::{ManagedDomain, ManagedStage, Snapshot, Upstream};
 use crate::telemetry;
 use rustix::event::{EventfdFlags, eventfd};
@@ -120,6 +121,9 @@ pub enum ToShard {
     Delta(Box<Delta>),
     /// News of some upstreams of managed APIs; those that are not there any more are passed over.
     Addresses(Vec<UpstreamEndpoints>),
+    /// Sign requests to AWS services with these key pairs and no others. Always posted before the
+    /// stages that need them.
+    Credentials(Vec<RoleCredentials>),
     /// Invoke a function, then say [`FromShard::Invoked`].
     Invoke(Box<Invoke>),
     /// An event of [`FromShard::Event`] is done, or given up.
@@ -354,6 +358,13 @@ impl Post {
                 ToShard::Endpoints(_) => {
                     // In the old one's place, so that they stay before the snapshot that needs them.
                     match queue.iter_mut().find(|it| matches!(it, ToShard::Endpoints(_))) {
+                        Some(waiting) => superseded = Some(std::mem::replace(waiting, message)),
+                        None => queue.push_back(message),
+                    }
+                }
+                ToShard::Credentials(_) => {
+                    let is = |it: &&mut ToShard| matches!(it, ToShard::Credentials(_));
+                    match queue.iter_mut().find(is) {
                         Some(waiting) => superseded = Some(std::mem::replace(waiting, message)),
                         None => queue.push_back(message),
                     }

@@ -86,6 +86,7 @@ fn compile_route(route: &model::Route, aws: &model::Aws) -> Route {
                 mapping: None,
                 response: None,
                 edits: None,
+                service: None,
             }),
         },
         validation: None,
@@ -145,7 +146,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
     }
 }
 
-fn compile_upstream(upstream: &model::Upstream) -> Upstream {
+pub(super) fn compile_upstream(upstream: &model::Upstream) -> Upstream {
     let default_port = if upstream.tls.is_some() { 443 } else { 80 };
     Upstream {
         key: format!("{}#{:016x}", upstream.name, fingerprint(upstream)).into(),

@@ -101,6 +101,11 @@ impl Step<'_> {
         proxy: &HttpProxy,
         made: Option<transform::Transformed<'_>>,
     ) -> Result<Next, Failure> {
+        if proxy.service.is_some() {
+            // Their key pairs are the shards'.
+            let reason = "AWS services are not called in test calls";
+            return Err(Failure::configuration(reason));
+        }
         let index = proxy.upstream.0 as usize;
         let upstream = self.tried.upstreams.get(index).ok_or(Refusal::Internal)?;
         let target = upstream.targets.first().ok_or(Refusal::Internal)?;

@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_timeout_is_the_declared_or_the_protocols() {
-        let place = StagePlace { region: "eu-west-1", account_id: "000000000000", api_id: "a" };
+        let place = StagePlace::of("eu-west-1", "000000000000", "a");
         let timeout = |timeout_in_millis| {
             let declared = Declared {
                 uri: Some("arn:aws:lambda:eu-west-1:000000000000:function:f"),
