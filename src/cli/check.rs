@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::explain::{offline, offset};
 use super::{apply, shown};
-use crate::control::functions::Codes;
+use crate::control::functions::readiness;
 use crate::management::declared::File;
 use crate::model::{Model, TemplateFindings};
 use crate::snapshot::compile;
@@ -33,12 +33,15 @@ pub(super) fn check(config: Option<&Path>, options: &Options) -> ExitCode {
         return check_apis(&model, options);
     }
     // Unpacked and thrown away: whether it can be unpacked is not told by a zip's directory.
-    let codes: Vec<_> = model.functions.iter().map(|function| function.code.clone()).collect();
-    if let Err(problems) = Codes::default().take_in_file(&codes) {
-        for problem in problems {
-            eprintln!("error: {problem}");
+    let codes = match super::runtimes::unpacked(&model) {
+        Ok(codes) => codes,
+        Err(code) => return code,
+    };
+    // The host that serves may have what this one lacks.
+    for ready in readiness(&model.functions, &codes) {
+        if let Err(error) = ready.runs_by {
+            eprintln!("warning: function {}: {error}", ready.function);
         }
-        return ExitCode::from(super::EXIT_CONFIGURATION);
     }
     let snapshot = compile(&model, 1, 0);
     let routes = snapshot.apis.iter().map(|api| api.routes.len()).sum();

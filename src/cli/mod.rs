@@ -14,6 +14,7 @@ mod history;
 mod problems;
 mod remote;
 mod routes;
+mod runtimes;
 mod serve;
 mod shown;
 mod store;
@@ -50,6 +51,8 @@ enum Command {
     Check(check::Options),
     /// Print the compiled routes: API, method, path, integration, phases
     Routes,
+    /// List the interpreters and clients for functions that this host has, and which declared functions run
+    Runtimes(runtimes::Options),
     /// List what this host must offer, with the number found, the number needed and the fix
     Doctor,
     /// Say what happens to a request, phase by phase, without sending anything
@@ -95,6 +98,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve => serve::serve(config),
         Command::Check(options) => check::check(config, &options),
         Command::Routes => routes::routes(config),
+        Command::Runtimes(options) => runtimes::runtimes(config, &options),
         Command::Doctor => doctor::doctor(config),
         Command::Explain(options) => explain::explain(config, &options),
         Command::WorkerExec(arguments) => worker_exec::worker_exec(arguments),

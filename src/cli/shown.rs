@@ -33,6 +33,21 @@ pub(super) fn painted(line: &str, is_coloured: bool) -> String {
     }
 }
 
+/// Rows as aligned columns; the last column is as wide as it likes.
+pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or(0));
+    let mut text = String::new();
+    for row in rows {
+        for (column, cell) in row.iter().enumerate() {
+            let width = if column + 1 < N { widths[column] + 2 } else { 0 };
+            text.push_str(&format!("{cell:<width$}"));
+        }
+        text.push('\n');
+    }
+    text
+}
+
 /// Whether standard output takes colours.
 pub(super) fn is_coloured() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()

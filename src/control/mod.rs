@@ -12,6 +12,7 @@
 //! ```
 
 pub mod calls;
+mod credentials;
 pub mod dns;
 pub mod doctor;
 pub mod endpoints;
@@ -31,6 +32,7 @@ pub mod signals;
 pub mod socket_activation;
 pub mod status;
 pub mod targets;
+mod test_calls;
 #[cfg(test)]
 mod test_snapshot;
 #[cfg(test)]
@@ -41,6 +43,7 @@ use crate::management::access::{Access, Gate};
 use crate::management::audit::Audit;
 use crate::model::Model;
 use crate::snapshot::ManagedDelta;
+use crate::snapshot::managed::BackEnds;
 use crate::telemetry::Metrics;
 use health::TlsConfigure;
 use hickory_resolver::TokioResolver;
@@ -54,6 +57,7 @@ use status::{SharedStatus, Status};
 use std::fmt;
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use tokio::sync::mpsc;
 
@@ -163,6 +167,7 @@ struct Managed {
     gate: Gate,
     audit: Audit,
     body_bytes_max: usize,
+    aws: crate::model::Aws,
 }
 
 /// What reloads need to know from one to the next.
@@ -206,7 +211,7 @@ impl Control {
             seats.push(Seat { shard, mailbox, reporter: Reporter::new(shard, sender.clone()) });
         }
         let codes = functions::Codes::default();
-        codes.take_in_file(&compiled.codes).map_err(StartError::Code)?;
+        codes.take_in_file(&compiled.codes()).map_err(StartError::Code)?;
         let now = Instant::now();
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), shards, since_epoch(), now);
         let control = Self {
@@ -278,10 +283,12 @@ impl Managed {
                 logging_needs_role: false,
                 functions_need_permission: aws.functions_need_permission,
                 template_findings: management.template_findings,
+                back_ends: Arc::new(BackEnds::of(model)),
             },
             gate: Gate::new(Access::of(management, aws)),
             audit: Audit::start(&management.audit_log).map_err(StartError::Audit)?,
             body_bytes_max: management.body_bytes_max,
+            aws: aws.clone(),
         })
     }
 }

@@ -7,7 +7,9 @@
 use super::functions::Codes;
 use crate::management::access::Access;
 use crate::management::from_file;
-use crate::model::{AuditLog, Code, Log, Model, Ring, Store, load};
+use crate::model::{
+    AuditLog, Aws, Code, Function, Functions, Log, Model, Ring, Store, VpcLink, load,
+};
 use crate::resources::{Key, Object, Timestamp};
 use crate::snapshot::{Snapshot, compile};
 use std::collections::BTreeMap;
@@ -39,6 +41,8 @@ pub struct RestartOnly {
     management_listen: SocketAddr,
     audit_log: AuditLog,
     store: Store,
+    endpoints: BTreeMap<String, String>,
+    vpc_links: Vec<VpcLink>,
 }
 
 /// One reload to try.
@@ -96,8 +100,12 @@ pub struct Compiled {
     pub access: Access,
     /// Largest content of a management call.
     pub management_body_bytes_max: usize,
-    /// The code of its functions.
-    pub codes: Vec<Code>,
+    /// Who signs requests to AWS services.
+    pub aws: Aws,
+    /// Its functions, as declared.
+    pub functions: Vec<Function>,
+    /// What holds for all functions.
+    pub all_functions: Functions,
     /// The APIs as the management API shows them.
     pub shown: BTreeMap<Key, Arc<dyn Object>>,
 }
@@ -120,7 +128,7 @@ pub fn attempt(attempt: &Attempt) -> Attempted {
         Ok(mut model) => {
             let kept = attempt.restart_only.keep(&mut model);
             let mut compiled = Box::new(Compiled::new(&model, attempt.version, attempt.shards));
-            if let Err(problems) = attempt.codes.take_in_file(&compiled.codes) {
+            if let Err(problems) = attempt.codes.take_in_file(&compiled.codes()) {
                 return Attempted::Refused { seen, problems };
             }
             compiled.warnings.extend(kept);
@@ -171,9 +179,18 @@ impl Compiled {
             files: files(model),
             access: Access::of(&model.management, &model.aws),
             management_body_bytes_max: model.management.body_bytes_max,
-            codes: model.functions.iter().map(|function| function.code.clone()).collect(),
+            aws: model.aws.clone(),
+            functions: model.functions.clone(),
+            all_functions: model.all_functions.clone(),
             shown: from_file::nouns(model, Timestamp(super::since_epoch().as_secs() as i64)),
         }
+    }
+}
+
+impl Compiled {
+    /// The code of its functions.
+    pub fn codes(&self) -> Vec<Code> {
+        self.functions.iter().map(|function| function.code.clone()).collect()
     }
 }
 
@@ -187,6 +204,8 @@ impl RestartOnly {
             management_listen: model.management.listen,
             audit_log: model.management.audit_log.clone(),
             store: model.store.clone(),
+            endpoints: model.aws.endpoints.clone(),
+            vpc_links: model.vpc_links.clone(),
         }
     }
 
@@ -216,6 +235,15 @@ impl RestartOnly {
         if model.store != self.store {
             changed.push("store");
             model.store = self.store.clone();
+        }
+        // Stages of the management API are compiled with them, and are not compiled anew.
+        if model.aws.endpoints != self.endpoints {
+            changed.push("aws.endpoints");
+            model.aws.endpoints = self.endpoints.clone();
+        }
+        if model.vpc_links != self.vpc_links {
+            changed.push("vpc_link");
+            model.vpc_links.clone_from(&self.vpc_links);
         }
         changed
             .into_iter()

@@ -28,6 +28,8 @@ pub mod event;
 pub mod context;
 pub mod gateway_response;
 pub mod method_request;
+pub mod execution_log;
+pub mod trial;
 mod failure;
 mod refusal;
 
@@ -42,6 +44,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 pub use context::Context;
+pub use execution_log::ExecutionLog;
 pub use failure::Failure;
 pub use method_request::MethodRequest;
 pub use refusal::Refusal;

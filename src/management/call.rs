@@ -4,8 +4,10 @@ use crate::aws::Fault;
 use crate::aws::id::IdSource;
 use crate::model::TemplateFindings;
 use crate::resources::{Draft, Timestamp};
+use crate::snapshot::managed::BackEnds;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// What is the same for all calls.
 #[derive(Debug, Clone)]
@@ -20,6 +22,8 @@ pub struct Settings {
     pub functions_need_permission: bool,
     /// What becomes of mistakes in templates that are deployed.
     pub template_findings: TemplateFindings,
+    /// Where the file says that AWS services are, and what is behind VPC links.
+    pub back_ends: Arc<BackEnds>,
 }
 
 /// One call of an operation.

@@ -18,7 +18,10 @@ fn modelled(service: &'static shapes::Service) -> BTreeSet<&'static str> {
 
 #[test]
 fn every_operation_of_v1_is_there() {
-    assert_eq!(named(rest::TABLES), modelled(shapes::apigateway()));
+    let mut there = named(rest::TABLES);
+    // It waits for a back end, so it is no function of a call.
+    there.insert(rest::test_invoke::TEST_INVOKE_METHOD);
+    assert_eq!(there, modelled(shapes::apigateway()));
 }
 
 #[test]

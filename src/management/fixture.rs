@@ -1,6 +1,7 @@
 //! For tests: operations called by name on resources in memory, without listener, shapes or store.
 
-use super::{Answer, Call, Settings, http, lambda, operation, rest};
+use super::rest::test_invoke::{self, BackEnds, NoBackEnds};
+use super::{Answer, Call, Settings, http, lambda, operation, publish, rest};
 use crate::aws::id::IdSource;
 use crate::aws::{Fault, shapes};
 use crate::resources::{Draft, State, Timestamp};
@@ -29,6 +30,7 @@ impl Fixture {
                 logging_needs_role: false,
                 functions_need_permission: true,
                 template_findings: crate::model::TemplateFindings::Warn,
+                back_ends: std::sync::Arc::default(),
             },
         }
     }
@@ -36,9 +38,35 @@ impl Fixture {
     /// Calls an operation of v1.
     pub(crate) fn v1(&mut self, name: &str, input: Value) -> Result<Value, Fault> {
         let input = known_members(shapes::apigateway(), name, input);
-        let answer = self.call(rest::TABLES, name, input)?;
+        let answer = match name {
+            test_invoke::TEST_INVOKE_METHOD => self.test_invoke(input, &NoBackEnds)?,
+            _ => self.call(rest::TABLES, name, input)?,
+        };
         check_answer(shapes::apigateway(), name, &answer);
         Ok(answer)
+    }
+
+    /// Tries a method with these back ends, which answer at once.
+    pub(crate) fn test_invoke(
+        &mut self,
+        input: Value,
+        back_ends: &dyn BackEnds,
+    ) -> Result<Value, Fault> {
+        let Value::Object(input) = input else { panic!("an input is an object") };
+        let mut call = Call {
+            draft: Draft::new(&self.state, &self.region),
+            input,
+            now: self.now,
+            ids: &mut self.ids,
+            settings: &self.settings,
+        };
+        let function_of =
+            |arn: &str| publish::function_of(&self.state, &self.settings, &self.region, arn);
+        let begun = test_invoke::begin(&mut call, &function_of)?;
+        match futures_lite::future::block_on(begun.finish(back_ends)) {
+            Answer::Json(value) => Ok(value),
+            other => panic!("{other:?} is no answer of a test call"),
+        }
     }
 
     /// Calls an operation of v2.

@@ -44,7 +44,17 @@ mod undo;
 pub use answer::Answer;
 pub use call::{Call, Settings};
 pub use lane::Ailment;
+pub use rest::test_invoke::{BackEnds, NoBackEnds};
 pub use service::{Beginning, Service};
+
+/// What test calls ask of back ends and functions.
+pub mod trial {
+    pub use super::rest::test_invoke::Asked;
+    pub use crate::exchange::trial::{
+        AnswerReader, BackEndCall, BackEndFault, ClientIdentity, FunctionFault, FunctionRequest,
+        FunctionResult,
+    };
+}
 
 use crate::aws::Fault;
 use operation::{Access, Operation};

@@ -6,8 +6,9 @@ use super::incoming::Incoming;
 use super::lambda::{self, Invoker};
 use super::lane::{Ailment, Done, Job, Lane, Question, Work, nouns, since_epoch};
 use super::operation::{self, Access, Operation};
-use super::publish::{Affected, Publisher};
+use super::publish::{self, Affected, Publisher};
 use super::refusal::{self, Protocol};
+use super::rest::test_invoke::{self, BackEnds, TEST_INVOKE_METHOD};
 use super::{Answer, Call, Settings, http, own, rest, sts};
 use crate::aws::id::IdSource;
 use crate::aws::{Fault, shapes};
@@ -47,6 +48,8 @@ pub struct Beginning {
     pub publisher: Publisher,
     /// Runs functions.
     pub invoker: Arc<dyn Invoker>,
+    /// Asks back ends for test calls.
+    pub back_ends: Arc<dyn BackEnds>,
     /// Where it is told what is wrong with the store, while something is.
     pub ailment: Ailment,
 }
@@ -65,6 +68,7 @@ struct Inner {
     gate: Gate,
     audit: Audit,
     invoker: Arc<dyn Invoker>,
+    back_ends: Arc<dyn BackEnds>,
 }
 
 /// Which of the services, told apart by the first segment of the path.
@@ -114,8 +118,18 @@ impl Service {
     /// # Errors
     /// The store must not be used: a newer schema, damage, an address that is none.
     pub async fn begin(beginning: Beginning) -> Result<(Self, ManagedDelta), StoreError> {
-        let Beginning { url, last_good, settings, shown, gate, audit, publisher, invoker, ailment } =
-            beginning;
+        let Beginning {
+            url,
+            last_good,
+            settings,
+            shown,
+            gate,
+            audit,
+            publisher,
+            invoker,
+            back_ends,
+            ailment,
+        } = beginning;
         let (store, revision, state) = match open(&url).await {
             Ok((store, revision, state)) => (Some(Arc::new(store)), revision, state),
             Err(error @ (StoreError::Unavailable { .. } | StoreError::Locked { .. })) => {
@@ -169,6 +183,7 @@ impl Service {
             gate,
             audit,
             invoker,
+            back_ends,
         }));
         Ok((service, initial))
     }
@@ -226,6 +241,13 @@ impl Service {
             let input = matched.operation.input(&matched, &incoming.query, field, &[])?;
             return self.invoke(&caller, input, incoming, request_id).await;
         }
+        if model == Model::V1 && matched.operation.name == TEST_INVOKE_METHOD {
+            let field = |name: &str| incoming.field(name);
+            let input =
+                matched.operation.input(&matched, &incoming.query, field, &incoming.body)?;
+            let answer = self.test_invoke(&caller.region, input).await?;
+            return success(matched.operation.success, answer);
+        }
         let operation = operation::find(model.tables(), matched.operation.name)
             .ok_or_else(|| not_there(matched.operation.name))?;
         let input = |incoming: &Incoming| {
@@ -269,6 +291,19 @@ impl Service {
         let (mode, version) = (invocation.mode, invocation.configuration.version.clone());
         let result = self.0.invoker.invoke(invocation).await;
         lambda::respond(Some((mode, version, result)))
+    }
+
+    /// Tries a method, and waits for its back end.
+    async fn test_invoke(&self, region: &str, input: Map<String, Value>) -> Result<Answer, Fault> {
+        let settings = &self.0.settings;
+        let begun = self.draft(region, |call| {
+            call.input = input;
+            self.look(|state| {
+                let function_of = |arn: &str| publish::function_of(state, settings, region, arn);
+                test_invoke::begin(call, &function_of)
+            })
+        })?;
+        Ok(begun.finish(&*self.0.back_ends).await)
     }
 
     /// Runs an operation that changes nothing.

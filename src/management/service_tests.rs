@@ -44,12 +44,14 @@ fn beginning(url: &str, last_good: Option<PathBuf>, ailment: Ailment) -> Beginni
             logging_needs_role: false,
             functions_need_permission: true,
             template_findings: crate::model::TemplateFindings::Warn,
+            back_ends: std::sync::Arc::default(),
         },
         shown: BTreeMap::new(),
         gate: Gate::new(access),
         ailment,
         audit: Audit::off(),
         invoker: Arc::new(lambda::NoInvoker),
+        back_ends: Arc::new(crate::management::NoBackEnds),
         publisher: Box::new(|_, done| {
             let _ = done.send(());
             Box::pin(std::future::ready(()))

@@ -81,6 +81,7 @@ mod tests {
             logging_needs_role: false,
             functions_need_permission: true,
             template_findings: crate::model::TemplateFindings::Warn,
+            back_ends: std::sync::Arc::default(),
         };
         let mut call = Call {
             draft: Draft::new(&state, "r"),

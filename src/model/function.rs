@@ -6,6 +6,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::code::{self, Code};
+use super::functions::Functions;
 use super::reader::{Reader, Refused, text};
 use super::reference::{Absent, Key, Kind, Table};
 
@@ -57,6 +58,13 @@ pub(super) static TABLE: Table = Table {
             absent: Absent::Means("`code`"),
             example: "# \"exports.handler = async () => 'hello'\"",
             about: "The code itself, instead of `code`: one file, `index.py` or `index.js`, as CloudFormation's inline code.",
+        },
+        Key {
+            name: "client",
+            kind: Kind::Choice(&["ringgate", "official"]),
+            absent: Absent::Means("`client` of `[functions]`"),
+            example: "\"ringgate\"",
+            about: "What stands between Lambda's Runtime API and the handler: ringgate's own loop, or the official client, `awslambdaric` or `aws-lambda-ric`, which must be installed: docs/functions.md tells where, and what it costs.",
         },
         Key {
             name: "environment",
@@ -163,6 +171,8 @@ pub struct Function {
     pub handler: String,
     /// Where the code comes from.
     pub code: Code,
+    /// What stands between the Runtime API and the handler.
+    pub client: Client,
     /// Names and values in file order; no name is reserved.
     pub environment: Vec<(String, String)>,
     /// What one worker's processes may hold.
@@ -178,6 +188,20 @@ pub struct Function {
     /// How many processes.
     pub workers: Workers,
 }
+
+/// What stands between the Runtime API and the handler of a function in Python or JavaScript.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Client {
+    /// Ringgate's own loop.
+    #[default]
+    Ringgate,
+    /// `awslambdaric` of PyPI, `aws-lambda-ric` of npm.
+    Official,
+}
+
+/// The words for them.
+pub(super) const CLIENTS: [(&str, Client); 2] =
+    [("ringgate", Client::Ringgate), ("official", Client::Official)];
 
 /// What runs a function's code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -286,7 +310,7 @@ const RESERVED: &[&str] = &[
 ];
 
 /// Reads one `[[function]]`.
-pub(super) fn read(reader: &Reader<'_>) -> Option<Function> {
+pub(super) fn read(reader: &Reader<'_>, all: &Functions) -> Option<Function> {
     let name = reader.read("name", |value, key| {
         let name = text(value, key)?;
         match is_name(name) {
@@ -305,6 +329,13 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<Function> {
         Some(Code::Source { .. }) => "index.handler".to_owned(),
         _ => "bootstrap".to_owned(),
     });
+    let client = reader.choice("client", &CLIENTS);
+    if let (Some(Client::Official), Some(Runtime::Provided(_)), Some(value)) =
+        (client, &runtime, reader.raw("client"))
+    {
+        let expected = "nothing, or \"ringgate\": a `provided` runtime brings its own client,";
+        reader.refuse("client", value, Refused::new("client-of-bootstrap", expected));
+    }
     let user = reader.read("user", |value, key| {
         text(value, key)?
             .parse::<User>()
@@ -328,6 +359,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<Function> {
         runtime: runtime?,
         handler,
         code: code?,
+        client: client.unwrap_or(all.client),
         environment,
         memory_bytes,
         timeout,

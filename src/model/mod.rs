@@ -11,8 +11,10 @@ mod api;
 mod aws;
 mod certificate;
 mod code;
+mod credentials;
 mod domain;
 mod function;
+mod functions;
 mod integration;
 mod log;
 mod management;
@@ -25,6 +27,7 @@ mod route_key;
 mod server;
 mod store;
 mod upstream;
+mod vpc_link;
 
 use std::collections::HashMap;
 use std::fs;
@@ -37,12 +40,14 @@ use reference::{Absent, Key, Kind, Table};
 
 pub use access_log::{AccessLog, AccessLogDestination};
 pub use api::{Api, Protocol, Route};
-pub use aws::Aws;
+pub use aws::{Aws, CredentialSource};
 pub use certificate::Certificate;
 pub use code::{Code, code_id};
+pub use credentials::AwsCredentials;
 pub use domain::Domain;
 pub(crate) use domain::is_host_name;
-pub use function::{Function, FunctionLog, Runtime, User, Workers};
+pub use function::{Client, Function, FunctionLog, Runtime, User, Workers};
+pub use functions::Functions;
 pub use integration::{
     HttpProxy, Integration, Lambda, Mock, PathPattern, PathPiece, PayloadFormat, ProxyPath,
 };
@@ -63,6 +68,7 @@ pub use upstream::{
     Balance, Eject, HashOn, HealthCheck, Retry, RetryOn, StatusSet, Target, Upstream,
     UpstreamLimits, UpstreamTimeouts, UpstreamTls,
 };
+pub use vpc_link::VpcLink;
 
 /// Everything one configuration declares, checked.
 #[derive(Debug, Clone)]
@@ -85,6 +91,10 @@ pub struct Model {
     pub store: Store,
     /// Back ends: those declared by name first, then those that an integration's `url` implies.
     pub upstreams: Vec<Upstream>,
+    /// Where private integrations lead to, in file order.
+    pub vpc_links: Vec<VpcLink>,
+    /// What holds for all functions.
+    pub all_functions: Functions,
     /// Functions in file order.
     pub functions: Vec<Function>,
     /// APIs in file order.
@@ -107,6 +117,8 @@ pub static ROOT: Table = Table {
         table("aws", Kind::Table(&aws::TABLE)),
         table("store", Kind::Table(&store::TABLE)),
         table("upstream", Kind::Tables(&upstream::TABLE)),
+        table("vpc_link", Kind::Tables(&vpc_link::TABLE)),
+        table("functions", Kind::Table(&functions::TABLE)),
         table("function", Kind::Tables(&function::TABLE)),
         table("api", Kind::Tables(&api::TABLE)),
     ],
@@ -232,9 +244,17 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
     let mut used = vec![false; upstream_names.len()];
     let mut implied = Vec::new();
 
+    let vpc_link_tables = root.tables("vpc_link");
+    let vpc_links: Vec<_> = vpc_link_tables
+        .iter()
+        .map(|table| vpc_link::read(table, &upstream_names, &mut used))
+        .collect();
+
+    let all_functions = functions::read(&root.table("functions"));
     let function_tables = root.tables("function");
     let function_names = names(&function_tables, "function");
-    let functions: Vec<_> = function_tables.iter().map(function::read).collect();
+    let functions: Vec<_> =
+        function_tables.iter().map(|table| function::read(table, &all_functions)).collect();
 
     let api_tables = root.tables("api");
     names(&api_tables, "API");
@@ -270,6 +290,8 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         aws,
         store,
         upstreams,
+        vpc_links: vpc_links.into_iter().collect::<Option<Vec<_>>>()?,
+        all_functions,
         functions: functions.into_iter().collect::<Option<Vec<_>>>()?,
         apis: apis.into_iter().collect::<Option<Vec<_>>>()?,
         warnings: Problems::new(source.clone(), Vec::new()),

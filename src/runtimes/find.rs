@@ -3,7 +3,7 @@
 //! A version's own name (`python3.12`) is looked for first, then the general one (`python3`, `node`),
 //! whose version may be another: it is used, and said.
 
-use super::Runtime;
+use super::{Language, Runtime, install};
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ const NODE_MIN: (u32, u32) = (18, 0);
 
 /// No interpreter for a runtime: what was looked for, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{runtime} needs {needs}: expected {} in PATH, found {found}; install it ({package}), or put it into PATH", names.join(" or "))]
+#[error("{runtime} needs {needs}: expected {} in PATH, found {found}; install it ({install}), or put it into PATH", names.join(" or "))]
 pub struct Missing {
     /// The runtime's name.
     pub runtime: String,
@@ -36,8 +36,8 @@ pub struct Missing {
     pub names: Vec<String>,
     /// What was there instead.
     pub found: String,
-    /// What has it, in common distributions.
-    pub package: String,
+    /// The command that installs it on this host, as far as that is known.
+    pub install: &'static str,
 }
 
 /// Finds what runs a runtime's functions, in a `PATH`. `provided` needs nothing: its functions bring
@@ -46,17 +46,16 @@ pub struct Missing {
 /// # Errors
 /// There is none, or only versions that are too old.
 pub fn find(runtime: &Runtime, path: &OsStr) -> Result<Found, Missing> {
-    let (names, minimum, package) = match runtime {
+    let (names, minimum, language) = match runtime {
         Runtime::Python(Some(minor)) => {
-            let own = format!("python3.{minor}");
-            (vec![own.clone(), "python3".into()], PYTHON_MIN, format!("apt install {own}"))
+            (vec![format!("python3.{minor}"), "python3".into()], PYTHON_MIN, Language::Python)
         }
-        Runtime::Python(None) => (vec!["python3".into()], PYTHON_MIN, "apt install python3".into()),
+        Runtime::Python(None) => (vec!["python3".into()], PYTHON_MIN, Language::Python),
         Runtime::Node(Some(major)) => {
             let names = vec![format!("node{major}"), format!("node-{major}"), "node".into()];
-            (names, NODE_MIN, format!("Node {major} from nodejs.org or apt install nodejs"))
+            (names, NODE_MIN, Language::Node)
         }
-        Runtime::Node(None) => (vec!["node".into()], NODE_MIN, "apt install nodejs".into()),
+        Runtime::Node(None) => (vec!["node".into()], NODE_MIN, Language::Node),
         Runtime::Provided => {
             return Ok(Found { path: PathBuf::new(), version: (0, 0), is_asked_for: true });
         }
@@ -75,16 +74,16 @@ pub fn find(runtime: &Runtime, path: &OsStr) -> Result<Found, Missing> {
                 Runtime::Node(Some(major)) => version.0 == *major,
                 Runtime::Python(None) | Runtime::Node(None) | Runtime::Provided => true,
             };
-            return Ok(Found { path: candidate, version, is_asked_for });
+            let path = executable_of(&candidate, language).unwrap_or(candidate);
+            return Ok(Found { path, version, is_asked_for });
         }
     }
-    let interpreter = if matches!(runtime, Runtime::Python(_)) { "Python" } else { "Node" };
     Err(Missing {
         runtime: runtime.to_string(),
-        needs: format!("{interpreter} {}.{} or later", minimum.0, minimum.1),
+        needs: format!("{language:?} {}.{} or later", minimum.0, minimum.1),
         names,
         found: instead,
-        package,
+        install: install::interpreter(language, install::family()),
     })
 }
 
@@ -119,6 +118,20 @@ fn executables(name: &str, path: &OsStr) -> Vec<PathBuf> {
     };
     let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
     folders.map(|folder| folder.join(name)).filter(|path| is_executable(path)).collect()
+}
+
+/// The interpreter itself, where the name in `PATH` is a version manager's wrapper: that costs every start
+/// more than the interpreter does, and may lead elsewhere in another folder.
+fn executable_of(path: &Path, language: Language) -> Option<PathBuf> {
+    let question: &[&str] = match language {
+        Language::Python => &["-c", "import sys; print(sys.executable)"],
+        Language::Node => &["-p", "process.execPath"],
+    };
+    let mut command = Command::new(path);
+    command.args(question).stdin(Stdio::null()).stderr(Stdio::null());
+    let output = command.output().ok().filter(|output| output.status.success())?;
+    let told = PathBuf::from(std::str::from_utf8(&output.stdout).ok()?.trim_end());
+    (told.is_absolute() && told.is_file()).then_some(told)
 }
 
 /// What it says of itself: `Python 3.12.3`, `v22.1.0`.
@@ -172,6 +185,23 @@ mod tests {
     }
 
     #[test]
+    fn behind_a_wrapper_stands_the_interpreter_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        // Says a version, and beside that who it is.
+        let real = folder.path().join("real");
+        std::fs::write(&real, "").unwrap();
+        let wrapper = folder.path().join("python3");
+        let script = format!(
+            "printf '#!/bin/sh\n[ \"$1\" = -c ] && echo {} || echo Python 3.12.1\n' > \"$0\" && chmod 755 \"$0\"",
+            real.display()
+        );
+        let mut shell = Command::new("sh");
+        assert!(shell.arg("-c").arg(script).arg(&wrapper).status().unwrap().success());
+        let python = find(&Runtime::Python(None), folder.path().as_os_str()).unwrap();
+        assert_eq!((python.path, python.version), (real, (3, 12)));
+    }
+
+    #[test]
     fn another_version_will_do_and_is_told() {
         let folder = folder(&[("node", "v20.20.2")]);
         let node = find(&Runtime::Node(Some(22)), folder.path().as_os_str()).unwrap();
@@ -185,7 +215,7 @@ mod tests {
         let missing = find(&Runtime::Python(Some(12)), path).unwrap_err();
         let text = missing.to_string();
         assert!(text.starts_with("python3.12 needs Python 3.9 or later: expected python3.12"));
-        assert!(text.contains("python3 3.8; install it (apt install python3.12)"), "{text}");
+        assert!(text.contains("python3 3.8; install it ("), "{text}");
         assert!(find(&Runtime::Node(None), path).is_ok(), "18.0 is the oldest that will do");
         let missing = find(&Runtime::Node(Some(22)), OsStr::new("/nowhere")).unwrap_err();
         assert!(missing.to_string().contains("found none"), "{missing}");

@@ -6,25 +6,27 @@
 //! (`tests/runtimes` runs the same tests over both), and cost less per event. Who would rather have
 //! the official client chooses it; it must then be installed.
 //!
-//! Starts nothing: says which program with which arguments is to be started.
+//! Starts no worker: says which program with which arguments is to be started. What it does start are the
+//! interpreters, to ask them which version they are and to have the loop compiled.
 
 mod find;
+mod install;
+mod official;
 
 pub use find::{Found, Missing, find, found};
+pub use official::{MissingClient, Official, official};
 
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// The loop for Python.
 const PYTHON_LOOP: &str = include_str!("python/bootstrap.py");
 
 /// The loop for Node.
 const NODE_LOOP: &str = include_str!("node/bootstrap.mjs");
-
-/// The name of the executable that a `provided` function brings.
-const BOOTSTRAP: &str = "bootstrap";
 
 /// What a function's code is written in, and in which version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +66,15 @@ impl Runtime {
         matches!(name, "provided" | "provided.al2" | "provided.al2023").then_some(Self::Provided)
     }
 
+    /// What its interpreter reads; `None` for `provided`.
+    pub fn language(&self) -> Option<Language> {
+        match self {
+            Self::Python(_) => Some(Language::Python),
+            Self::Node(_) => Some(Language::Node),
+            Self::Provided => None,
+        }
+    }
+
     /// `AWS_EXECUTION_ENV` of its processes; `provided` has none.
     pub fn execution_environment(&self, found: &Found) -> Option<String> {
         match self {
@@ -79,6 +90,15 @@ impl Runtime {
     }
 }
 
+/// What an interpreter reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// Python 3.
+    Python,
+    /// JavaScript by Node.js.
+    Node,
+}
+
 impl fmt::Display for Runtime {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -89,17 +109,6 @@ impl fmt::Display for Runtime {
             Self::Provided => out.write_str("provided"),
         }
     }
-}
-
-/// Which loop stands between the Runtime API and the handler.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Client {
-    /// Ringgate's own.
-    #[default]
-    Embedded,
-    /// `awslambdaric` of PyPI, `aws-lambda-ric` of npm: installed with the function or beside the
-    /// interpreter.
-    Official,
 }
 
 /// A program to be started, with the code's folder as its working directory.
@@ -136,36 +145,56 @@ impl Loops {
         &self.folder
     }
 
-    /// What is to be started for a function; its environment has the handler too, as `_HANDLER`.
-    ///
-    /// `found` is [`find`]'s answer for the same runtime; `code` the folder with the function's code.
-    pub fn program(
-        &self,
-        runtime: &Runtime,
-        client: Client,
-        found: &Found,
-        code: &Path,
-        handler: &str,
-    ) -> Program {
-        let arguments = match (runtime, client) {
-            (Runtime::Provided, _) => {
-                return Program { path: code.join(BOOTSTRAP), arguments: Vec::new() };
+    /// The loop for an interpreter. Python's is compiled for that very one, which spares each worker some
+    /// milliseconds; where that cannot be done it is the source. Blocks.
+    pub fn file(&self, language: Language, found: &Found) -> PathBuf {
+        match language {
+            Language::Node => self.folder.join("bootstrap.mjs"),
+            Language::Python => {
+                self.compiled(found).unwrap_or_else(|| self.folder.join("bootstrap.py"))
             }
-            (Runtime::Python(_), Client::Embedded) => {
-                vec![self.folder.join("bootstrap.py").into()]
-            }
-            (Runtime::Python(_), Client::Official) => {
-                vec!["-m".into(), "awslambdaric".into(), handler.into()]
-            }
-            (Runtime::Node(_), Client::Embedded) => {
-                vec![self.folder.join("bootstrap.mjs").into()]
-            }
-            (Runtime::Node(_), Client::Official) => {
-                vec![code.join("node_modules/aws-lambda-ric/bin/index.mjs").into(), handler.into()]
-            }
-        };
-        Program { path: found.path.clone(), arguments }
+        }
     }
+
+    fn compiled(&self, found: &Found) -> Option<PathBuf> {
+        let source = self.folder.join("bootstrap.py");
+        let (major, minor) = found.version;
+        let compiled = self.folder.join(format!("bootstrap-{major}.{minor}.pyc"));
+        // Renamed, because workers may be reading one that is there.
+        let script = "import os, py_compile, sys; source, target, own = sys.argv[1:]; \
+                      py_compile.compile(source, own, doraise=True); os.chmod(own, 0o644); os.replace(own, target)";
+        let own = self.folder.join(format!("{}.pyc", std::process::id()));
+        let mut command = std::process::Command::new(&found.path);
+        command.args(["-I", "-c", script]).args([&source, &compiled, &own]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let is_done = command.status().is_ok_and(|status| status.success());
+        (is_done && compiled.is_file()).then_some(compiled)
+    }
+}
+
+/// What is to be started for a function in Python or JavaScript; its environment has the handler too, as
+/// `_HANDLER`.
+///
+/// `found` is [`find`]'s answer for the same runtime, `entry` the loop ([`Loops::file`]) or the official
+/// client ([`Official::entry`]).
+pub fn program(found: &Found, entry: Entry, handler: &str) -> Program {
+    let arguments = match entry {
+        Entry::Loop(file) => vec![file.into()],
+        Entry::Module(name) => vec!["-m".into(), name.into(), handler.into()],
+        Entry::Script(file) => vec![file.into(), handler.into()],
+    };
+    Program { path: found.path.clone(), arguments }
+}
+
+/// How an interpreter is set to work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// Ringgate's loop, which takes the handler from its environment.
+    Loop(PathBuf),
+    /// A Python module that takes the handler as its argument.
+    Module(&'static str),
+    /// A script that does.
+    Script(PathBuf),
 }
 
 #[cfg(test)]
@@ -188,18 +217,22 @@ mod tests {
     }
 
     #[test]
-    fn programs_by_runtime_and_client() {
+    fn programs_by_what_they_are_to_run() {
+        let python = found("/usr/bin/python3", (3, 12));
+        let arguments = |entry| program(&python, entry, "a.b").arguments;
+        assert_eq!(arguments(Entry::Loop("/r/bootstrap.py".into())), ["/r/bootstrap.py"]);
+        assert_eq!(arguments(Entry::Module("awslambdaric")), ["-m", "awslambdaric", "a.b"]);
+        assert_eq!(arguments(Entry::Script("/r/index.mjs".into())), ["/r/index.mjs", "a.b"]);
+    }
+
+    #[test]
+    fn a_loop_that_cannot_be_compiled_is_run_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let loops = Loops::write(folder.path()).unwrap();
-        let code = Path::new("/code");
-        let python = found("/usr/bin/python3", (3, 12));
-        let program = loops.program(&Runtime::Python(None), Client::Embedded, &python, code, "a.b");
-        assert_eq!(program.path, Path::new("/usr/bin/python3"));
-        assert!(Path::new(&program.arguments[0]).is_file(), "the loop has been written");
-        let program = loops.program(&Runtime::Python(None), Client::Official, &python, code, "a.b");
-        assert_eq!(program.arguments, ["-m", "awslambdaric", "a.b"]);
-        let program = loops.program(&Runtime::Provided, Client::Embedded, &python, code, "x");
-        assert_eq!(program, Program { path: "/code/bootstrap".into(), arguments: Vec::new() });
+        let nobody = found("/nowhere/python3", (3, 12));
+        let file = loops.file(Language::Python, &nobody);
+        assert_eq!(file, folder.path().join("bootstrap.py"));
+        assert!(file.is_file(), "the loop has been written");
     }
 
     #[test]

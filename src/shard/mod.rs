@@ -33,6 +33,7 @@ mod proxy;
 mod record;
 mod response;
 mod serve;
+mod services;
 mod stream;
 mod timers;
 mod tls;
@@ -42,6 +43,7 @@ use self::tls::ShardTls;
 pub use self::tls::client_tls;
 use crate::control::endpoints::Endpoints;
 use crate::control::mailbox::{FromShard, Reporter, ShardId, ToShard};
+use crate::exchange::integrate::service::Keyring;
 use crate::exchange::transform;
 use crate::http::{self, HeadLimits};
 use crate::ring::{BufferGroup, Completion, Env, Received, Ring, SlotId, Slots, Token};
@@ -149,6 +151,8 @@ pub struct Shard<E: Env> {
     asked: Slots<Asked>,
     /// What templates are rendered in.
     scratch: transform::Scratch,
+    /// What signs requests to AWS services.
+    keyring: Keyring,
     functions: Slots<FunctionRow>,
     function_of_arn: HashMap<Box<str>, SlotId, ahash::RandomState>,
     workers: Slots<Worker>,
@@ -202,6 +206,7 @@ impl<E: Env> Shard<E> {
             exchanges: Slots::new(),
             asked: Slots::new(),
             scratch: transform::Scratch::new(seed[0] ^ seed[2]),
+            keyring: Keyring::default(),
             functions: Slots::new(),
             function_of_arn: HashMap::with_hasher(hash.clone()),
             workers: Slots::new(),
@@ -480,6 +485,7 @@ impl<E: Env> Shard<E> {
             }
             ToShard::Delta(delta) => self.apply(*delta),
             ToShard::Addresses(news) => self.follow_addresses(&news),
+            ToShard::Credentials(all) => self.keyring.replace(all),
             ToShard::Invoke(invoke) => self.invoke_for_control(*invoke),
             ToShard::EventOver { bytes } => self.event_over(bytes),
             ToShard::WorkerEnded { worker, how } => self.worker_ended(worker, &how),

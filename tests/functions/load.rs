@@ -33,11 +33,16 @@ fn a_thousand_invocations_share_sixteen_workers() {
 
 #[test]
 fn a_full_queue_refuses_and_recovers() {
-    let gateway = gateway_of("http", "workers = { max = 1, queue = 2 }", "5s");
+    let gateway = gateway_of("http", "workers = { max = 1, queue = 2 }\nlog = \"f.log\"", "5s");
     assert_eq!(gateway.get("/echo").status, 200);
     let mut clients: Vec<Client> = (0..6).map(|_| gateway.client()).collect();
-    for client in &mut clients {
-        client.send("GET /sleep/300 HTTP/1.1\r\nHost: a\r\n\r\n");
+    for (index, client) in clients.iter_mut().enumerate() {
+        client.send("GET /sleep/800 HTTP/1.1\r\nHost: a\r\n\r\n");
+        if index == 0 {
+            // The worker may not have asked for it yet, and what waits for that waits in the queue.
+            let log = || fs::read_to_string(gateway.folder().join("f.log")).unwrap_or_default();
+            eventually("it works", || log().matches(" START ").count() == 2);
+        }
     }
     let mut statuses: Vec<u16> = clients.iter_mut().map(|client| client.reply().status).collect();
     statuses.sort_unstable();

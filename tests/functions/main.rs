@@ -17,3 +17,4 @@ mod harness;
 mod host;
 mod languages;
 mod load;
+mod runtimes;

@@ -83,5 +83,6 @@ fn settings(model: &Model) -> Settings {
         functions_need_permission: model.aws.functions_need_permission,
         // Whoever wants to see them asks for them.
         template_findings: TemplateFindings::Off,
+        back_ends: std::sync::Arc::new(crate::snapshot::managed::BackEnds::of(model)),
     }
 }

@@ -118,11 +118,17 @@ impl Codes {
             return launch;
         }
         let mut launch = launch;
-        if let Some(root) = &self.lock().root {
-            let launch = Arc::make_mut(&mut launch);
-            launch.code = root.join(&launch.code);
-        }
+        let code = self.folder(launch.code.clone());
+        Arc::make_mut(&mut launch).code = code;
         launch
+    }
+
+    /// The folder of code, where it has been unpacked.
+    pub(super) fn folder(&self, code: PathBuf) -> PathBuf {
+        match &self.lock().root {
+            Some(root) => root.join(code),
+            None => code,
+        }
     }
 
     /// Fills the folder of a code, unless it is there. Blocks.

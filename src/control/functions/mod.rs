@@ -13,7 +13,10 @@ mod lambda_api;
 mod languages;
 mod logs;
 mod processes;
+mod readiness;
 pub mod spawn;
+mod supervise;
+mod tails;
 mod unpack;
 
 use super::invocation::{
@@ -21,25 +24,27 @@ use super::invocation::{
     WorkerId,
 };
 use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
+use crate::model::{Client, Function};
 use crate::snapshot::function::{FunctionLog, Launch};
+use crate::telemetry::ids::Uuid;
 use bytes::Bytes;
 pub use codes::Codes;
 pub(super) use events::{Events, RETRY_PAUSE};
 pub(super) use lambda_api::LambdaApi;
 use languages::Languages;
-use logs::{Epoch, LINE_BYTES_MAX, LogWriter, SETTLE, WorkerLog};
+use logs::{Epoch, LogWriter, SETTLE, WorkerLog};
 use processes::Process;
+pub use readiness::{Readiness, RunsBy, readiness};
 use rustix::process::Signal;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::net::unix::pipe;
+use supervise::{read, supervise, words};
+use tails::Tails;
 use tokio::sync::{mpsc, oneshot};
 
 /// Between two looks at the process table while there are workers.
@@ -53,10 +58,6 @@ const REAP: Duration = Duration::from_millis(20);
 
 /// What a worker may take to end after SIGTERM.
 const TERM_PATIENCE: Duration = Duration::from_secs(2);
-
-/// How long a pipe is read after its worker has ended: a process that it left behind may hold the
-/// other end for ever.
-const OUTPUT_PATIENCE: Duration = Duration::from_millis(50);
 
 /// Lines on their way from the pipes; readers wait when it is full, and so do the workers that write.
 const LINES_MAX: usize = 1024;
@@ -72,12 +73,18 @@ type Name = (ShardId, WorkerId);
 pub struct Call {
     /// The function's ARN, with its qualifier where one is asked for.
     pub function: Box<str>,
+    /// Whether an alias with weights has been drawn for already.
+    pub is_drawn: bool,
     /// The event.
     pub event: Bytes,
     /// JSON.
     pub client_context: Option<Box<str>>,
     /// How long to wait for a worker and the function together.
     pub patience: Duration,
+    /// What it is called, where that is known beforehand.
+    pub request_id: Option<Uuid>,
+    /// Who waits for the end of its log; it needs a name for that.
+    pub log: Option<oneshot::Sender<Bytes>>,
 }
 
 /// Invokes functions from the control thread: the Lambda API's way to them.
@@ -132,10 +139,13 @@ pub(super) struct Functions {
     waiting: HashMap<u64, oneshot::Sender<Invoked>>,
     next_call: u64,
     events: Events,
+    tails: Tails,
     next_watch: Option<Instant>,
     is_scanning: bool,
     next_settle: Option<Instant>,
     codes: Codes,
+    /// For functions that do not say it themselves.
+    client: Client,
 }
 
 #[derive(Debug)]
@@ -145,6 +155,8 @@ struct Running {
     runtime_api: String,
     stop: mpsc::Sender<StopWorker>,
     is_over_memory: bool,
+    /// That it alone connects to, where its client has no place for a secret.
+    listener: Option<ListenerId>,
 }
 
 /// What comes from tasks.
@@ -179,10 +191,12 @@ impl Functions {
             waiting: HashMap::new(),
             next_call: 1,
             events,
+            tails: Tails::default(),
             next_watch: None,
             is_scanning: false,
             next_settle: None,
             codes,
+            client: Client::default(),
         }
     }
 
@@ -235,11 +249,22 @@ impl Functions {
             let name = &launch.name;
             Ended::NotStarted(format!("function {name}: {error}").into())
         };
-        let address = self.address(shard).map_err(|error| refuse(error.to_string()))?;
         let folder = self.folder().map_err(|error| refuse(error.to_string()))?;
-        let program = self.languages.program(&launch, &folder).map_err(refuse)?;
+        let client = launch.client.unwrap_or(self.client);
+        let program = self.languages.program(&launch, client, &folder).map_err(refuse)?;
         let folder = folder.join(format!("{}-{shard}-{:x}", launch.name, worker.0));
-        let runtime_api = format!("{address}/{token}");
+        let (runtime_api, listener) = match program.is_official {
+            true => {
+                let kind = ListenerKind::RuntimeOf(worker);
+                let (id, address) =
+                    self.listen(shard, kind).map_err(|error| refuse(error.to_string()))?;
+                (address.to_string(), Some(id))
+            }
+            false => {
+                let address = self.address(shard).map_err(|error| refuse(error.to_string()))?;
+                (format!("{address}/{token}"), None)
+            }
+        };
         let is_logged = launch.log != FunctionLog::None;
         let output = is_logged.then(std::io::pipe).transpose();
         let (reader, writer) = match output.map_err(|error| refuse(error.to_string()))? {
@@ -255,10 +280,14 @@ impl Functions {
             log_stream: format!("{today}/[{}]{shard:016x}{:016x}", launch.version, worker.0),
             output: writer,
         });
-        let child = started.map_err(|error| {
-            let _ = std::fs::remove_dir_all(&folder);
-            refuse(error)
-        })?;
+        let child = match started {
+            Ok(child) => child,
+            Err(error) => {
+                let _ = std::fs::remove_dir_all(&folder);
+                self.close_listener(shard, listener);
+                return Err(refuse(error));
+            }
+        };
         let pid = child.id().unwrap_or_default();
         let name = (shard, worker);
         if self.pids.is_empty() && self.next_watch.is_none() {
@@ -273,7 +302,7 @@ impl Functions {
         let (stop, stops) = mpsc::channel(2);
         let news = self.news.0.clone();
         tokio::spawn(supervise(child, pid, name, folder, stops, reading, news));
-        let running = Running { launch, pid, runtime_api, stop, is_over_memory: false };
+        let running = Running { launch, pid, runtime_api, stop, is_over_memory: false, listener };
         self.workers.insert(name, running);
         Ok(())
     }
@@ -333,7 +362,8 @@ impl Functions {
                 let _ = news.send(News::EventOver { shard, bytes }).await;
             });
         };
-        let event = events::Event { function, event, client_context, timeout, rules };
+        let is_drawn = false;
+        let event = events::Event { function, is_drawn, event, client_context, timeout, rules };
         self.events.accept(event, over);
     }
 
@@ -341,9 +371,14 @@ impl Functions {
         let number = self.next_call;
         self.next_call += 1;
         let shard = number as usize % self.posts.len().max(1);
+        if let (Some(request_id), Some(told)) = (call.request_id, call.log) {
+            self.tails.want(request_id.as_str().into(), told);
+        }
         let invoke = Invoke {
             call: number,
             function: call.function,
+            is_drawn: call.is_drawn,
+            request_id: call.request_id,
             event: call.event,
             client_context: call.client_context,
             patience: call.patience,
@@ -384,19 +419,35 @@ impl Functions {
         if let Some(address) = self.addresses.get(shard).copied().flatten() {
             return Ok(address);
         }
+        let (_, address) = self.listen(shard, ListenerKind::Runtime)?;
+        if let Some(place) = self.addresses.get_mut(shard) {
+            *place = Some(address);
+        }
+        Ok(address)
+    }
+
+    /// Opens a listener of the Runtime API for a shard.
+    fn listen(
+        &mut self,
+        shard: ShardId,
+        kind: ListenerKind,
+    ) -> io::Result<(ListenerId, SocketAddr)> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let socket = socket2::Socket::from(listener);
         socket.set_tcp_nodelay(true)?;
         let id = ListenerId(self.next_listener);
-        self.next_listener += 1;
-        let kind = ListenerKind::Runtime;
+        // Of those that wrap round none is left: they are closed with their workers.
+        self.next_listener = self.next_listener.checked_add(1).unwrap_or(FIRST_LISTENER);
         let listener = Listener { id, kind, address, socket: socket.into() };
         self.tell(shard, ToShard::TakeListeners(vec![listener]));
-        if let Some(place) = self.addresses.get_mut(shard) {
-            *place = Some(address);
+        Ok((id, address))
+    }
+
+    fn close_listener(&mut self, shard: ShardId, listener: Option<ListenerId>) {
+        if let Some(id) = listener {
+            self.tell(shard, ToShard::DropListeners(vec![id]));
         }
-        Ok(address)
     }
 
     /// The folder of all temporary folders.
@@ -426,6 +477,7 @@ impl Functions {
         };
         tracing::debug!(shard = name.0, function = running.launch.name, ?how, "a worker has ended");
         self.tell(name.0, ToShard::WorkerEnded { worker: name.1, how });
+        self.close_listener(name.0, running.listener);
         self.next_settle.get_or_insert_with(|| Instant::now() + SETTLE);
         self.scan();
     }
@@ -500,7 +552,7 @@ impl Functions {
         let (workers, writer) = (&self.workers, &mut self.writer);
         let mut gone = Vec::new();
         for (name, log) in &mut self.logs {
-            let text = log.settle(until, epoch);
+            let text = log.settle(until, epoch, &mut self.tails);
             writer.write(log.log(), text);
             is_waiting |= !log.is_settled();
             if log.is_settled() && !workers.contains_key(name) {
@@ -540,6 +592,32 @@ impl Functions {
         self.codes.close();
     }
 
+    /// These functions are about to be served: says which of them cannot be run, and has interpreters
+    /// looked for before anybody waits for one. Beside the loop.
+    pub(super) fn look_at(&mut self, functions: Vec<Function>, client: Client) {
+        self.client = client;
+        if functions.is_empty() {
+            return;
+        }
+        let folder = match self.folder() {
+            Ok(folder) => folder,
+            Err(error) => return tracing::error!(%error, "there is no folder for functions"),
+        };
+        let (codes, languages) = (self.codes.clone(), self.languages.clone());
+        // A thread and not a task: the process may end while an interpreter does not answer.
+        let looking = std::thread::Builder::new().name("runtimes".to_owned()).spawn(move || {
+            for function in functions {
+                let code = codes.folder(function.code.place());
+                if let Err(error) = languages.make_ready(&function, &code, &folder) {
+                    tracing::warn!(function = function.name, error, "a function cannot be run");
+                }
+            }
+        });
+        if let Err(error) = looking {
+            tracing::warn!(%error, "interpreters are looked for when they are needed");
+        }
+    }
+
     /// Where code is unpacked.
     pub(super) fn codes(&self) -> Codes {
         self.codes.clone()
@@ -550,94 +628,5 @@ impl Functions {
         let is_run =
             |path: &Path| self.workers.values().any(|running| running.launch.code == *path);
         self.codes.sweep(now, is_run);
-    }
-}
-
-/// Waits for a worker's end, and brings it about when asked to.
-async fn supervise(
-    mut child: tokio::process::Child,
-    pid: u32,
-    name: Name,
-    folder: PathBuf,
-    mut stops: mpsc::Receiver<StopWorker>,
-    reading: Option<tokio::task::JoinHandle<()>>,
-    news: mpsc::Sender<News>,
-) {
-    let mut kill_at: Option<Instant> = None;
-    let status = loop {
-        let killing = async {
-            match kill_at {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            status = child.wait() => break status,
-            Some(how) = stops.recv() => match how {
-                StopWorker::Gently => {
-                    processes::signal_group(pid, Signal::TERM);
-                    kill_at.get_or_insert_with(|| Instant::now() + TERM_PATIENCE);
-                }
-                StopWorker::AtOnce => processes::signal_group(pid, Signal::KILL),
-            },
-            () = killing => {
-                kill_at = None;
-                processes::signal_group(pid, Signal::KILL);
-            }
-        }
-    };
-    // What it has forked stays in its group: the group's number is taken while one of them lives.
-    processes::signal_group(pid, Signal::KILL);
-    if let Some(mut reading) = reading
-        && tokio::time::timeout(OUTPUT_PATIENCE, &mut reading).await.is_err()
-    {
-        reading.abort();
-    }
-    let _ = tokio::fs::remove_dir_all(&folder).await;
-    let _ = news.send(News::Ended { name, pid, status }).await;
-}
-
-/// Reads a worker's output line by line.
-async fn read(output: std::io::PipeReader, name: Name, news: mpsc::Sender<News>) {
-    let output = match pipe::Receiver::from_owned_fd(output.into()) {
-        Ok(output) => output,
-        Err(error) => return tracing::error!(%error, "a worker's output cannot be read"),
-    };
-    let mut output = BufReader::new(output);
-    loop {
-        let mut line = Vec::new();
-        let limit = LINE_BYTES_MAX as u64;
-        match (&mut output).take(limit).read_until(b'\n', &mut line).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        let at = Instant::now();
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        }
-        if news.send(News::Line { name, line, at }).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// How a process ended, as Lambda says it.
-fn words(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(signal)) => {
-            let name = match signal {
-                4 => "illegal instruction",
-                6 => "aborted",
-                7 => "bus error",
-                8 => "floating point exception",
-                9 => "killed",
-                11 => "segmentation fault",
-                15 => "terminated",
-                _ => return format!("signal: {signal}"),
-            };
-            format!("signal: {name}")
-        }
-        (None, None) => "unknown".to_owned(),
     }
 }

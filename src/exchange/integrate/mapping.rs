@@ -8,7 +8,7 @@ use crate::exchange::transform::{self, Overrides, Scratch, is_field_value};
 use crate::exchange::{Context, Exchange, Refusal};
 use crate::http::{self, Known};
 use crate::snapshot::managed::{
-    Action, AnswerEdits, BodyPath, ContextName, Edit, MappedResponse, Passes, Placeholder,
+    Action, BodyPath, ContextName, Edit, MappedResponse, Passes, Placeholder, RequestEdits,
     RequestMapping, ResponseSource, Source, UriPiece, Values,
 };
 use crate::snapshot::managed::{HeaderPlace, header_place};
@@ -99,22 +99,10 @@ pub(super) fn target(
     let client = exchange.head.target.query().filter(|_| mapping.passes == Passes::Everything);
     match edits.filter(|it| !it.query.is_empty()) {
         Some(edits) => {
-            let values = evaluated(exchange, &edits.query)?;
-            let pairs = client.unwrap_or_default().split(|byte| *byte == b'&');
-            for pair in pairs.filter(|pair| !pair.is_empty()) {
-                let name = &pair[..memchr::memchr(b'=', pair).unwrap_or(pair.len())];
-                let name = form_decoded(name);
-                if !values.iter().any(|it| it.action != Action::Append && *it.name == *name) {
-                    separate(out);
-                    out.extend_from_slice(pair);
-                }
-            }
-            for Evaluated { name, value, .. } in &values {
-                let Some(value) = value else { continue };
+            let query = edited_query(exchange, &edits.query, client.unwrap_or_default())?;
+            if !query.is_empty() {
                 separate(out);
-                encode_text(name, out);
-                out.push(b'=');
-                encode_text(value, out);
+                out.extend_from_slice(&query);
             }
         }
         None => {
@@ -159,6 +147,94 @@ pub(super) fn target(
         }
     }
     Ok(())
+}
+
+/// A query string as an HTTP API's changes leave it.
+fn edited_query(
+    exchange: &Exchange<'_>,
+    edits: &[Edit<Source>],
+    client: &[u8],
+) -> Result<Vec<u8>, Refusal> {
+    let values = evaluated(exchange, edits)?;
+    let mut out = Vec::with_capacity(client.len() + 64);
+    let separate = |out: &mut Vec<u8>| {
+        if !out.is_empty() {
+            out.push(b'&');
+        }
+    };
+    for pair in client.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let name = &pair[..memchr::memchr(b'=', pair).unwrap_or(pair.len())];
+        let name = form_decoded(name);
+        if !values.iter().any(|it| it.action != Action::Append && *it.name == *name) {
+            separate(&mut out);
+            out.extend_from_slice(pair);
+        }
+    }
+    for Evaluated { name, value, .. } in &values {
+        let Some(value) = value else { continue };
+        separate(&mut out);
+        encode_text(name, &mut out);
+        out.push(b'=');
+        encode_text(value, &mut out);
+    }
+    Ok(out)
+}
+
+/// A request as an HTTP API's changes leave it: what a function is told of it.
+pub(super) struct EditedRequest<'e> {
+    /// The path instead of the client's.
+    pub(super) path: Option<Vec<u8>>,
+    /// The query string instead of the client's.
+    pub(super) query: Option<Vec<u8>>,
+    /// Fields besides the client's.
+    added: Vec<MappedField<'e>>,
+    /// Names of the client's that are gone.
+    replaced: Vec<&'e [u8]>,
+}
+
+impl<'e> EditedRequest<'e> {
+    /// The request of an exchange with these changes.
+    ///
+    /// # Errors
+    /// A value holds what no field may.
+    pub(super) fn of(exchange: &'e Exchange<'_>, edits: &'e RequestEdits) -> Result<Self, Refusal> {
+        let client = exchange.head.target.query().unwrap_or_default();
+        let path = match &edits.path {
+            Some(source) => joined(exchange, source)?.map(|it| match it.starts_with(b"/") {
+                true => it.into_owned(),
+                false => [b"/", &*it].concat(),
+            }),
+            None => None,
+        };
+        let query = match edits.query.is_empty() {
+            true => None,
+            false => Some(edited_query(exchange, &edits.query, client)?),
+        };
+        let (mut added, mut replaced) = (Vec::new(), Vec::new());
+        for Evaluated { action, name, value } in evaluated(exchange, &edits.headers)? {
+            if action != Action::Append {
+                replaced.push(name);
+            }
+            added.extend(value.map(|value| (Cow::Borrowed(name), value)));
+        }
+        if added.iter().any(|(_, value)| !is_field_value(value)) {
+            return Err(Refusal::BadRequest(400));
+        }
+        Ok(Self { path, query, added, replaced })
+    }
+
+    /// The fields, those of the client's that stay first.
+    pub(super) fn fields<'f>(&'f self, client: &'f [http::Field<'f>]) -> Vec<http::Field<'f>> {
+        let is_gone =
+            |name: &[u8]| self.replaced.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let stays = client.iter().filter(|field| !is_gone(field.name)).copied();
+        let added = self.added.iter().map(|(name, value)| http::Field {
+            name,
+            value,
+            known: Known::of(name),
+        });
+        stays.chain(added).collect()
+    }
 }
 
 /// What a placeholder is filled with.
@@ -314,7 +390,7 @@ pub(crate) fn joined<'x>(
 }
 
 /// How much of the content HTTP APIs look for a path in (Amazon's own bound).
-const HTTP_SELECTION_BYTES_MAX: usize = 100 * 1024;
+pub(super) const HTTP_SELECTION_BYTES_MAX: usize = 100 * 1024;
 
 /// The content, or what a path selects of it.
 fn body<'x>(
@@ -435,44 +511,5 @@ pub(crate) fn of_answer<'v>(
         }
         // Their answers are kept until they are complete, and made elsewhere.
         ResponseSource::Variable(_) | ResponseSource::Body(_) => None,
-    }
-}
-
-/// An HTTP API's changes of an answer, with their values.
-pub(crate) struct EditedAnswer<'e> {
-    /// What the client gets.
-    pub(crate) status: u16,
-    edits: Vec<Evaluated<'e>>,
-}
-
-impl<'e> EditedAnswer<'e> {
-    /// The changes of an answer with that status and those fields.
-    pub(crate) fn of(status: u16, edits: &'e AnswerEdits, fields: &'e [http::Field<'_>]) -> Self {
-        let told = edits.status.as_ref().and_then(|source| of_answer(source, fields));
-        let told = told.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok());
-        let edits = edits.headers.iter().filter_map(|Edit { action, name, value }| {
-            let value = value.as_ref().and_then(|source| of_answer(source, fields));
-            let value = value.filter(|it| !it.is_empty() && is_field_value(it));
-            let is_done = *action == Action::Remove || value.is_some();
-            is_done.then_some(Evaluated { action: *action, name, value })
-        });
-        let status = told.filter(|status| (200..600).contains(status)).unwrap_or(status);
-        Self { status, edits: edits.collect() }
-    }
-
-    /// Whether a field of the back end's stays behind.
-    pub(crate) fn replaces(&self, name: &[u8]) -> bool {
-        self.edits
-            .iter()
-            .any(|it| it.action != Action::Append && it.name.eq_ignore_ascii_case(name))
-    }
-
-    /// Writes the fields that are new.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        for Evaluated { name, value, .. } in &self.edits {
-            if let Some(value) = value {
-                http::write::field(out, name, value);
-            }
-        }
     }
 }

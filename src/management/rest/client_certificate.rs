@@ -98,7 +98,11 @@ fn shown(certificate: &ClientCertificate) -> Result<Value, Fault> {
     Ok(document)
 }
 
-fn find(call: &Call<'_>) -> Result<Arc<ClientCertificate>, Fault> {
+/// The certificate that a call names.
+///
+/// # Errors
+/// 404: there is none of that id.
+pub(super) fn find(call: &Call<'_>) -> Result<Arc<ClientCertificate>, Fault> {
     let found = call.draft.get::<ClientCertificate>("", call.text("clientCertificateId"));
     found.ok_or_else(|| Fault::not_found("Invalid Client Certificate identifier specified"))
 }

@@ -28,7 +28,7 @@ mod stage;
 mod tags;
 #[cfg(test)]
 mod terraform_tests;
-mod test_invoke;
+pub(super) mod test_invoke;
 pub(super) mod usage_plan;
 pub(super) mod vpc_link;
 

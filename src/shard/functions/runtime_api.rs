@@ -6,9 +6,10 @@
 //! ```
 //! Every request's path begins with the worker's own secret (`AWS_LAMBDA_RUNTIME_API` is
 //! `127.0.0.1:PORT/SECRET`), because any process of this host can connect to the port. Runtime clients
-//! put the variable before the path as it is, so they need not know. The exceptions are two requests
-//! of the official clients that split it at the colon: `init/error` of `awslambdaric` and of
-//! `aws-lambda-ric`, and streamed results of the latter. A worker that fails so is reported as exited.
+//! put the variable before the path as it is, so they need not know. The official clients do not always:
+//! some of their requests take the variable apart at the colon. So each worker that runs one has a
+//! listener of its own ([`ListenerKind::RuntimeOf`](crate::control::mailbox::ListenerKind)), and the port
+//! says whose connection it is.
 
 use super::super::client::Input;
 use super::super::stream::Stream;
@@ -50,6 +51,8 @@ pub(in crate::shard) struct RuntimeConnection {
     pub(in crate::shard) state: RuntimeState,
     /// Whose it is, once it has said so.
     pub(in crate::shard) worker: Option<SlotId>,
+    /// The worker whose listener it came by: its requests have no secret.
+    listener_of: Option<SlotId>,
     /// Whether it stays open behind the answer.
     persistent: bool,
     /// A head of which only a part has arrived.
@@ -177,7 +180,11 @@ pub(super) fn write_event(
 
 impl<E: Env> Shard<E> {
     /// A worker's runtime has connected, or a stranger.
-    pub(in crate::shard) fn open_runtime_connection(&mut self, socket: Socket) {
+    pub(in crate::shard) fn open_runtime_connection(
+        &mut self,
+        socket: Socket,
+        listener_of: Option<SlotId>,
+    ) {
         let limit = self.workers.len() * CONNECTIONS_PER_WORKER + STRANGERS_MAX;
         let is_full = self.runtime_connections.len() >= limit;
         let due = self.now + STRANGER_PATIENCE;
@@ -186,11 +193,12 @@ impl<E: Env> Shard<E> {
             stream: Stream::accepted(socket, Kind::Runtime.token(id), None, ring),
             state: RuntimeState::Head,
             worker: None,
+            listener_of,
             persistent: true,
             partial: Vec::new(),
             deadline: Deadline::default(),
         });
-        if is_full {
+        if is_full || listener_of.is_some_and(|worker| self.workers.get(worker).is_none()) {
             return self.close_runtime_connection(id, Close::Abort);
         }
         if let Some(connection) = self.runtime_connections.get_mut(id) {
@@ -350,7 +358,8 @@ impl<E: Env> Shard<E> {
         }
         // A stranger's head is not kept.
         let connection = self.runtime_connections.get_mut(id)?;
-        if connection.worker.is_none() && connection.partial.len() > STRANGER_BYTES_MAX {
+        let is_stranger = connection.worker.is_none() && connection.listener_of.is_none();
+        if is_stranger && connection.partial.len() > STRANGER_BYTES_MAX {
             let line = connection.partial.split(|byte| *byte == b'\r').next().unwrap_or_default();
             let path = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default().to_vec();
             if self.worker_of(&path).is_none() {
@@ -396,7 +405,10 @@ impl<E: Env> Shard<E> {
             Target::Origin { path, .. } | Target::Absolute { path, .. } => path,
             _ => b"",
         };
-        let worker = self.worker_of(path);
+        let worker = match self.runtime_connections.get(id).and_then(|it| it.listener_of) {
+            Some(worker) => self.workers.get(worker).map(|_| (worker, 0)),
+            None => self.worker_of(path),
+        };
         let Some(connection) = self.runtime_connections.get_mut(id) else { return };
         let Some((worker_slot, secret_bytes)) = worker else {
             tracing::debug!(shard = self.id, "a stranger spoke to the runtime api");

@@ -33,10 +33,21 @@ impl Gateway {
 
     /// The same in a folder where the files that the configuration names lie.
     pub(crate) fn in_folder(folder: tempfile::TempDir, server: &str, tables: &str) -> Self {
+        Self::in_environment(folder, server, tables, &[])
+    }
+
+    /// The same with these variables of the environment besides our own.
+    pub(crate) fn in_environment(
+        folder: tempfile::TempDir,
+        server: &str,
+        tables: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let file = folder.path().join("ringgate.toml");
         fs::write(&file, configuration(server, tables)).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_ringgate"))
             .current_dir(folder.path())
+            .envs(environment.iter().copied())
             .args(["serve", "--config"])
             .arg(&file)
             .stdout(Stdio::piped())

@@ -5,6 +5,17 @@ use crate::aws::Fault;
 use crate::resources::rest::Map;
 use serde::Deserialize;
 
+/// Headers of a test call that are not looked at.
+const IGNORED: &[&str] = &[
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// The request that a test call describes.
 #[derive(Debug)]
 pub(super) struct Request {
@@ -14,8 +25,13 @@ pub(super) struct Request {
     pub(super) path_parameters: Vec<(String, String)>,
     /// Decoded; of repeated names the last counts.
     pub(super) query: Vec<(String, String)>,
+    /// Behind the path's question mark, as given.
+    pub(super) raw_query: Option<String>,
     /// The last value of each.
     pub(super) headers: Vec<(String, String)>,
+    /// All values, of fields that a test call may have: the type of its content is given, and how it is
+    /// framed is the gateway's to say.
+    pub(super) all_headers: Vec<(String, String)>,
     /// Empty where there is none.
     pub(super) body: String,
     /// Those of the stage that would be.
@@ -39,8 +55,19 @@ impl Request {
         let given = sent.path_with_query_string.filter(|given| !given.is_empty());
         // Without a path the template stands for itself, and so do its parameters.
         let target = given.as_deref().unwrap_or(resource_path);
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        };
         let mut headers = sent.headers;
+        let mut all_headers = Vec::new();
+        for (name, values) in &sent.multi_value_headers {
+            all_headers.extend(values.iter().map(|value| (name.clone(), value.clone())));
+        }
+        let single =
+            headers.iter().filter(|(name, _)| !sent.multi_value_headers.contains_key(*name));
+        all_headers.extend(single.map(|(name, value)| (name.clone(), value.clone())));
+        all_headers.retain(|(name, _)| !IGNORED.iter().any(|it| name.eq_ignore_ascii_case(it)));
         for (name, values) in sent.multi_value_headers {
             if let Some(last) = values.into_iter().next_back() {
                 headers.insert(name, last);
@@ -49,7 +76,9 @@ impl Request {
         Ok(Self {
             path_parameters: match_path(resource_path, path).unwrap_or_default(),
             path: path.to_owned(),
-            query: parse_query(query),
+            query: parse_query(query.unwrap_or_default()),
+            raw_query: query.map(str::to_owned),
+            all_headers,
             headers: headers.into_iter().collect(),
             body: sent.body,
             stage_variables: sent.stage_variables,

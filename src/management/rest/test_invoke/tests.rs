@@ -6,9 +6,15 @@
 )]
 
 use super::super::planted::{API, fixture, method, put, refusal, resource};
+use super::{Asked, BackEnds};
+use crate::exchange::trial::{
+    AnswerReader, BackEndCall, BackEndFault, FunctionFault, FunctionRequest, FunctionResult,
+};
 use crate::management::fixture::Fixture;
 use crate::resources::rest::{IntegrationResponse, Map, Method, Model, RequestValidator};
 use serde_json::{Value, json};
+use std::future::ready;
+use std::sync::Mutex;
 
 const TIME: &str = "Sun Mar 01 10:00:00 UTC 2026 : ";
 
@@ -125,8 +131,12 @@ fn what_cannot_run_answers_500_and_says_why() {
     let cases: [(Change, &str); 7] = [
         (|get| get.method_integration = None, "No integration defined for method"),
         (
-            |get| get.method_integration.as_mut().unwrap().r#type = "HTTP_PROXY".into(),
-            "Integrations of type HTTP_PROXY are not called in test calls yet",
+            |get| {
+                let integration = get.method_integration.as_mut().unwrap();
+                integration.r#type = "HTTP_PROXY".into();
+                integration.uri = Some("nowhere".into());
+            },
+            "Invalid endpoint address",
         ),
         (
             |get| template(get, "{\"statusCode\": \"200\"}"),
@@ -274,4 +284,329 @@ fn what_is_not_there_is_not_found() {
         ),
         "404 NotFoundException: Invalid Authorizer identifier specified"
     );
+}
+
+/// Back ends that answer at once, and say what they were asked.
+#[derive(Default)]
+struct Scripted {
+    answer: Vec<u8>,
+    fault: Option<BackEndFault>,
+    function: Option<Result<FunctionResult, FunctionFault>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl BackEnds for Scripted {
+    fn call(&self, mut call: BackEndCall) -> Asked<AnswerReader, BackEndFault> {
+        let asked = String::from_utf8(call.request).unwrap();
+        self.asked.lock().unwrap().push(asked);
+        let result = match &self.fault {
+            Some(fault) => Err(fault.clone()),
+            None => call.answer.read(&self.answer).map(|_| call.answer).map_err(BackEndFault::Bad),
+        };
+        Box::pin(ready(result))
+    }
+
+    fn invoke(&self, request: FunctionRequest) -> Asked<FunctionResult, FunctionFault> {
+        let event = String::from_utf8(request.event.to_vec()).unwrap();
+        self.asked.lock().unwrap().push(format!("{} {event}", request.function));
+        Box::pin(ready(self.function.clone().unwrap()))
+    }
+}
+
+fn http(kind: &str, change: impl FnOnce(&mut Method)) -> Fixture {
+    let mut fixture = fixture();
+    let mut post = method("GET");
+    let integration = post.method_integration.as_mut().unwrap();
+    integration.r#type = kind.into();
+    integration.http_method = Some("POST".into());
+    integration.uri = Some("http://back.test:8000/v1/{id}?fixed=1".into());
+    integration.request_parameters =
+        Map::from([("integration.request.path.id".into(), "method.request.path.petId".into())]);
+    integration.request_templates.clear();
+    change(&mut post);
+    put(&mut fixture, API, "pets01", resource("pets01", "/pets/{petId}", post));
+    fixture
+}
+
+fn try_with(fixture: &mut Fixture, members: Value, back_ends: &Scripted) -> Value {
+    let mut input = json!({"restApiId": API, "resourceId": "pets01", "httpMethod": "GET"});
+    input.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    fixture.test_invoke(input, back_ends).unwrap()
+}
+
+/// Without what differs from run to run.
+fn steady(lines: Vec<String>) -> Vec<String> {
+    let id = regex::Regex::new("Root=1-[0-9a-f]{8}-[0-9a-f]{24}").unwrap();
+    let time = regex::Regex::new(r"^(\w{3} ){2}\d\d [\d:]{8} UTC \d{4} : ").unwrap();
+    let latency = regex::Regex::new(r"latency: \d+ ms").unwrap();
+    let lines = lines.iter().map(|line| time.replace(line, ""));
+    let lines = lines.map(|line| id.replace_all(&line, "TRACE").into_owned());
+    lines.map(|line| latency.replace(&line, "latency: N ms").into_owned()).collect()
+}
+
+/// All lines, whose times differ once a back end was asked.
+fn whole_log(answer: &Value) -> Vec<String> {
+    let text = answer["log"].as_str().unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    let id = first.strip_prefix("Execution log for request ").unwrap();
+    steady(rest.lines().map(|line| line.replace(id, "ID")).collect())
+}
+
+#[test]
+fn a_proxied_back_end_is_asked_and_every_step_is_told() {
+    let mut fixture = http("HTTP_PROXY", |_| {});
+    let back_ends = Scripted {
+        answer: b"HTTP/1.1 201 Created\r\nContent-Type: text/plain\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\nContent-Length: 5\r\n\r\nhello".into(),
+        ..Scripted::default()
+    };
+    let call = json!({
+        "pathWithQueryString": "/pets/7?q=x%20y",
+        "headers": {"Authorization": "Bearer abcdefgh"},
+        "multiValueHeaders": {"X-Many": ["1", "2"]},
+        "body": "{}",
+    });
+    let answer = try_with(&mut fixture, call, &back_ends);
+    assert_eq!((&answer["status"], &answer["body"]), (&json!(201), &json!("hello")));
+    assert_eq!(answer["headers"]["Content-Type"], "text/plain");
+    assert_eq!(answer["multiValueHeaders"]["Set-Cookie"], json!(["a=1"]));
+    assert_eq!(answer["multiValueHeaders"]["set-cookie"], json!(["b=2"]));
+    assert!(answer["headers"]["X-Amzn-Trace-Id"].as_str().unwrap().starts_with("Root=1-"));
+    assert!(answer["headers"].get("Content-Length").is_none());
+    let asked = back_ends.asked.lock().unwrap().remove(0);
+    assert!(asked.starts_with("POST /v1/7?fixed=1&q=x%20y HTTP/1.1\r\nhost: back.test:8000\r\n"));
+    assert!(asked.contains("\r\nX-Many: 1\r\nX-Many: 2\r\n"), "{asked}");
+    assert!(asked.ends_with("\r\ncontent-length: 2\r\n\r\n{}") || asked.ends_with("\r\n\r\n{}"));
+    let lines = whole_log(&answer);
+    let begins = [
+        "Starting execution for request: ID",
+        "HTTP Method: GET, Resource Path: /pets/7",
+        "Method request path: {petId=7}",
+        "Method request query string: {q=x y}",
+        "Method request headers: {Authorization=*********cdefgh, X-Many=2}",
+        "Method request body before transformations: {}",
+        "Endpoint request URI: http://back.test:8000/v1/7?fixed=1&q=x%20y",
+        "Endpoint request headers: {host=back.test:8000, ",
+        "Endpoint request body after transformations: {}",
+        "Sending request to http://back.test:8000/v1/7?fixed=1&q=x%20y",
+        "Received response. Status: 201, Integration latency: N ms",
+        "Endpoint response headers: {Content-Type=text/plain, Set-Cookie=a=1, set-cookie=b=2, Content-Length=5}",
+        "Endpoint response body before transformations: hello",
+        "Method response body after transformations: hello",
+        "Method response headers: {Content-Type=text/plain, Set-Cookie=a=1, set-cookie=b=2, X-Amzn-Trace-Id=TRACE}",
+        "Successfully completed execution",
+        "Method completed with status: 201",
+    ];
+    assert_eq!(lines.len(), begins.len(), "{lines:#?}");
+    for (line, begin) in lines.iter().zip(begins) {
+        assert!(line.starts_with(begin), "{line} is not {begin}");
+    }
+    assert!(lines[7].contains("Authorization=*********cdefgh"), "{}", lines[7]);
+}
+
+#[test]
+fn a_custom_back_end_passes_both_templates() {
+    let mut fixture = http("HTTP", |get| {
+        template(get, "{\"id\": \"$input.params('petId')\", \"v\": \"$stageVariables.v\"}");
+        let response = responses(get).get_mut("200").unwrap();
+        response.response_templates = Some(Map::from([(
+            "application/json".into(),
+            Some("{\"name\": $input.json('$.name')}".into()),
+        )]));
+    });
+    let back_ends = Scripted {
+        answer: b"HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n{\"name\": \"Rex\"}".into(),
+        ..Scripted::default()
+    };
+    let call = json!({"pathWithQueryString": "/pets/7", "stageVariables": {"v": "w"}});
+    let answer = try_with(&mut fixture, call, &back_ends);
+    assert_eq!(answer["body"], "{\"name\": \"Rex\"}", "{answer}");
+    let asked = back_ends.asked.lock().unwrap().remove(0);
+    assert!(asked.ends_with("\r\n\r\n{\"id\": \"7\", \"v\": \"w\"}"), "{asked}");
+    let lines = whole_log(&answer);
+    assert_eq!(
+        lines[8],
+        "Endpoint request body after transformations: {\"id\": \"7\", \"v\": \"w\"}"
+    );
+}
+
+#[test]
+fn statuses_are_mapped_in_amazons_words() {
+    for (answers, expected) in [
+        (true, "Output mapping refers to an invalid method response: 200"),
+        (
+            false,
+            "No match for output mapping and no default output mapping configured. Endpoint Response Status Code: 404",
+        ),
+    ] {
+        let mut fixture = http("HTTP", |get| match answers {
+            true => get.method_responses.clear(),
+            false => responses(get).clear(),
+        });
+        let back_ends = Scripted {
+            answer: b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n".into(),
+            ..Scripted::default()
+        };
+        let answer = try_with(&mut fixture, json!({"pathWithQueryString": "/pets/7"}), &back_ends);
+        assert_eq!(answer["status"], 500);
+        let lines = whole_log(&answer);
+        let [.., why, end] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!(*why, format!("Execution failed due to configuration error: {expected}"));
+        assert_eq!(end, "Method completed with status: 500");
+    }
+}
+
+#[test]
+fn what_goes_wrong_with_a_back_end_is_told_as_amazon_does() {
+    for (fault, status, body, line) in [
+        (
+            BackEndFault::TimedOut,
+            504,
+            r#"{"message": "Endpoint request timed out"}"#,
+            "Execution failed due to a timeout error",
+        ),
+        (
+            BackEndFault::Network("Connection refused".into()),
+            504,
+            r#"{"message": "Network error communicating with endpoint"}"#,
+            "Execution failed due to a network error communicating with endpoint: Connection refused",
+        ),
+        (
+            BackEndFault::Unresolved,
+            500,
+            r#"{"message": "Internal server error"}"#,
+            "Execution failed due to configuration error: Invalid endpoint address",
+        ),
+    ] {
+        let mut fixture = http("HTTP_PROXY", |_| {});
+        let back_ends = Scripted { fault: Some(fault), ..Scripted::default() };
+        let answer = try_with(&mut fixture, json!({"pathWithQueryString": "/pets/7"}), &back_ends);
+        assert_eq!((&answer["status"], &answer["body"]), (&json!(status), &json!(body)));
+        assert_eq!(answer["headers"], json!({"x-amzn-ErrorType": "InternalServerErrorException"}));
+        let lines = whole_log(&answer);
+        let [.., why, end] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!(why, line);
+        assert_eq!(*end, format!("Method completed with status: {status}"));
+    }
+}
+
+fn function() -> Fixture {
+    http("AWS_PROXY", |get| {
+        let integration = get.method_integration.as_mut().unwrap();
+        integration.uri = Some("arn:aws:lambda:us-east-1:000000000000:function:hello:prod".into());
+        integration.request_parameters.clear();
+    })
+}
+
+#[test]
+fn a_function_is_invoked_and_its_result_is_the_answer() {
+    let payload = r#"{"statusCode": 202, "headers": {"X-A": "b"}, "body": "done"}"#;
+    let result = |payload: &'static str, has_failed| {
+        Some(Ok(FunctionResult { payload: payload.into(), has_failed, request_id: "fid".into() }))
+    };
+    let back_ends = Scripted { function: result(payload, false), ..Scripted::default() };
+    let call = json!({"pathWithQueryString": "/pets/7", "stageVariables": {"v": "w"}});
+    let answer = try_with(&mut function(), call.clone(), &back_ends);
+    assert_eq!((&answer["status"], &answer["body"]), (&json!(202), &json!("done")));
+    assert_eq!(answer["headers"]["X-A"], "b");
+    let asked = back_ends.asked.lock().unwrap().remove(0);
+    let (arn, event) = asked.split_once(' ').unwrap();
+    assert_eq!(arn, "arn:aws:lambda:us-east-1:000000000000:function:hello:prod");
+    let event: Value = serde_json::from_str(event).unwrap();
+    assert_eq!(event["requestContext"]["stage"], "test-invoke-stage");
+    assert_eq!(event["requestContext"]["domainName"], "testPrefix.testDomainName");
+    assert_eq!(event["pathParameters"], json!({"petId": "7"}));
+    assert_eq!(event["stageVariables"], json!({"v": "w"}));
+    let lines = whole_log(&answer);
+    let uri =
+        format!("https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/{arn}/invocations");
+    assert_eq!(lines[6], format!("Endpoint request URI: {uri}"));
+    assert_eq!(lines[9], format!("Sending request to {uri}"));
+    assert_eq!(lines[12], format!("Endpoint response body before transformations: {payload}"));
+    assert_eq!(lines[13], "Method response body after transformations: done");
+
+    for (payload, has_failed, line) in [
+        (
+            r#"{"errorMessage": "boom", "errorType": "E"}"#,
+            true,
+            "Lambda execution failed with status 200 due to customer function error: boom. Lambda request id: fid",
+        ),
+        (
+            "[1]",
+            false,
+            "Execution failed due to configuration error: Malformed Lambda proxy response",
+        ),
+    ] {
+        let back_ends = Scripted { function: result(payload, has_failed), ..Scripted::default() };
+        let answer = try_with(&mut function(), call.clone(), &back_ends);
+        assert_eq!(answer["status"], 502);
+        let lines = whole_log(&answer);
+        let [.., why, end] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!(why, line);
+        assert_eq!(end, "Method completed with status: 502");
+    }
+}
+
+#[test]
+fn templates_stand_around_a_function_that_is_no_proxy() {
+    let mut fixture = http("AWS", |get| {
+        template(get, "{\"id\": \"$input.params('petId')\"}");
+        let integration = get.method_integration.as_mut().unwrap();
+        integration.uri = Some(
+            "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:hello/invocations".into(),
+        );
+        integration.request_parameters.clear();
+        let mut failed = responses(get)["200"].clone();
+        failed.selection_pattern = Some("boom.*".into());
+        failed.status_code = "404".into();
+        get.method_responses.insert("404".into(), get.method_responses["200"].clone());
+        responses(get).insert("404".into(), failed);
+    });
+    for (payload, has_failed, status) in
+        [("{\"name\": \"Rex\"}", false, 200), ("{\"errorMessage\": \"boom!\"}", true, 404)]
+    {
+        let result = FunctionResult { payload: payload.into(), has_failed, request_id: "f".into() };
+        let back_ends = Scripted { function: Some(Ok(result)), ..Scripted::default() };
+        let answer = try_with(&mut fixture, json!({"pathWithQueryString": "/pets/7"}), &back_ends);
+        assert_eq!(answer["status"], status, "{answer}");
+        let asked = back_ends.asked.lock().unwrap().remove(0);
+        assert_eq!(asked, "arn:aws:lambda:us-east-1:000000000000:function:hello {\"id\": \"7\"}");
+        let lines = whole_log(&answer);
+        assert_eq!(lines[8], "Endpoint request body after transformations: {\"id\": \"7\"}");
+        assert_eq!(lines[12], format!("Endpoint response body before transformations: {payload}"));
+    }
+}
+
+#[test]
+fn a_function_that_is_missing_is_one_that_may_not_be_invoked() {
+    let back_ends = Scripted { function: Some(Err(FunctionFault::Unknown)), ..Scripted::default() };
+    let answer = try_with(&mut function(), json!({"pathWithQueryString": "/pets/7"}), &back_ends);
+    assert_eq!(answer["status"], 500);
+    let line =
+        "Execution failed due to configuration error: Invalid permissions on Lambda function";
+    assert!(answer["log"].as_str().unwrap().contains(line), "{answer}");
+}
+
+#[test]
+fn a_certificate_that_is_not_there_is_not_found() {
+    let mut fixture = http("HTTP_PROXY", |_| {});
+    let input = json!({
+        "restApiId": API, "resourceId": "pets01", "httpMethod": "GET",
+        "clientCertificateId": "nope",
+    });
+    assert_eq!(
+        refusal(&mut fixture, "TestInvokeMethod", input),
+        "404 NotFoundException: Invalid Client Certificate identifier specified"
+    );
+}
+
+#[test]
+fn a_header_cannot_smuggle_another_request() {
+    let mut fixture = http("HTTP_PROXY", |_| {});
+    for headers in [json!({"X": "a\r\nY: b"}), json!({"X Y": "a"}), json!({"": "a"})] {
+        let input = json!({
+            "restApiId": API, "resourceId": "pets01", "httpMethod": "GET", "headers": headers,
+        });
+        let refused = refusal(&mut fixture, "TestInvokeMethod", input);
+        assert!(refused.starts_with("400 BadRequestException: "), "{refused}");
+    }
 }
