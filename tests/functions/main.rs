@@ -19,3 +19,4 @@ mod host;
 mod languages;
 mod load;
 mod runtimes;
+mod watch;
