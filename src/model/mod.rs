@@ -256,7 +256,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         .map(|table| vpc_link::read(table, &upstream_names, &mut used))
         .collect();
 
-    let all_functions = functions::read(&root.table("functions"));
+    let all_functions = functions::read(&root.table("functions"), &listeners);
     let function_tables = root.tables("function");
     let function_names = names(&function_tables, "function");
     let functions: Vec<_> =
