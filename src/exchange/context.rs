@@ -45,6 +45,17 @@ pub struct Context<'x> {
     pub shared: Option<&'x Shared>,
     /// `error`, in a gateway response.
     pub error: Option<Told<'x>>,
+    /// `integration`, once the back end of an HTTP API has answered.
+    pub integrated: Option<Integrated>,
+}
+
+/// What is known of a back end's answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Integrated {
+    /// `integration.status`.
+    pub status: u16,
+    /// `integration.latency`: from the time the back end was asked.
+    pub latency: Duration,
 }
 
 /// What a gateway response may say of what happened.
@@ -77,6 +88,7 @@ impl<'x> Context<'x> {
             resource_id: "",
             shared: None,
             error: None,
+            integrated: None,
         }
     }
 
@@ -103,6 +115,7 @@ impl<'x> Context<'x> {
             resource_id: route.map_or("", |it| &it.resource_id),
             shared: api.and_then(|it| it.api.shared.as_deref()),
             error: None,
+            integrated: None,
         }
     }
 
@@ -185,6 +198,14 @@ impl ContextVariables for Context<'_> {
                 Some(agent) => text(agent),
                 None => Variable::Missing,
             },
+            ["integrationStatus"] | ["integration", "status" | "integrationStatus"] => {
+                self.integrated.map_or(Variable::Missing, |it| Variable::Integer(it.status.into()))
+            }
+            ["integrationLatency"] | ["integration", "latency"] => {
+                self.integrated.map_or(Variable::Missing, |it| {
+                    Variable::Integer(i64::try_from(it.latency.as_millis()).unwrap_or(i64::MAX))
+                })
+            }
             ["error", name] => match self.error {
                 Some(told) => told.variable(name),
                 None => Variable::Missing,

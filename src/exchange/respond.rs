@@ -3,12 +3,12 @@
 //! From a back end's head for proxied requests, from the refusal for those the gateway answers
 //! itself; a mock brings its own. Every answer carries the request's ids and a date.
 
-use super::integrate::mapping::{self, EditedAnswer};
+use super::integrate::{EditedAnswer, mapping};
 use super::transform::MethodAnswer;
 use super::{Exchange, Failure, Ids, Refusal, cors, gateway_response};
 use crate::http::{self, Field, Known, ResponseHead, Version};
 use crate::snapshot::Protocol;
-use crate::snapshot::managed::{AnswerEdits, Cors, MappedResponse};
+use crate::snapshot::managed::{Cors, MappedResponse};
 
 /// What the answer says about the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,8 +255,8 @@ pub fn proxied_head(
     changes: Changes<'_>,
     out: &mut Vec<u8>,
 ) -> u16 {
-    let edited = changes.edits.map(|edits| EditedAnswer::of(head.status, edits, fields));
-    let status = match &edited {
+    let edited = changes.edited;
+    let status = match edited {
         Some(edited) if edited.status != head.status => {
             http::write::status_line(out, edited.status);
             edited.status
@@ -271,7 +271,7 @@ pub fn proxied_head(
         if changes.cors.is_some() && cors::is_of_origins(field) {
             continue;
         }
-        if edited.as_ref().is_some_and(|edited| edited.replaces(field.name)) {
+        if edited.is_some_and(|edited| edited.replaces(field.name)) {
             continue;
         }
         let mut remap = false;
@@ -280,9 +280,7 @@ pub fn proxied_head(
             Known::TransferEncoding => continue,
             // Framing is written anew below; without content the declared length is a fact about the
             // resource, but for 204, which may have none (RFC 9110 section 8.6).
-            Known::ContentLength if framing != ResponseFraming::None || head.status == 204 => {
-                continue;
-            }
+            Known::ContentLength if framing != ResponseFraming::None || status == 204 => continue,
             Known::ApigwRequestId | Known::XAmzApigwId => continue,
             Known::XAmznRequestId => remap = true,
             Known::Date if protocol != Protocol::Rest => has_date = true,
@@ -303,7 +301,7 @@ pub fn proxied_head(
         }
         http::write::field(out, field.name, field.value);
     }
-    if let Some(edited) = &edited {
+    if let Some(edited) = edited {
         edited.write(out);
     }
     out.extend_from_slice(changes.cors.unwrap_or_default());
@@ -316,8 +314,8 @@ pub fn proxied_head(
 /// What an HTTP API changes of an answer that is passed on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Changes<'c> {
-    /// Its parameter mappings for the back end's status.
-    pub edits: Option<&'c AnswerEdits>,
+    /// Its parameter mappings for the back end's status, with their values.
+    pub(crate) edited: Option<&'c EditedAnswer>,
     /// Field lines for browsers, where the API has rules of its own.
     pub cors: Option<&'c [u8]>,
 }

@@ -4,12 +4,15 @@ use super::mapped::{described_answer, tell_answer};
 use super::report::{Outcome, Phase};
 use super::transform::{binary_types, told};
 use super::walk::Walk;
+use crate::exchange::context::Integrated;
+use crate::exchange::integrate::EditedAnswer;
 use crate::exchange::respond::{self, Changes, Connection, ResponseFraming};
 use crate::exchange::transform::{self, BackEnd, Overrides, Transformed};
-use crate::exchange::{Exchange, Failure, MethodRequest, Refusal, cors};
-use crate::http::{self, Fields, HeadLimits, RequestKind};
-use crate::snapshot::managed::{Plan, PlannedAnswer};
+use crate::exchange::{Context, Exchange, Failure, MethodRequest, Refusal, cors};
+use crate::http::{self, Field, Fields, HeadLimits, RequestKind, ResponseHead};
+use crate::snapshot::managed::{AnswerEdits, Plan, PlannedAnswer};
 use crate::snapshot::{HttpProxy, Protocol};
+use std::time::Duration;
 
 /// What is taken of an answer's head that somebody wrote into a file.
 const LIMITS: HeadLimits =
@@ -182,10 +185,15 @@ pub(super) fn proxied(
         }
         None => {
             let edits = proxy.edits.as_ref().and_then(|edits| edits.of_status(head.status));
+            let edited = edits.map(|edits| edited(walk, exchange, &head, &fields, edits));
             for edit in edits.map(|edits| &*edits.headers).unwrap_or_default() {
                 let name = String::from_utf8_lossy(&edit.name).into_owned();
                 match &edit.value {
-                    Some(source) => tell_answer(&name, source, &fields, &mut phase),
+                    Some(source) => {
+                        let value = edited.as_ref().and_then(|edited| edited.value(edit));
+                        let value = value.map(|it| String::from_utf8_lossy(it).into_owned());
+                        phase.mapped(format!("header {name}"), value, described_answer(source));
+                    }
                     None => phase.mapped(format!("header {name}"), None, "removed"),
                 }
             }
@@ -198,7 +206,7 @@ pub(super) fn proxied(
                 &exchange.ids,
                 Connection::Stays,
                 &date,
-                Changes { edits, cors: cors.as_deref() },
+                Changes { edited: edited.as_ref(), cors: cors.as_deref() },
                 &mut out,
             );
             phase.summary = match status == head.status {
@@ -212,6 +220,21 @@ pub(super) fn proxied(
     out.extend_from_slice(&reply.content);
     walk.answer(status, &out);
     Ok(())
+}
+
+/// What an HTTP API changes of the answer, with its values.
+fn edited(
+    walk: &Walk<'_>,
+    exchange: &Exchange<'_>,
+    head: &ResponseHead<'_>,
+    fields: &[Field<'_>],
+    edits: &AnswerEdits,
+) -> EditedAnswer {
+    let content = walk.asked.reply.as_ref().map(|reply| &*reply.content).unwrap_or_default();
+    let mut context = Context::of(exchange);
+    context.integrated = Some(Integrated { status: head.status, latency: Duration::ZERO });
+    let back_end = BackEnd { selected_by: None, fields, content };
+    EditedAnswer::of(edits, &context, head.status, &back_end, &mut walk.notes.scratch(1))
 }
 
 fn nobody_asked(walk: &mut Walk<'_>) -> Result<(), Failure> {

@@ -173,8 +173,7 @@ fn function(
                 is_head: exchange.head.method == "HEAD",
             };
             let mut out = Vec::new();
-            let fields = lambda::fields(&answer);
-            let changes = lambda::Changes::of(exchange, declared, &answer, &fields);
+            let changes = lambda::Changes::of(exchange, declared, &answer);
             let content = lambda::write_changed_head(&answer, &facts, &changes, &mut out).to_vec();
             out.extend_from_slice(&content);
             walk.answer(changes.status().unwrap_or(answer.status), &out);

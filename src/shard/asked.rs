@@ -377,8 +377,7 @@ impl<E: Env> Shard<E> {
                 is_head: asked.is_head,
             };
             let written = asked.with_function(managed, |exchange, declared| {
-                let fields = lambda::fields(&answer);
-                let changes = Changes::of(exchange, declared, &answer, &fields);
+                let changes = Changes::of(exchange, declared, &answer);
                 let out = out.written();
                 let count = lambda::write_changed_head(&answer, &facts, &changes, out).len();
                 (changes.status().unwrap_or(answer.status), count)

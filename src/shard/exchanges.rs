@@ -8,8 +8,10 @@ use crate::exchange::respond::ResponseFraming;
 use crate::exchange::{Ids, Origin};
 use crate::http::{RequestKind, Version};
 use crate::ring::SlotId;
-use crate::snapshot::managed::{AnswerEdits, MappedResponse, Release, ResponseMapping};
-use crate::snapshot::{ApiIndex, Integration, ManagedStage, Protocol, RouteIndex, Snapshot};
+use crate::snapshot::managed::{AnswerEdits, Release, ResponseMapping};
+use crate::snapshot::{
+    ApiIndex, HttpProxy, Integration, ManagedStage, Protocol, RouteIndex, Snapshot,
+};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -102,41 +104,48 @@ impl Proxied {
         self.kept.as_ref().is_some_and(|kept| kept.answer.is_some())
     }
 
-    /// What an HTTP API changes of an answer with that status.
-    pub(super) fn edits(&self, status: u16) -> Option<AnswerEdits> {
-        let ServedBy::Managed(stage, release) = &self.api else { return None };
-        match &stage.api(*release).route(self.route).integration {
-            Integration::HttpProxy(proxy) => proxy.edits.as_ref()?.of_status(status).cloned(),
-            _ => None,
+    /// Keeps the answer, which is about to begin, until it is complete. Where the request is not kept it
+    /// cannot be: what is to be made of the answer needs both.
+    pub(super) fn keep_answer(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            kept.answer.get_or_insert_default();
         }
     }
 
-    /// How the answer is made where it is not passed through.
-    pub(super) fn response_mapping(&self) -> Option<KeptMapping> {
+    /// How the answer is made where it is not passed through as it is.
+    pub(super) fn answer_rules(&self) -> Option<AnswerRules> {
         let ServedBy::Managed(stage, release) = &self.api else { return None };
-        let kept = KeptMapping { stage: Rc::clone(stage), release: *release, route: self.route };
-        kept.mapping().is_some().then_some(kept)
+        let rules = AnswerRules { stage: Rc::clone(stage), release: *release, route: self.route };
+        rules
+            .proxy()
+            .is_some_and(|proxy| proxy.response.is_some() || proxy.edits.is_some())
+            .then_some(rules)
     }
 }
 
-/// A response mapping with the stage that it is a part of.
-pub(super) struct KeptMapping {
+/// What is done to an answer, with the stage that says so.
+pub(super) struct AnswerRules {
     stage: Rc<ManagedStage>,
     release: Release,
     route: RouteIndex,
 }
 
-impl KeptMapping {
-    fn mapping(&self) -> Option<&ResponseMapping> {
+impl AnswerRules {
+    fn proxy(&self) -> Option<&HttpProxy> {
         match &self.stage.api(self.release).route(self.route).integration {
-            Integration::HttpProxy(proxy) => proxy.response.as_deref(),
+            Integration::HttpProxy(proxy) => Some(proxy),
             _ => None,
         }
     }
 
-    /// The answer for a back end's status; `None`: none is declared.
-    pub(super) fn choose(&self, status: u16) -> Option<&MappedResponse> {
-        self.mapping()?.choose(status)
+    /// The answers that a REST API's method declares.
+    pub(super) fn mapping(&self) -> Option<&ResponseMapping> {
+        self.proxy()?.response.as_deref()
+    }
+
+    /// What an HTTP API changes of an answer with that status.
+    pub(super) fn edits(&self, status: u16) -> Option<&AnswerEdits> {
+        self.proxy()?.edits.as_ref()?.of_status(status)
     }
 }
 

@@ -7,7 +7,7 @@
 use super::exchanges::ServedBy;
 use crate::exchange::transform::Overrides;
 use crate::exchange::{Admitted, ClientFacts, Exchange, Ids, Origin, route};
-use crate::http::{self, Field, Fields, HeadLimits, Known};
+use crate::http::{self, Field, Fields, Framing, HeadLimits, Known, ResponseHead, Version};
 use crate::snapshot::{Managed, Protocol, Route, Snapshot};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(super) struct KeptAnswer {
     /// What the request template assigned.
     pub(super) overrides: Overrides,
     pub(super) status: u16,
+    reason: Box<[u8]>,
+    connection_names: bool,
     fields: Vec<NameAndValue>,
     pub(super) content: Vec<u8>,
 }
@@ -42,10 +44,25 @@ impl KeptAnswer {
         Self { overrides, ..Self::default() }
     }
 
-    pub(super) fn begin(&mut self, status: u16, fields: &[Field<'_>]) {
-        self.status = status;
+    pub(super) fn begin(&mut self, head: &ResponseHead<'_>, fields: &[Field<'_>]) {
+        self.status = head.status;
+        self.reason = head.reason.into();
+        self.connection_names = head.connection_names;
         self.fields = fields.iter().map(|it| (it.name.into(), it.value.into())).collect();
         self.content.clear();
+    }
+
+    /// Its head, which says of its content that it is there.
+    pub(super) fn head(&self) -> ResponseHead<'_> {
+        ResponseHead {
+            status: self.status,
+            reason: &self.reason,
+            version: Version::Http11,
+            framing: Framing::Length(self.content.len() as u64),
+            persistent: true,
+            connection_names: self.connection_names,
+            head_bytes: 0,
+        }
     }
 
     /// As they were parsed.

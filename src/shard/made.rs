@@ -5,15 +5,20 @@ use super::Shard;
 use super::asked::CONTENT_BYTES_MAX;
 use super::client::Input;
 use super::exchanges::{Proxied, Stage};
+use super::kept::KeptAnswer;
 use super::phases::binary_types;
 use super::upstream::connection::{BackendState, Response};
-use crate::exchange::respond::{self, Connection, ResponseFraming};
-use crate::exchange::transform::{self, BackEnd};
-use crate::exchange::{Context, Failure, MethodRequest, Refusal};
+use crate::exchange::context::Integrated;
+use crate::exchange::integrate::EditedAnswer;
+use crate::exchange::respond::{self, Changes, Connection, ResponseFraming};
+use crate::exchange::transform::{self, BackEnd, Scratch};
+use crate::exchange::{Context, Exchange, Failure, MethodRequest, Refusal};
 use crate::http::{BodyReader, Field, RequestKind, ResponseHead};
 use crate::ring::{Env, SlotId};
-use crate::snapshot::Integration;
+use crate::snapshot::managed::{AnswerEdits, Mapped};
+use crate::snapshot::{Integration, Protocol};
 use std::rc::Rc;
+use std::time::Duration;
 
 impl<E: Env> Shard<E> {
     /// The final head of an answer that is kept has arrived.
@@ -31,7 +36,7 @@ impl<E: Env> Shard<E> {
         exchange.integration_latency = Some(self.now.saturating_duration_since(since));
         let answer = exchange.kept.as_mut().and_then(|kept| kept.answer.as_mut());
         let Some(answer) = answer else { return false };
-        answer.begin(head.status, fields);
+        answer.begin(head, fields);
         let reader = BodyReader::new(head.framing);
         let is_done = reader.is_done();
         // The time-out goes on: it is for the whole of the answer.
@@ -97,37 +102,24 @@ impl<E: Env> Shard<E> {
         let date = self.date.at(self.since_epoch.as_secs());
         let is_head = exchange.client_kind == RequestKind::Head;
         let out = client.stream.out(self.env.ring()).written();
-        let Proxied { snapshot, api, .. } = exchange;
+        let Proxied { snapshot, api, cors, .. } = exchange;
+        let latency = exchange.integration_latency.unwrap_or_default();
         let scratch = &mut self.scratch;
         let told = kept.with_exchange(snapshot, &managed, api, None, |exchange, route| {
-            let made = (|| {
-                let (Integration::Mapped(mapped), Some(answer)) =
-                    (&route.integration, &kept.answer)
-                else {
-                    return Err(Refusal::Internal.into());
-                };
-                let request = MethodRequest::of(exchange, Context::of(exchange));
-                let status = answer.status.to_string();
-                let fields = answer.fields();
-                let back_end = BackEnd {
-                    selected_by: Some(&status),
-                    fields: &fields,
-                    content: &answer.content,
-                };
-                let binary_types = binary_types(exchange);
-                let plan = &mapped.plan;
-                let made = transform::response(
-                    plan,
-                    &request,
-                    &back_end,
-                    &binary_types,
-                    &answer.overrides,
-                    scratch,
-                )?;
-                let ids = &exchange.ids;
-                let bytes = respond::made(&made, ids, connection, date, is_head, out);
-                Ok((made.status, bytes))
-            })();
+            let end = AnswerEnd { connection, date, is_head };
+            let made = kept.answer.as_ref().ok_or_else(|| Refusal::Internal.into());
+            let made = made.and_then(|answer| match &route.integration {
+                Integration::Mapped(mapped) => {
+                    write_mapped(exchange, answer, mapped, end, scratch, out)
+                }
+                Integration::HttpProxy(proxy) => {
+                    let edits = proxy.edits.as_ref().and_then(|it| it.of_status(answer.status));
+                    let edits = edits.ok_or(Refusal::Internal)?;
+                    let cors = cors.as_deref();
+                    Ok(write_edited(exchange, answer, edits, latency, cors, end, scratch, out))
+                }
+                _ => Err(Refusal::Internal.into()),
+            });
             made.unwrap_or_else(|failure: Failure| {
                 respond::fail(exchange, &failure, connection, date, out)
             })
@@ -138,4 +130,85 @@ impl<E: Env> Shard<E> {
         exchange.stage = Stage::Answering;
         exchange.framing = ResponseFraming::None;
     }
+}
+
+/// How an answer ends, and whether anything stands behind its head.
+#[derive(Clone, Copy)]
+struct AnswerEnd<'d> {
+    connection: Connection,
+    date: &'d [u8; 29],
+    is_head: bool,
+}
+
+/// Writes what a REST API's method makes of a back end's answer. Returns the status and the bytes of
+/// content.
+fn write_mapped(
+    exchange: &Exchange<'_>,
+    answer: &KeptAnswer,
+    mapped: &Mapped,
+    end: AnswerEnd<'_>,
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<(u16, u64), Failure> {
+    let request = MethodRequest::of(exchange, Context::of(exchange));
+    let status = answer.status.to_string();
+    let fields = answer.fields();
+    let back_end =
+        BackEnd { selected_by: Some(&status), fields: &fields, content: &answer.content };
+    let binary_types = binary_types(exchange);
+    let overrides = &answer.overrides;
+    let made =
+        transform::response(&mapped.plan, &request, &back_end, &binary_types, overrides, scratch)?;
+    let AnswerEnd { connection, date, is_head } = end;
+    let bytes = respond::made(&made, &exchange.ids, connection, date, is_head, out);
+    Ok((made.status, bytes))
+}
+
+/// What an HTTP API changes of an answer, with the values that this one gives.
+pub(super) fn edited(
+    exchange: &Exchange<'_>,
+    edits: &AnswerEdits,
+    integrated: Integrated,
+    back_end: &BackEnd<'_>,
+    scratch: &mut Scratch,
+) -> EditedAnswer {
+    let mut context = Context::of(exchange);
+    context.integrated = Some(integrated);
+    EditedAnswer::of(edits, &context, integrated.status, back_end, scratch)
+}
+
+/// Writes a back end's answer with what an HTTP API changes of it. Returns the status and the bytes of
+/// content.
+#[expect(clippy::too_many_arguments, reason = "each is a separate fact of the answer")]
+fn write_edited(
+    exchange: &Exchange<'_>,
+    answer: &KeptAnswer,
+    edits: &AnswerEdits,
+    latency: Duration,
+    cors: Option<&[u8]>,
+    end: AnswerEnd<'_>,
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> (u16, u64) {
+    let fields = answer.fields();
+    let back_end = BackEnd { selected_by: None, fields: &fields, content: &answer.content };
+    let integrated = Integrated { status: answer.status, latency };
+    let edited = edited(exchange, edits, integrated, &back_end, scratch);
+    let content_bytes = answer.content.len() as u64;
+    let has_content = !end.is_head && !matches!(edited.status, 204 | 304);
+    let framing = match has_content {
+        true => ResponseFraming::Length(content_bytes),
+        false => ResponseFraming::None,
+    };
+    let (head, ids) = (answer.head(), &exchange.ids);
+    let AnswerEnd { connection, date, .. } = end;
+    let changes = Changes { edited: Some(&edited), cors };
+    let http = Protocol::Http;
+    let status =
+        respond::proxied_head(&head, &fields, framing, http, ids, connection, date, changes, out);
+    if !has_content {
+        return (status, 0);
+    }
+    out.extend_from_slice(&answer.content);
+    (status, content_bytes)
 }

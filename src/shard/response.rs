@@ -5,18 +5,23 @@
 //! connection too, so that nobody takes a part for the whole.
 
 use super::client::Input;
-use super::exchanges::{Proxied, Stage};
+use super::exchanges::{AnswerRules, Proxied, Stage};
+use super::made::edited;
 use super::proxy::Fault;
 use super::serve::send_content;
 use super::upstream::connection::{Backend, BackendState, Response};
 use super::upstream::pool::TargetIndex;
 use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::exchange::Refusal;
+use crate::exchange::context::Integrated;
+use crate::exchange::integrate::EditedAnswer;
 use crate::exchange::respond::{self, Connection, ResponseFraming};
+use crate::exchange::transform::BackEnd;
 use crate::http::{
     self, BodyReader, Fields, Framing, HeadLimits, RequestKind, ResponseHead, Version,
 };
 use crate::ring::{Close, Env, Lease, SlotId};
+use crate::snapshot::managed::AnswerEdits;
 use crate::telemetry::batch::UpstreamEvent;
 use std::io;
 
@@ -211,11 +216,30 @@ impl<E: Env> Shard<E> {
             }
         }
         let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return false };
+        let rules = exchange.answer_rules();
+        let edits = rules.as_ref().and_then(|rules| rules.edits(head.status));
+        if edits.is_some_and(AnswerEdits::needs_content) {
+            exchange.keep_answer();
+        }
         if exchange.keeps_answer() {
             return self.begin_kept_answer(id, exchange_id, head, fields, is_all);
         }
-        let mapping = exchange.response_mapping();
-        let mapped = mapping.as_ref().and_then(|mapping| mapping.choose(head.status));
+        let since = exchange.handed_over.unwrap_or(exchange.started);
+        let latency = self.now.saturating_duration_since(since);
+        let edited = edits.map(|edits| {
+            let Proxied { snapshot, api, kept, .. } = exchange;
+            let kept = kept.as_ref().filter(|_| !edits.is_of_head());
+            let with_context = kept.and_then(|kept| {
+                kept.with_exchange(snapshot, &self.managed, api, None, |exchange, _| {
+                    let integrated = Integrated { status: head.status, latency };
+                    let back_end = BackEnd { selected_by: None, fields, content: &[] };
+                    edited(exchange, edits, integrated, &back_end, &mut self.scratch)
+                })
+            });
+            with_context.unwrap_or_else(|| EditedAnswer::of_head(head.status, edits, fields))
+        });
+        let mapping = rules.as_ref().and_then(AnswerRules::mapping);
+        let mapped = mapping.and_then(|mapping| mapping.choose(head.status));
         if mapping.is_some() && mapped.is_none() {
             // No response is declared for this status: Amazon's configuration error.
             exchange.backend = None;
@@ -223,26 +247,25 @@ impl<E: Env> Shard<E> {
             self.fail_request(exchange_id, Refusal::Misconfigured);
             return false;
         }
-        let status = mapped.map_or(head.status, |mapped| mapped.status);
+        let told = edited.as_ref().map_or(head.status, |edited| edited.status);
+        let status = mapped.map_or(told, |mapped| mapped.status);
+        let is_remade = mapped.is_some() || status != head.status;
         let Some(client) = self.clients.get_mut(exchange.client) else { return false };
         let Some(backend) = self.backends.get_mut(id) else { return false };
         exchange.status = status;
         exchange.stage = Stage::Answering;
-        let since = exchange.handed_over.unwrap_or(exchange.started);
-        exchange.integration_latency = Some(self.now.saturating_duration_since(since));
+        exchange.integration_latency = Some(latency);
         let may_have_content = !matches!(status, 204 | 304);
         exchange.framing = match (head.framing, exchange.client_version) {
             _ if exchange.client_kind == RequestKind::Head => ResponseFraming::None,
             // A mapping made it one that has none; what the back end sends is read and dropped.
-            _ if mapped.is_some() && !may_have_content => ResponseFraming::None,
+            _ if is_remade && !may_have_content => ResponseFraming::None,
             // The client's GET became a HEAD: it must not wait for the content that is declared.
             (Framing::None, _) if exchange.kind == RequestKind::Head && may_have_content => {
                 ResponseFraming::Length(0)
             }
             // A mapping may have made it one that has: it must not be waited for.
-            (Framing::None, _) if mapped.is_some() && may_have_content => {
-                ResponseFraming::Length(0)
-            }
+            (Framing::None, _) if is_remade && may_have_content => ResponseFraming::Length(0),
             (Framing::None, _) => ResponseFraming::None,
             (Framing::Length(bytes), _) => ResponseFraming::Length(bytes),
             (Framing::Chunked | Framing::UntilClose, Version::Http11) => ResponseFraming::Chunked,
@@ -259,7 +282,6 @@ impl<E: Env> Shard<E> {
         let out = client.stream.out(self.env.ring()).written();
         match mapped {
             None => {
-                let edits = exchange.edits(head.status);
                 let cors = exchange.cors.as_deref();
                 exchange.status = respond::proxied_head(
                     head,
@@ -269,7 +291,7 @@ impl<E: Env> Shard<E> {
                     &exchange.ids,
                     connection,
                     date,
-                    respond::Changes { edits: edits.as_ref(), cors },
+                    respond::Changes { edited: edited.as_ref(), cors },
                     out,
                 );
             }

@@ -404,7 +404,9 @@ impl<E: Env> Shard<E> {
         }
         let shared = admitted.api.shared.as_deref();
         let is_customised = shared.is_some_and(|shared| !shared.gateway_responses.is_empty());
-        let kept = (made.is_some() || is_customised).then(|| {
+        // What an HTTP API puts into an answer may speak of the request.
+        let is_told = proxy.edits.as_ref().is_some_and(|edits| !edits.is_of_head());
+        let kept = (made.is_some() || is_customised || is_told).then(|| {
             let answer = made.map(|made| KeptAnswer::awaited(made.overrides));
             Box::new(Kept::of(exchange, raw, answer))
         });

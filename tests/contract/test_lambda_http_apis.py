@@ -96,14 +96,16 @@ def test_response_mappings_change_the_answer_by_its_status(serve):
             "200": {
                 "overwrite:statuscode": "201",
                 "append:header.x-more": "$response.header.x-told",
+                "append:header.x-pet": "${response.body.pet} of ${stageVariables.env}",
                 "remove:header.x-gone": "''",
             },
             "404": {"overwrite:header.x-told": "not found"},
         }
     )
-    answer = {"statusCode": 200, "headers": {"x-told": "a", "x-gone": "b"}, "body": "c"}
+    answer = {"statusCode": 200, "headers": {"x-told": "a", "x-gone": "b"}, "body": '{"pet": "Rex"}'}
     status, fields, content = call(body=json.dumps({"answer": answer}))
-    assert (status, content) == (201, b"c")
+    assert (status, content) == (201, b'{"pet": "Rex"}')
+    assert fields["x-pet"] == "Rex of test"
     assert (fields["x-more"], fields["x-told"]) == ("a", "a")
     assert "x-gone" not in fields
     status, fields, _ = call(body=json.dumps({"answer": {**answer, "statusCode": 404}}))

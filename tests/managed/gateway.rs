@@ -228,6 +228,16 @@ impl Echo {
 
     /// Answers with this status line and these fields.
     pub(crate) fn answering(status: &'static str, fields: &'static str) -> Self {
+        Self::telling(status, fields, None)
+    }
+
+    /// Answers with this content, whatever it is asked.
+    pub(crate) fn telling(
+        status: &'static str,
+        fields: &'static str,
+        content: impl Into<Option<String>>,
+    ) -> Self {
+        let content: Option<Arc<str>> = content.into().map(Into::into);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -235,6 +245,7 @@ impl Echo {
         std::thread::spawn(move || {
             for socket in listener.incoming().map_while(Result::ok) {
                 let seen = Arc::clone(&kept);
+                let content = content.clone();
                 std::thread::spawn(move || {
                     let mut stream = BufReader::new(socket);
                     while stream.fill_buf().is_ok_and(|bytes| !bytes.is_empty()) {
@@ -245,11 +256,16 @@ impl Echo {
                         });
                         let mut body = vec![0; bytes.unwrap_or(0)];
                         stream.read_exact(&mut body).unwrap();
-                        let line = head.lines().next().unwrap_or_default().to_owned();
+                        let is_head = head.starts_with("HEAD ");
+                        let told = match &content {
+                            Some(content) => content.to_string(),
+                            None => head.lines().next().unwrap_or_default().to_owned(),
+                        };
                         seen.lock().unwrap().push(head + &String::from_utf8_lossy(&body));
                         let answer = format!(
-                            "HTTP/1.1 {status}\r\n{fields}Content-Length: {}\r\n\r\n{line}",
-                            line.len()
+                            "HTTP/1.1 {status}\r\n{fields}Content-Length: {}\r\n\r\n{}",
+                            told.len(),
+                            if is_head { "" } else { &told }
                         );
                         if stream.get_mut().write_all(answer.as_bytes()).is_err() {
                             return;

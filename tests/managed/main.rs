@@ -6,6 +6,7 @@
 mod addresses;
 mod changes;
 mod gateway;
+mod http_answers;
 mod integrations;
 mod refusals;
 mod semantics;

@@ -8,8 +8,8 @@ use crate::exchange::transform::{self, Overrides, Scratch, is_field_value};
 use crate::exchange::{Context, Exchange, Refusal};
 use crate::http::{self, Known};
 use crate::snapshot::managed::{
-    Action, AnswerEdits, BodyPath, ContextName, Edit, MappedResponse, Passes, Placeholder,
-    RequestEdits, RequestMapping, ResponseSource, Source, UriPiece, Values,
+    Action, BodyPath, ContextName, Edit, MappedResponse, Passes, Placeholder, RequestEdits,
+    RequestMapping, ResponseSource, Source, UriPiece, Values,
 };
 use crate::snapshot::managed::{HeaderPlace, header_place};
 use crate::snapshot::{Protocol, encode_text, write_value};
@@ -390,7 +390,7 @@ pub(crate) fn joined<'x>(
 }
 
 /// How much of the content HTTP APIs look for a path in (Amazon's own bound).
-const HTTP_SELECTION_BYTES_MAX: usize = 100 * 1024;
+pub(super) const HTTP_SELECTION_BYTES_MAX: usize = 100 * 1024;
 
 /// The content, or what a path selects of it.
 fn body<'x>(
@@ -511,44 +511,5 @@ pub(crate) fn of_answer<'v>(
         }
         // Their answers are kept until they are complete, and made elsewhere.
         ResponseSource::Variable(_) | ResponseSource::Body(_) => None,
-    }
-}
-
-/// An HTTP API's changes of an answer, with their values.
-pub(crate) struct EditedAnswer<'e> {
-    /// What the client gets.
-    pub(crate) status: u16,
-    edits: Vec<Evaluated<'e>>,
-}
-
-impl<'e> EditedAnswer<'e> {
-    /// The changes of an answer with that status and those fields.
-    pub(crate) fn of(status: u16, edits: &'e AnswerEdits, fields: &'e [http::Field<'_>]) -> Self {
-        let told = edits.status.as_ref().and_then(|source| of_answer(source, fields));
-        let told = told.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok());
-        let edits = edits.headers.iter().filter_map(|Edit { action, name, value }| {
-            let value = value.as_ref().and_then(|source| of_answer(source, fields));
-            let value = value.filter(|it| !it.is_empty() && is_field_value(it));
-            let is_done = *action == Action::Remove || value.is_some();
-            is_done.then_some(Evaluated { action: *action, name, value })
-        });
-        let status = told.filter(|status| (200..600).contains(status)).unwrap_or(status);
-        Self { status, edits: edits.collect() }
-    }
-
-    /// Whether a field of the back end's stays behind.
-    pub(crate) fn replaces(&self, name: &[u8]) -> bool {
-        self.edits
-            .iter()
-            .any(|it| it.action != Action::Append && it.name.eq_ignore_ascii_case(name))
-    }
-
-    /// Writes the fields that are new.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        for Evaluated { name, value, .. } in &self.edits {
-            if let Some(value) = value {
-                http::write::field(out, name, value);
-            }
-        }
     }
 }

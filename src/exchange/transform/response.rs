@@ -3,7 +3,7 @@
 use super::content::{Content, of_response};
 use super::{Overrides, Scratch, unrendered};
 use crate::exchange::method_request::media_type;
-use crate::exchange::{Failure, MethodRequest};
+use crate::exchange::{Context, Failure, MethodRequest};
 use crate::http::{Field, Known};
 use crate::snapshot::managed::{
     BinaryTypes, Plan, PlannedAnswer, ResponseSource, Templating, Values, answer_field,
@@ -123,7 +123,7 @@ fn mapped(
 ) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let mut headers = Vec::with_capacity(chosen.headers.len() + 1);
     for (name, source) in &chosen.headers {
-        let value = value(source, request, back_end, scratch)?;
+        let value = value(source, &request.context, back_end, scratch)?;
         if let Some(value) = value.filter(|it| !it.is_empty()) {
             if !is_field_value(&value) {
                 return Err(Failure::configuration(format!("The value of {name} is not valid")));
@@ -134,9 +134,13 @@ fn mapped(
     Ok(headers)
 }
 
-fn value<'b>(
+/// A mapped value of an answer. `None`: there is none.
+///
+/// # Errors
+/// It is a part of content that is no JSON.
+pub(in crate::exchange) fn value<'b>(
     source: &'b ResponseSource,
-    request: &'b MethodRequest<'_>,
+    context: &'b Context<'_>,
     back_end: &BackEnd<'b>,
     scratch: &mut Scratch,
 ) -> Result<Option<Cow<'b, [u8]>>, Failure> {
@@ -150,7 +154,7 @@ fn value<'b>(
                 Values::All => (!values.is_empty()).then(|| Cow::Owned(values.join(&b','))),
             }
         }
-        ResponseSource::Variable(parts) => request.context.text(parts).map(|text| match text {
+        ResponseSource::Variable(parts) => context.text(parts).map(|text| match text {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
             Cow::Owned(text) => Cow::Owned(text.into_bytes()),
         }),
@@ -165,7 +169,7 @@ fn value<'b>(
             let mut joined = Vec::new();
             for source in sources {
                 joined.extend_from_slice(
-                    &value(source, request, back_end, scratch)?.unwrap_or_default(),
+                    &value(source, context, back_end, scratch)?.unwrap_or_default(),
                 );
             }
             Some(Cow::Owned(joined))

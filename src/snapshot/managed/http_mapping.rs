@@ -51,14 +51,25 @@ impl ResponseEdits {
         self.by_status.iter().find(|(known, _)| *known == status).map(|(_, edits)| edits)
     }
 
+    /// Whether the back end's fields are all that it takes, of whatever status it answers with.
+    pub fn is_of_head(&self) -> bool {
+        self.by_status.iter().all(|(_, edits)| edits.all(ResponseSource::is_of_head))
+    }
+}
+
+impl AnswerEdits {
     /// Whether the back end's fields are all that it takes.
-    fn is_of_head(&self) -> bool {
-        let is = |source: &Option<ResponseSource>| {
-            source.as_ref().is_none_or(ResponseSource::is_of_head)
-        };
-        self.by_status
-            .iter()
-            .all(|(_, edits)| is(&edits.status) && edits.headers.iter().all(|edit| is(&edit.value)))
+    pub fn is_of_head(&self) -> bool {
+        self.all(ResponseSource::is_of_head)
+    }
+
+    /// Whether the back end's content must be there.
+    pub fn needs_content(&self) -> bool {
+        !self.all(|source| !source.needs_content())
+    }
+
+    fn all(&self, is: fn(&ResponseSource) -> bool) -> bool {
+        self.status.iter().chain(self.headers.iter().filter_map(|edit| edit.value.as_ref())).all(is)
     }
 }
 
@@ -173,9 +184,6 @@ pub(super) fn responses(
         }
     }
     let edits = ResponseEdits { by_status: by_status.into() };
-    if !edits.is_of_head() {
-        return Err("response mappings of `$context` and of the content are not served yet".into());
-    }
     Ok((!edits.by_status.is_empty()).then_some(edits))
 }
 
@@ -342,9 +350,22 @@ mod tests {
         assert_eq!(of_500.status, Some(ResponseSource::Literal(bytes("403"))));
         assert_eq!(of_500.headers.len(), 1);
         assert_eq!(edits.of_status(200), None);
-        for value in ["$response.body.a", "$context.requestId"] {
-            let declared = Map::from([("200".to_owned(), map(&[("append:header.a", value)]))]);
-            assert!(responses(&declared, known).is_err(), "{value}");
+        for (value, is_of_head, needs_content) in [
+            ("$response.header.a", true, false),
+            ("text", true, false),
+            ("$context.requestId", false, false),
+            ("a ${context.stage}", false, false),
+            ("$response.body", false, true),
+            ("a ${response.body.a}", false, true),
+        ] {
+            for target in ["append:header.a", "overwrite:statuscode"] {
+                let declared = Map::from([("200".to_owned(), map(&[(target, value)]))]);
+                let edits = responses(&declared, known).unwrap().unwrap();
+                assert_eq!(edits.is_of_head(), is_of_head, "{value}");
+                let of_200 = edits.of_status(200).unwrap();
+                assert_eq!(of_200.is_of_head(), is_of_head, "{value}");
+                assert_eq!(of_200.needs_content(), needs_content, "{value}");
+            }
         }
     }
 }

@@ -208,6 +208,15 @@ impl ResponseSource {
             Self::Joined(sources) => sources.iter().all(Self::is_of_head),
         }
     }
+
+    /// Whether the back end's content must be there.
+    pub fn needs_content(&self) -> bool {
+        match self {
+            Self::Body(_) => true,
+            Self::Literal(_) | Self::Header(..) | Self::Variable(_) => false,
+            Self::Joined(sources) => sources.iter().any(Self::needs_content),
+        }
+    }
 }
 
 impl ResponseMapping {

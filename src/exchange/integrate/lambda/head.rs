@@ -1,9 +1,10 @@
 //! The head of an answer that a function gave, by Amazon's header table.
 
 use super::Answer;
-use crate::exchange::integrate::mapping::EditedAnswer;
+use crate::exchange::integrate::EditedAnswer;
 use crate::exchange::respond::{Connection, common_fields};
-use crate::exchange::{Exchange, Ids, cors};
+use crate::exchange::transform::{BackEnd, Scratch};
+use crate::exchange::{Context, Exchange, Ids, cors};
 use crate::http::{self, Field, Known};
 use crate::snapshot::{Lambda, Protocol};
 use std::borrow::Cow;
@@ -27,25 +28,25 @@ pub struct HeadFacts<'x> {
 
 /// What an HTTP API changes of a function's answer.
 #[derive(Default)]
-pub struct Changes<'c> {
-    edited: Option<EditedAnswer<'c>>,
+pub struct Changes {
+    edited: Option<EditedAnswer>,
     cors: Option<Vec<u8>>,
 }
 
-impl<'c> Changes<'c> {
-    /// The changes of an exchange's answer. `fields` are [`fields`] of it.
-    pub fn of(
-        exchange: &Exchange<'_>,
-        lambda: &'c Lambda,
-        answer: &Answer<'_>,
-        fields: &'c [Field<'_>],
-    ) -> Self {
+impl Changes {
+    /// The changes of an exchange's answer.
+    pub fn of(exchange: &Exchange<'_>, lambda: &Lambda, answer: &Answer<'_>) -> Self {
         let edits = lambda.edits.as_deref().and_then(|edits| edits.response.as_ref());
         let edits = edits.and_then(|edits| edits.of_status(answer.status));
-        Self {
-            edited: edits.map(|edits| EditedAnswer::of(answer.status, edits, fields)),
-            cors: cors::rules(exchange).map(|rules| cors::answer(exchange, rules)),
-        }
+        let edited = edits.map(|edits| {
+            let fields = fields(answer);
+            let content = &answer.body;
+            let back_end = BackEnd { selected_by: None, fields: &fields, content };
+            let mut scratch = Scratch::new(exchange.seed());
+            let context = Context::of(exchange);
+            EditedAnswer::of(edits, &context, answer.status, &back_end, &mut scratch)
+        });
+        Self { edited, cors: cors::rules(exchange).map(|rules| cors::answer(exchange, rules)) }
     }
 
     /// The status that the client gets, where it is another.
@@ -55,7 +56,7 @@ impl<'c> Changes<'c> {
 }
 
 /// The fields of an answer, as of any back end.
-pub fn fields<'a>(answer: &'a Answer<'_>) -> Vec<Field<'a>> {
+fn fields<'a>(answer: &'a Answer<'_>) -> Vec<Field<'a>> {
     let field = |(name, value): &'a (Cow<'_, str>, Cow<'_, str>)| Field {
         name: name.as_bytes(),
         value: value.as_bytes(),
@@ -86,7 +87,7 @@ pub fn write_head<'a>(
 pub fn write_changed_head<'a>(
     answer: &'a Answer<'_>,
     facts: &HeadFacts<'_>,
-    changes: &Changes<'_>,
+    changes: &Changes,
     out: &mut Vec<u8>,
 ) -> &'a [u8] {
     let edited = changes.edited.as_ref();
