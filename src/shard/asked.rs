@@ -24,6 +24,7 @@ use crate::exchange::{Exchange, Failure, Ids, Refusal};
 use crate::http::{self, BodyReader, Framing, RequestHead, Version};
 use crate::ring::outgoing::COPY_BYTES_MAX;
 use crate::ring::{Env, Outgoing, SlotId};
+use crate::snapshot::managed::DefaultEndpoint;
 use crate::snapshot::{Integration, Lambda, Managed, Phase, Protocol, Route, RouteIndex, Snapshot};
 use crate::telemetry::{Finished, ids};
 use bytes::Bytes;
@@ -102,6 +103,18 @@ impl Asked {
             Integration::Lambda(lambda) => Some(act(exchange, lambda)),
             _ => None,
         })?
+    }
+
+    /// How a failure of its function is told: by function URLs as by REST APIs.
+    fn failed(&self) -> Refusal {
+        match &self.api {
+            ServedBy::Managed(stage, _)
+                if stage.default_endpoint == DefaultEndpoint::FunctionUrl =>
+            {
+                Refusal::BadGateway
+            }
+            _ => Refusal::FunctionFailed,
+        }
     }
 
     /// Whether a function is what wants the content, and not a phase in front of it.
@@ -333,7 +346,10 @@ impl<E: Env> Shard<E> {
         }
         let result = match completion {
             Completion::NotDone(why) => return self.refuse_asked(id, refusal_of(why)),
-            Completion::Failure(_) => return self.refuse_asked(id, Refusal::FunctionFailed),
+            Completion::Failure(_) => {
+                let refusal = asked.failed();
+                return self.refuse_asked(id, refusal);
+            }
             Completion::Result(result) => result,
         };
         let made = asked.with_function(&self.managed, |exchange, declared| {
@@ -344,7 +360,11 @@ impl<E: Env> Shard<E> {
             Some(Ok(answer)) => answer,
             Some(Err(fault)) => {
                 tracing::debug!(shard = self.id, ?fault, "a function's result is no answer");
-                return self.refuse_asked(id, fault.refusal());
+                let refusal = match fault.refusal() {
+                    Refusal::FunctionFailed => asked.failed(),
+                    other => other,
+                };
+                return self.refuse_asked(id, refusal);
             }
         };
         self.answer_asked(id, None, |asked, managed, connection, date, out| {

@@ -242,6 +242,12 @@ impl<E: Env> Shard<E> {
         exchange.received = self.since_epoch;
         let found = admit::admit(&mut exchange, || self.env.random())
             .and_then(|()| route::route(&mut exchange));
+        if let Some(rules) = cors::rules(&exchange)
+            && rules.takes_every_preflight
+            && cors::is_preflight(&exchange)
+        {
+            return self.answer_preflight(id, &exchange, rules, persistent);
+        }
         let route = match found {
             Ok(route) => route,
             Err(refusal) => {

@@ -1,7 +1,7 @@
 //! Whether an API may invoke a function: what `AddPermission` said, asked for each request, because a
 //! permission names methods and paths.
 
-use crate::aws::policy::{Ask, Caller, Decision, Keys};
+use crate::aws::policy::{Ask, Caller, Decision, Keys, Policy};
 use crate::exchange::Exchange;
 use crate::snapshot::function::Permission;
 use crate::snapshot::{Function, Lambda};
@@ -15,6 +15,9 @@ pub fn is_permitted(exchange: &Exchange<'_>, lambda: &Lambda, function: &Functio
         Permission::Nobody => return false,
         Permission::By(policy) => policy,
     };
+    if lambda.facts.is_function_url {
+        return is_open(function, policy);
+    }
     let (Some(admitted), Some(route)) = (exchange.api, exchange.route) else { return false };
     let (api, facts) = (admitted.api, &lambda.facts);
     let key = &api.route(route).key;
@@ -38,6 +41,29 @@ pub fn is_permitted(exchange: &Exchange<'_>, lambda: &Lambda, function: &Functio
         keys: &source,
     };
     policy.decide(&ask) == Decision::Allowed
+}
+
+/// Whether anybody may call a function by its URL.
+fn is_open(function: &Function, policy: &Policy) -> bool {
+    let ask = Ask {
+        caller: Caller::Anonymous,
+        action: "lambda:InvokeFunctionUrl",
+        resource: &function.arn,
+        keys: &Unsigned,
+    };
+    policy.decide(&ask) == Decision::Allowed
+}
+
+/// What is known of a call of a function URL without a signature.
+struct Unsigned;
+
+impl Keys for Unsigned {
+    fn values(&self, key: &str) -> Vec<Cow<'_, str>> {
+        match key {
+            "lambda:functionurlauthtype" => vec!["NONE".into()],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// What a permission's conditions ask about.
