@@ -296,7 +296,10 @@ impl<E: Env> Shard<E> {
         let made = asked.with_function(&self.managed, |exchange, declared| {
             let row = function_of_arn.get(&declared.function).and_then(|id| functions.get(*id));
             if row.is_some_and(|row| !lambda::is_permitted(exchange, declared, &row.function)) {
-                return Err(Refusal::FunctionRefused);
+                return Err(match declared.facts.is_function_url {
+                    true => Refusal::Forbidden,
+                    false => Refusal::FunctionRefused,
+                });
             }
             let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
             let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
