@@ -701,7 +701,7 @@ impl Running {
                 ListenerKind::Plain => "http",
                 ListenerKind::Tls => "https",
                 // Of nobody's concern but the workers'.
-                ListenerKind::Runtime | ListenerKind::RuntimeOf(_) => continue,
+                ListenerKind::Runtime => continue,
             };
             (self.options.announce)(&format!("listening on {scheme}://{address}"));
         }

@@ -50,7 +50,6 @@ use crate::ring::{BufferGroup, Completion, Env, Received, Ring, SlotId, Slots, T
 use crate::snapshot::{Managed, Snapshot};
 use crate::tls::Tickets;
 use asked::Asked;
-use aws_lc_rs::hmac;
 use client::{Client, Input};
 use drain::Draining;
 use exchanges::Proxied;
@@ -129,8 +128,6 @@ pub struct ShardSettings {
     pub tickets: Option<Tickets>,
     /// Where reports go.
     pub reporter: Reporter,
-    /// Random bytes that nobody else knows: what workers prove themselves with is made of them.
-    pub secret: [u8; 32],
 }
 
 /// One core's data plane.
@@ -160,7 +157,6 @@ pub struct Shard<E: Env> {
     runtime_connections: Slots<RuntimeConnection>,
     errands: Errands,
     events: called::EventsUnderWay,
-    secret: hmac::Key,
     pools: Slots<Pool>,
     /// The pool of each upstream of the snapshot served now.
     pool_of_upstream: Vec<SlotId>,
@@ -214,7 +210,6 @@ impl<E: Env> Shard<E> {
             runtime_connections: Slots::new(),
             errands: Errands::default(),
             events: called::EventsUnderWay::default(),
-            secret: hmac::Key::new(hmac::HMAC_SHA256, &settings.secret),
             pools: Slots::new(),
             pool_of_upstream: Vec::new(),
             endpoints: Box::default(),
