@@ -84,6 +84,7 @@ pub fn compile_function_url(
                 table: RouteTable::build(Protocol::Http, &[RouteKey::Default], SEED),
                 routes: [route].into(),
                 access_log: None,
+                authorizers: Box::default(),
                 shared: Some(shared.into()),
             },
             canary: None,

@@ -1,7 +1,7 @@
 //! Whether an API may invoke a function: what `AddPermission` said, asked for each request, because a
 //! permission names methods and paths.
 
-use crate::aws::policy::{Ask, Caller, Decision, Keys, Policy};
+use crate::aws::policy::{Ask, Caller, Decision, Keys};
 use crate::exchange::Exchange;
 use crate::snapshot::function::Permission;
 use crate::snapshot::{Function, Lambda};
@@ -9,14 +9,11 @@ use std::borrow::Cow;
 
 /// Whether the function's own policy lets the request's route invoke it.
 pub fn is_permitted(exchange: &Exchange<'_>, lambda: &Lambda, function: &Function) -> bool {
-    let policy = match &function.permission {
-        _ if !lambda.needs_permission => return true,
-        Permission::Everybody => return true,
-        Permission::Nobody => return false,
-        Permission::By(policy) => policy,
-    };
+    if !lambda.needs_permission {
+        return true;
+    }
     if lambda.facts.is_function_url {
-        return is_open(function, policy);
+        return is_open(function);
     }
     let (Some(admitted), Some(route)) = (exchange.api, exchange.route) else { return false };
     let (api, facts) = (admitted.api, &lambda.facts);
@@ -33,7 +30,17 @@ pub fn is_permitted(exchange: &Exchange<'_>, lambda: &Lambda, function: &Functio
         }
         None => format!("{stage}/{key}"),
     };
-    let source = Source { arn: &arn, account_id: &facts.account_id };
+    permits(function, &arn, &facts.account_id)
+}
+
+/// Whether a function's own policy lets API Gateway invoke it in the name of this ARN.
+pub fn permits(function: &Function, source_arn: &str, account_id: &str) -> bool {
+    let policy = match &function.permission {
+        Permission::Everybody => return true,
+        Permission::Nobody => return false,
+        Permission::By(policy) => policy,
+    };
+    let source = Source { arn: source_arn, account_id };
     let ask = Ask {
         caller: Caller::Service("apigateway.amazonaws.com"),
         action: "lambda:InvokeFunction",
@@ -44,7 +51,12 @@ pub fn is_permitted(exchange: &Exchange<'_>, lambda: &Lambda, function: &Functio
 }
 
 /// Whether anybody may call a function by its URL.
-fn is_open(function: &Function, policy: &Policy) -> bool {
+fn is_open(function: &Function) -> bool {
+    let policy = match &function.permission {
+        Permission::Everybody => return true,
+        Permission::Nobody => return false,
+        Permission::By(policy) => policy,
+    };
     let ask = Ask {
         caller: Caller::Anonymous,
         action: "lambda:InvokeFunctionUrl",
