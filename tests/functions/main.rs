@@ -15,6 +15,7 @@ mod faults;
 )]
 mod harness;
 mod host;
+mod isolation;
 mod languages;
 mod load;
 mod runtimes;
