@@ -11,12 +11,15 @@
 
 mod answer;
 mod call;
+mod question;
 mod step;
 
 pub use answer::{AnswerReader, BadAnswer, CONTENT_BYTES_MAX};
 pub use call::{
     BackEndCall, BackEndFault, ClientIdentity, FunctionFault, FunctionRequest, FunctionResult,
 };
+
+pub use question::Question;
 
 use super::execution_log::{Asked, DataTrace, limits_of};
 use super::transform::Overrides;

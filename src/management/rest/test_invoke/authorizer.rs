@@ -10,19 +10,18 @@ use super::log::Log;
 use super::request::Request;
 use super::{BackEnds, STAGE, plain_snapshot};
 use crate::aws::Fault;
-use crate::exchange::authorize::lambda::{claim, read_verdict, refuse_error, write_question};
+use crate::exchange::authorize::lambda::{read_verdict, refuse_error};
 use crate::exchange::integrate::lambda::permits;
-use crate::exchange::trial::{DOMAIN_NAME, FunctionFault, FunctionRequest, FunctionResult};
-use crate::exchange::{Admitted, ClientFacts, Exchange, Ids, Origin, Refusal};
-use crate::http::{self, Fields, HeadLimits};
+use crate::exchange::trial::{
+    DOMAIN_NAME, FunctionFault, FunctionRequest, FunctionResult, Question,
+};
+use crate::exchange::{Ids, Refusal};
 use crate::resources::rest::{Integration, Map, Method, Resource, RestApi};
 use crate::resources::rest_stage::{Definition, Stage};
-use crate::snapshot::managed::{Release, StagePlace, compile_rest_stage};
-use crate::snapshot::{AuthorizerKind, Function, Managed, ManagedStage, Phase, RouteIndex};
+use crate::snapshot::managed::{StagePlace, compile_rest_stage};
+use crate::snapshot::{AuthorizerKind, Function, ManagedStage, Phase, Protocol};
 use bytes::Bytes;
 use serde_json::{Value, json};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -120,46 +119,24 @@ fn ask(
     (received, random): (Duration, [u64; 4]),
     function_of: &dyn Fn(&str) -> Option<Function>,
 ) -> Result<Next, Fault> {
-    let raw = written(request).ok_or_else(|| Fault::bad_request("Invalid test request"))?;
-    let mut fields = Fields::new();
-    let limits = HeadLimits {
-        request_line_bytes: raw.len(),
-        head_bytes: raw.len(),
-        fields: http::FIELDS_MAX,
+    let bad = || Fault::bad_request("Invalid test request");
+    let raw = written(request).ok_or_else(bad)?;
+    let question = Question::of(&plain_snapshot()?, stage, &raw, Ids::new(random), received);
+    let (authorizer, api_id, event) = match question.ok_or_else(bad)? {
+        Question::Refused(failure) => {
+            let status = failure.refusal.status(Some(Protocol::Rest));
+            return Ok(Next::Refused(status, failure.cause.into_owned()));
+        }
+        Question::Asks { authorizer, api_id, event } => (authorizer, api_id, event),
     };
-    let head = http::request_head(&raw, &mut fields, &limits).ok().flatten();
-    let head = head.ok_or_else(|| Fault::bad_request("Invalid test request"))?;
-    let client = ClientFacts {
-        peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        local: SocketAddr::from((Ipv4Addr::LOCALHOST, 443)),
-        is_tls: true,
-        peer_is_trusted: false,
-    };
-    let (snapshot, managed, stage) = (plain_snapshot()?, Managed::new([0; 4]), Rc::new(stage));
-    let ids = Ids::new(random);
-    let mut exchange = Exchange::new(&snapshot, &managed, &head, &fields, &client, ids);
-    let api = stage.api(Release::Stage);
-    exchange.api = Some(Admitted { api, origin: Origin::Managed(&stage, Release::Stage) });
-    exchange.protocol = Some(api.protocol);
-    exchange.received = received;
-    exchange.route = Some(RouteIndex(0));
-    let Some(authorizer) = api.authorizers.first() else {
-        return Ok(Next::Refused(500, "it cannot be asked".to_owned()));
-    };
-    if let Err(failure) = claim(&exchange, authorizer, &mut Vec::new()) {
-        let status = failure.refusal.status(exchange.protocol);
-        return Ok(Next::Refused(status, failure.cause.into_owned()));
-    }
     let is_permitted = function_of(&authorizer.function).is_none_or(|function| {
-        let source = authorizer.arn(&api.id);
+        let source = authorizer.arn(&api_id);
         !authorizer.needs_permission || permits(&function, &source, &authorizer.account_id)
     });
     if !is_permitted {
         let problem = "Invalid permissions on Lambda function".to_owned();
         return Ok(Next::Refused(500, problem));
     }
-    let mut event = Vec::new();
-    write_question(&exchange, authorizer, b"", &mut event);
     let request = FunctionRequest {
         function: authorizer.function.clone(),
         event: Bytes::from(event),
