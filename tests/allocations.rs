@@ -322,7 +322,6 @@ fn run_shard(
         });
     }
     let settings = ShardSettings {
-        secret: [7; 32],
         snapshot: Box::new(compile(&model, 1, 1)),
         tickets: Some(Tickets::new().unwrap()),
         reporter: Reporter::new(0, sender),
@@ -428,8 +427,7 @@ fn managed(back_end: SocketAddr) -> Delta {
     ] }))
     .unwrap();
     let stage = serde_json::from_value(serde_json::json!({ "stageName": "prod" })).unwrap();
-    let place =
-        StagePlace { region: "us-east-1", account_id: "123456789012", api_id: "abcdefghij" };
+    let place = StagePlace::of("us-east-1", "123456789012", "abcdefghij");
     let compiled = compile_rest_stage(&place, &stage, &definition, None);
     assert_eq!(compiled.warnings, [""; 0]);
     let mapping = serde_json::json!({

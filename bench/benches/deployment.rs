@@ -44,7 +44,7 @@ fn definition(version: usize) -> Definition {
 
 fn stage_of(api: usize, definition: &Definition) -> CompiledStage {
     let api_id = format!("api{api:07}");
-    let place = StagePlace { region: "us-east-1", account_id: "123456789012", api_id: &api_id };
+    let place = StagePlace::of("us-east-1", "123456789012", &api_id);
     let stage = Stage { stage_name: "prod".to_owned(), ..Stage::default() };
     compile_rest_stage(&place, &stage, definition, None)
 }
@@ -84,7 +84,6 @@ fn deployment(criterion: &mut Criterion) {
             let settings = ShardSettings {
                 snapshot: Box::new(compile(&model, 1, 1)),
                 tickets: None,
-                secret: [0; 32],
                 reporter: Reporter::new(0, sender),
             };
             let ring = KernelRing::new(&RingSettings::default()).expect("a ring");

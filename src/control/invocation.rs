@@ -6,7 +6,9 @@
 
 use super::mailbox::ShardId;
 use crate::snapshot::function::{EventRules, Launch};
+use crate::telemetry::ids::Uuid;
 use bytes::Bytes;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,10 @@ pub struct Invoke {
     pub call: u64,
     /// The function's ARN, qualified where it is asked for so.
     pub function: Box<str>,
+    /// Whether an alias with weights has been drawn for already: it means its first version then.
+    pub is_drawn: bool,
+    /// The request id, where it is known beforehand.
+    pub request_id: Option<Uuid>,
     /// Handed to the function as it is.
     pub event: Bytes,
     /// `X-Amz-Client-Context`, decoded: JSON.
@@ -94,8 +100,8 @@ pub struct StartWorker {
     pub shard: ShardId,
     /// Names it from now on.
     pub worker: WorkerId,
-    /// What it must say in every request: it is the first segment of each path. Secret.
-    pub token: Box<str>,
+    /// Where it must connect to, at the port of the shard's Runtime API: the address says who it is.
+    pub address: Ipv4Addr,
     /// What to start.
     pub launch: Arc<Launch>,
 }

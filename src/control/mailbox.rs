@@ -14,6 +14,7 @@ use super::invocation::{
 use crate::ring::Socket;
 use crate::snapshot::function::FunctionChange;
 use crate::snapshot::managed::{DomainChange, StageChange};
+use crate::snapshot::service::RoleCredentials;
 use crate::snapshot::{ManagedDomain, ManagedStage, Snapshot, Upstream};
 use crate::telemetry;
 use rustix::event::{EventfdFlags, eventfd};
@@ -48,17 +49,8 @@ pub enum ListenerKind {
     Plain,
     /// HTTP in TLS, with the certificates of the current snapshot.
     Tls,
-    /// The Lambda Runtime API, for the workers of this shard's functions, each with its secret.
+    /// The Lambda Runtime API, for the workers of this shard's functions.
     Runtime,
-    /// The same for one worker, whose client has no place for a secret.
-    RuntimeOf(WorkerId),
-}
-
-impl ListenerKind {
-    /// Whether workers connect to it, and not clients.
-    pub fn is_for_workers(self) -> bool {
-        matches!(self, Self::Runtime | Self::RuntimeOf(_))
-    }
 }
 
 /// One bound and listening socket for one shard. Dropping it closes it.
@@ -120,6 +112,9 @@ pub enum ToShard {
     Delta(Box<Delta>),
     /// News of some upstreams of managed APIs; those that are not there any more are passed over.
     Addresses(Vec<UpstreamEndpoints>),
+    /// Sign requests to AWS services with these key pairs and no others. Always posted before the
+    /// stages that need them.
+    Credentials(Vec<RoleCredentials>),
     /// Invoke a function, then say [`FromShard::Invoked`].
     Invoke(Box<Invoke>),
     /// An event of [`FromShard::Event`] is done, or given up.
@@ -354,6 +349,13 @@ impl Post {
                 ToShard::Endpoints(_) => {
                     // In the old one's place, so that they stay before the snapshot that needs them.
                     match queue.iter_mut().find(|it| matches!(it, ToShard::Endpoints(_))) {
+                        Some(waiting) => superseded = Some(std::mem::replace(waiting, message)),
+                        None => queue.push_back(message),
+                    }
+                }
+                ToShard::Credentials(_) => {
+                    let is = |it: &&mut ToShard| matches!(it, ToShard::Credentials(_));
+                    match queue.iter_mut().find(is) {
                         Some(waiting) => superseded = Some(std::mem::replace(waiting, message)),
                         None => queue.push_back(message),
                     }

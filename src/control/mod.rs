@@ -12,6 +12,7 @@
 //! ```
 
 pub mod calls;
+mod credentials;
 pub mod dns;
 pub mod doctor;
 pub mod endpoints;
@@ -42,6 +43,7 @@ use crate::management::access::{Access, Gate};
 use crate::management::audit::Audit;
 use crate::model::Model;
 use crate::snapshot::ManagedDelta;
+use crate::snapshot::managed::BackEnds;
 use crate::telemetry::Metrics;
 use health::TlsConfigure;
 use hickory_resolver::TokioResolver;
@@ -55,6 +57,7 @@ use status::{SharedStatus, Status};
 use std::fmt;
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use tokio::sync::mpsc;
 
@@ -164,6 +167,7 @@ struct Managed {
     gate: Gate,
     audit: Audit,
     body_bytes_max: usize,
+    aws: crate::model::Aws,
 }
 
 /// What reloads need to know from one to the next.
@@ -278,10 +282,12 @@ impl Managed {
                 domain_suffix: aws.domain_suffixes.first().cloned().unwrap_or_default(),
                 logging_needs_role: false,
                 functions_need_permission: aws.functions_need_permission,
+                back_ends: Arc::new(BackEnds::of(model)),
             },
             gate: Gate::new(Access::of(management, aws)),
             audit: Audit::start(&management.audit_log).map_err(StartError::Audit)?,
             body_bytes_max: management.body_bytes_max,
+            aws: aws.clone(),
         })
     }
 }

@@ -60,12 +60,21 @@ pub(super) struct Publishing {
     under_way: Option<UnderWay>,
     /// The number of the last delta.
     sequence: u64,
-    /// Keys of the upstreams that a stage uses.
-    uses: HashMap<StageName, Vec<Box<str>>>,
+    /// What each stage uses.
+    uses: HashMap<StageName, Uses>,
 }
 
 /// An API's id and the name of one of its stages.
 type StageName = (Box<str>, Box<str>);
+
+/// What a stage uses that others may use too.
+#[derive(Debug, Default)]
+struct Uses {
+    /// Keys of upstreams.
+    upstreams: Vec<Box<str>>,
+    /// Roles in whose names it calls AWS services.
+    roles: BTreeSet<Box<str>>,
+}
 
 #[derive(Debug)]
 struct UnderWay {
@@ -151,7 +160,8 @@ impl Publishing {
                     }
                     let stage = compiled.stage;
                     let name = (stage.api_id.clone(), stage.name.clone());
-                    (self.uses.insert(name, keys), StageChange::Put(Box::new(stage)))
+                    let uses = Uses { upstreams: keys, roles: compiled.roles };
+                    (self.uses.insert(name, uses), StageChange::Put(Box::new(stage)))
                 }
                 StageChange::Remove { api_id, name } => {
                     let name = (api_id, name);
@@ -159,7 +169,7 @@ impl Publishing {
                     (before, StageChange::Remove { api_id: name.0, name: name.1 })
                 }
             };
-            for key in before.into_iter().flatten() {
+            for key in before.into_iter().flat_map(|it| it.upstreams) {
                 if targets.end_use(&key) {
                     ended.insert(key);
                 }
@@ -190,11 +200,18 @@ impl Publishing {
         }
     }
 
-    /// Takes every step that can be taken now. `dead` shards are not waited for.
+    /// The roles in whose names stages call AWS services.
+    pub(super) fn roles(&self) -> BTreeSet<Box<str>> {
+        self.uses.values().flat_map(|uses| uses.roles.iter().cloned()).collect()
+    }
+
+    /// Takes every step that can be taken now. `dead` shards are not waited for, and neither are
+    /// roles of which nothing is known after a while (`roles_are_settled`).
     pub(super) fn proceed(
         &mut self,
         posts: &[Post],
         targets: &Targets,
+        roles_are_settled: bool,
         dead: &[ShardId],
         now: Instant,
     ) {
@@ -202,7 +219,8 @@ impl Publishing {
         if let Step::Resolving { until, delta } = &mut under_way.step {
             let is_answered =
                 |new: &NewUpstream| targets.not_answered_of(&new.upstream).count() == 0;
-            if !delta.upstreams.iter().all(is_answered) && now < *until {
+            let is_ready = roles_are_settled && delta.upstreams.iter().all(is_answered);
+            if !is_ready && now < *until {
                 return;
             }
             for new in &mut delta.upstreams {

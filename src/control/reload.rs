@@ -7,7 +7,9 @@
 use super::functions::Codes;
 use crate::management::access::Access;
 use crate::management::from_file;
-use crate::model::{AuditLog, Code, Function, Functions, Log, Model, Ring, Store, load};
+use crate::model::{
+    AuditLog, Aws, Code, Function, Functions, Log, Model, Ring, Store, VpcLink, load,
+};
 use crate::resources::{Key, Object, Timestamp};
 use crate::snapshot::{Snapshot, compile};
 use std::collections::BTreeMap;
@@ -39,6 +41,8 @@ pub struct RestartOnly {
     management_listen: SocketAddr,
     audit_log: AuditLog,
     store: Store,
+    endpoints: BTreeMap<String, String>,
+    vpc_links: Vec<VpcLink>,
 }
 
 /// One reload to try.
@@ -96,6 +100,8 @@ pub struct Compiled {
     pub access: Access,
     /// Largest content of a management call.
     pub management_body_bytes_max: usize,
+    /// Who signs requests to AWS services.
+    pub aws: Aws,
     /// Its functions, as declared.
     pub functions: Vec<Function>,
     /// What holds for all functions.
@@ -173,6 +179,7 @@ impl Compiled {
             files: files(model),
             access: Access::of(&model.management, &model.aws),
             management_body_bytes_max: model.management.body_bytes_max,
+            aws: model.aws.clone(),
             functions: model.functions.clone(),
             all_functions: model.all_functions.clone(),
             shown: from_file::nouns(model, Timestamp(super::since_epoch().as_secs() as i64)),
@@ -197,6 +204,8 @@ impl RestartOnly {
             management_listen: model.management.listen,
             audit_log: model.management.audit_log.clone(),
             store: model.store.clone(),
+            endpoints: model.aws.endpoints.clone(),
+            vpc_links: model.vpc_links.clone(),
         }
     }
 
@@ -226,6 +235,15 @@ impl RestartOnly {
         if model.store != self.store {
             changed.push("store");
             model.store = self.store.clone();
+        }
+        // Stages of the management API are compiled with them, and are not compiled anew.
+        if model.aws.endpoints != self.endpoints {
+            changed.push("aws.endpoints");
+            model.aws.endpoints = self.endpoints.clone();
+        }
+        if model.vpc_links != self.vpc_links {
+            changed.push("vpc_link");
+            model.vpc_links.clone_from(&self.vpc_links);
         }
         changed
             .into_iter()

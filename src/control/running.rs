@@ -5,6 +5,7 @@
 //! of things is the order of the arms below, and nothing is ever half done when a signal arrives.
 
 use super::calls::Calls;
+use super::credentials::Credentials;
 use super::functions::{self, Events, Functions, LambdaApi, RETRY_PAUSE};
 use super::listeners::TURN_AWAY;
 use super::mailbox::{FromShard, ListenerId, ListenerKind, Post, ShardId, ToShard};
@@ -101,6 +102,7 @@ enum Event {
     FilesChanged,
     TargetsChanged(News),
     Published(Vec<Publication>),
+    CredentialsChanged,
     Functions(functions::News),
     Attempted(Result<Attempted, JoinError>),
     Time,
@@ -148,6 +150,8 @@ struct Running {
     rollout: Option<Rollout>,
     /// Managed APIs on their way to the shards.
     publishing: Publishing,
+    /// Who signs what they call.
+    credentials: Credentials,
     functions: Functions,
     /// What every shard serves.
     served: Option<Arc<Snapshot>>,
@@ -249,6 +253,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         wanted: None,
         rollout: None,
         publishing: Publishing::new(publisher, publications),
+        credentials: Credentials::new(&managed.aws),
         functions,
         served: None,
         closing: Vec::new(),
@@ -266,6 +271,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
     codes.take_in(&mut delta).await;
     let first = vec![Publication { delta, done }];
     running.publishing.begin(first, &mut running.targets, now);
+    running.follow_roles();
     let ended = running.until_the_end().await;
     if ended.is_err() {
         // Shards that do run must not outlive the thread that could stop them.
@@ -314,6 +320,7 @@ impl Running {
             report = self.reports.recv() => Event::Report(report),
             news = self.targets.changed() => Event::TargetsChanged(news),
             publications = self.publishing.next() => Event::Published(publications),
+            () = self.credentials.changed() => Event::CredentialsChanged,
             news = self.functions.next() => Event::Functions(news),
             () = self.watch.changed() => Event::FilesChanged,
         }
@@ -343,7 +350,9 @@ impl Running {
             }
             Event::Published(publications) => {
                 self.publishing.begin(publications, &mut self.targets, now);
+                self.follow_roles();
             }
+            Event::CredentialsChanged => self.post_credentials(),
             Event::Functions(news) => self.functions.on_news(news, now),
             Event::Attempted(attempted) => self.on_attempted(attempted, now),
             Event::Time => return Ok(self.on_time(now)),
@@ -428,6 +437,18 @@ impl Running {
         Ok(())
     }
 
+    /// Has credentials for the roles that stages use, and for no others.
+    fn follow_roles(&mut self) {
+        self.credentials.want(self.publishing.roles());
+        self.post_credentials();
+    }
+
+    fn post_credentials(&mut self) {
+        if let Some(table) = self.credentials.tell() {
+            self.post_all(|_| ToShard::Credentials(table.clone()));
+        }
+    }
+
     /// Posts a message to every shard.
     fn post_all(&mut self, message: impl Fn(ShardId) -> ToShard) {
         for (shard, post) in self.posts.iter().enumerate() {
@@ -483,6 +504,8 @@ impl Running {
                     Ok(prepared) => {
                         self.reload.last_version = compiled.snapshot.version;
                         self.gate.set(compiled.access.clone());
+                        self.credentials.declare(&compiled.aws);
+                        self.post_credentials();
                         self.calls.set_body_bytes_max(compiled.management_body_bytes_max);
                         self.service.show(compiled.shown.clone());
                         self.roll_out(*compiled, prepared, now);
@@ -543,7 +566,8 @@ impl Running {
     fn proceed(&mut self, now: Instant) -> Result<(), RunError> {
         if self.publishing.is_busy() {
             let dead = self.status.lock().dead();
-            self.publishing.proceed(&self.posts, &self.targets, &dead, now);
+            let settled = self.credentials.is_settled();
+            self.publishing.proceed(&self.posts, &self.targets, settled, &dead, now);
         }
         if let Some(mut rollout) = self.rollout.take() {
             if let Step::Resolving { until, copies } = &mut rollout.step {
@@ -677,7 +701,7 @@ impl Running {
                 ListenerKind::Plain => "http",
                 ListenerKind::Tls => "https",
                 // Of nobody's concern but the workers'.
-                ListenerKind::Runtime | ListenerKind::RuntimeOf(_) => continue,
+                ListenerKind::Runtime => continue,
             };
             (self.options.announce)(&format!("listening on {scheme}://{address}"));
         }

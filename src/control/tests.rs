@@ -70,6 +70,7 @@ fn fake_shard(seat: Seat, behaviour: Behaviour, log: &Mutex<Vec<String>>) {
                 | ToShard::SpareWorker { .. }
                 | ToShard::ReplaceWorkers { .. } => note("hears of functions".to_owned()),
                 ToShard::Addresses(news) => note(format!("hears of {}", news.len())),
+                ToShard::Credentials(all) => note(format!("signs as {}", all.len())),
                 ToShard::TakeListeners(taken) => {
                     note(format!("takes {}", taken.len()));
                     listeners.extend(taken);

@@ -3,8 +3,10 @@
 use crate::aws::Fault;
 use crate::aws::id::IdSource;
 use crate::resources::{Draft, Timestamp};
+use crate::snapshot::managed::BackEnds;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// What is the same for all calls.
 #[derive(Debug, Clone)]
@@ -17,6 +19,8 @@ pub struct Settings {
     pub logging_needs_role: bool,
     /// Whether an API needs a function's permission to invoke it, as on AWS.
     pub functions_need_permission: bool,
+    /// Where the file says that AWS services are, and what is behind VPC links.
+    pub back_ends: Arc<BackEnds>,
 }
 
 /// One call of an operation.

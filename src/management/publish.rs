@@ -3,15 +3,16 @@
 use super::Settings;
 use super::lambda::{code, policy_document};
 use crate::aws::policy::{Kind, Policy};
+use crate::resources::account::{HttpVpcLink, VpcLink};
 use crate::resources::domain::{ApiMapping, DomainName, RoutingRule};
 use crate::resources::function::{
     Function, FunctionAlias, FunctionPolicy, FunctionVersion, LATEST, owner, version_id,
 };
 use crate::resources::{Entity, Key, State, http, http_stage, rest, rest_stage};
-use crate::snapshot::function::{FunctionChange, Permission};
+use crate::snapshot::function::{FunctionChange, OtherVersion, Permission};
 use crate::snapshot::managed::{
-    CompiledStage, DomainChange, FunctionPlace, ManagedDelta, StageChange, StagePlace, UsedCode,
-    compile_domain, compile_function, compile_http_stage, compile_rest_stage,
+    CompiledStage, DomainChange, FunctionPlace, ManagedDelta, PrivateLink, StageChange, StagePlace,
+    UsedCode, compile_domain, compile_function, compile_http_stage, compile_rest_stage,
 };
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -101,7 +102,12 @@ impl Affected {
         }
         let mut delta = ManagedDelta::default();
         for (region, api_id, name) in &self.stages {
-            let place = StagePlace { region, account_id: &settings.account_id, api_id };
+            let links = private_links(state, region);
+            let place = StagePlace {
+                back_ends: &settings.back_ends,
+                links: &links,
+                ..StagePlace::of(region, &settings.account_id, api_id)
+            };
             delta.stages.push(match compile_stage(state, &place, name) {
                 Some(stage) => StageChange::Put(Box::new(stage)),
                 None => StageChange::Remove { api_id: api_id.clone(), name: name.clone() },
@@ -205,7 +211,34 @@ fn compile_version(
         true => permission(state, place, &owner),
         false => Permission::Everybody,
     };
-    Some((compile_function(place, configuration, reserved, &code.id, permission)?, code))
+    let mut compiled = compile_function(place, configuration, reserved, &code.id, permission)?;
+    compiled.other = other_version(state, place, name);
+    Some((compiled, code))
+}
+
+/// What a share of an alias's invocations run.
+fn other_version(state: &State, place: &FunctionPlace<'_>, name: &str) -> Option<OtherVersion> {
+    let alias = state.get::<FunctionAlias>(place.region, &owner(name), place.qualifier?)?;
+    let (version, weight) = alias.weights.first_key_value()?;
+    let place = FunctionPlace { qualifier: Some(version), ..*place };
+    // 1 is all but the largest number that can be drawn.
+    let share = (weight.clamp(0.0, 1.0) * 2_f64.powi(64)) as u64;
+    Some(OtherVersion { arn: place.arn(name).into(), share })
+}
+
+/// The VPC links of a region, of both kinds: their ids are of one space.
+fn private_links(state: &State, region: &str) -> Vec<PrivateLink> {
+    let of_rest = state.list::<VpcLink>(region, "").map(|(id, link)| PrivateLink {
+        id: id.into(),
+        name: link.name.as_str().into(),
+        targets: link.target_arns.iter().map(|arn| arn.as_str().into()).collect(),
+    });
+    let of_http = state.list::<HttpVpcLink>(region, "").map(|(id, link)| PrivateLink {
+        id: id.into(),
+        name: link.name.as_str().into(),
+        targets: Box::default(),
+    });
+    of_rest.chain(of_http).collect()
 }
 
 /// `None` when there is no such stage, or nothing that it could serve.

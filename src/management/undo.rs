@@ -80,6 +80,7 @@ mod tests {
             domain_suffix: String::new(),
             logging_needs_role: false,
             functions_need_permission: true,
+            back_ends: std::sync::Arc::default(),
         };
         let mut call = Call {
             draft: Draft::new(&state, "r"),

@@ -1,16 +1,18 @@
-//! `[aws]`: the account, region and names that AWS protocols need. Stored here, used by later parts.
+//! `[aws]`: the account, region and names that AWS protocols need, where services are, and who signs.
 
 use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
+use super::credentials::{self, AwsCredentials};
 use super::domain::is_host_name;
-use super::reader::{Reader, Refused, text};
+use super::problem::ProblemKind;
+use super::reader::{Reader, Refused, choice, text, wrong_type};
 use super::reference::{Absent, Key, Kind, Table};
 
 pub(super) static TABLE: Table = Table {
     header: "[aws]",
-    about: "Account, region and names for the parts that speak AWS protocols. Checked and kept; nothing of this version uses them yet.",
+    about: "Account, region and names for the parts that speak AWS protocols, where AWS services are, and with which key pairs requests to them are signed.",
     keys: &[
         Key {
             name: "account_id",
@@ -38,7 +40,7 @@ pub(super) static TABLE: Table = Table {
             kind: Kind::Other("a table from service names, or \"*\", to URLs"),
             absent: Absent::Means("AWS itself"),
             example: "{ \"*\" = \"http://127.0.0.1:5000\" }",
-            about: "Where AWS services live, by service name; `\"*\"` is every other service. AWS itself when a service is not named.",
+            about: "Where AWS services live, by service name as integrations write it (`dynamodb`, `states`, `sts`, `lambda`); `\"*\"` is every other service. AWS itself when a service is not named. A path in the URL is put in front of each request's. A change needs a restart.",
         },
         Key {
             name: "functions_need_permission",
@@ -46,6 +48,34 @@ pub(super) static TABLE: Table = Table {
             absent: Absent::Default("true"),
             example: "true",
             about: "Whether APIs made through the management API may invoke a function made through the Lambda API only with its permission (`AddPermission`), as on AWS. Without one the answer is 500. The file's own routes and functions need none.",
+        },
+        Key {
+            name: "credential_sources",
+            kind: Kind::Choices(&["environment", "profile", "container", "instance"]),
+            absent: Absent::Default("[\"environment\", \"profile\"]"),
+            example: "[\"environment\", \"profile\", \"instance\"]",
+            about: "Where the gateway's own key pair is looked for when the file has none, in this order: AWS_ACCESS_KEY_ID and its companions, the shared credentials file, a container's credentials endpoint, the instance's metadata. Asked only when something needs a signature.",
+        },
+        Key {
+            name: "profile",
+            kind: Kind::Text("a profile's name"),
+            absent: Absent::Means("AWS_PROFILE, else \"default\""),
+            example: "\"default\"",
+            about: "Which profile of the shared credentials file (AWS_SHARED_CREDENTIALS_FILE, else `~/.aws/credentials`).",
+        },
+        Key {
+            name: "assume_roles",
+            kind: Kind::Flag,
+            absent: Absent::Default("true"),
+            example: "true",
+            about: "Whether a role that has no pair of its own is assumed (STS AssumeRole) with the gateway's own pair, and assumed anew before it expires. Without, the gateway's own pair signs: for local stand-ins that know no roles.",
+        },
+        Key {
+            name: "credentials",
+            kind: Kind::Tables(&credentials::TABLE),
+            absent: Absent::Means("the gateway's own pair comes from `credential_sources`"),
+            example: "",
+            about: "Key pairs that sign requests to AWS services.",
         },
     ],
 };
@@ -64,7 +94,35 @@ pub struct Aws {
     pub endpoints: BTreeMap<String, String>,
     /// Whether an API of the management API needs a function's permission (`AddPermission`).
     pub functions_need_permission: bool,
+    /// Where the gateway's own key pair is looked for, in order.
+    pub credential_sources: Vec<CredentialSource>,
+    /// The profile of the shared credentials file; `None` is what the environment says.
+    pub profile: Option<String>,
+    /// Whether roles without a pair of their own are assumed.
+    pub assume_roles: bool,
+    /// Key pairs, in file order.
+    pub credentials: Vec<AwsCredentials>,
 }
+
+/// Where a key pair may come from besides the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.
+    Environment,
+    /// The shared credentials file.
+    Profile,
+    /// AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI.
+    Container,
+    /// The instance's metadata service.
+    Instance,
+}
+
+const SOURCES: &[(&str, CredentialSource)] = &[
+    ("environment", CredentialSource::Environment),
+    ("profile", CredentialSource::Profile),
+    ("container", CredentialSource::Container),
+    ("instance", CredentialSource::Instance),
+];
 
 pub(super) fn read(reader: &Reader<'_>) -> Aws {
     let account_id = reader.read("account_id", |value, key| {
@@ -89,7 +147,34 @@ pub(super) fn read(reader: &Reader<'_>) -> Aws {
         domain_suffixes: reader.read("domain_suffix", suffixes).unwrap_or_default(),
         endpoints: read_endpoints(reader),
         functions_need_permission: reader.flag("functions_need_permission"),
+        credential_sources: reader.read("credential_sources", sources).unwrap_or_default(),
+        profile: reader.text("profile"),
+        assume_roles: reader.flag("assume_roles"),
+        credentials: read_credentials(reader),
     }
+}
+
+fn sources(value: &DeValue<'_>, key: &Key) -> Result<Vec<CredentialSource>, Refused> {
+    let array = value.as_array().ok_or_else(|| wrong_type(key))?;
+    array.iter().map(|element| choice(element.get_ref(), key, SOURCES)).collect()
+}
+
+fn read_credentials(reader: &Reader<'_>) -> Vec<AwsCredentials> {
+    let tables = reader.tables("credentials");
+    let mut seen: Vec<(Option<String>, std::ops::Range<usize>)> = Vec::new();
+    let mut all = Vec::new();
+    for table in &tables {
+        let Some(pair) = credentials::read(table) else { continue };
+        if let Some((_, first)) = seen.iter().find(|(role, _)| *role == pair.role) {
+            let first_line = table.findings.line(first);
+            let name = pair.role.clone().unwrap_or_else(|| "the gateway's own".to_owned());
+            let kind = ProblemKind::DuplicateName { noun: "key pair for", name, first_line };
+            table.findings.add_second(table.span_of("role"), first.clone(), kind);
+        }
+        seen.push((pair.role.clone(), table.span_of("role")));
+        all.push(pair);
+    }
+    all
 }
 
 fn suffixes(value: &DeValue<'_>, key: &Key) -> Result<Vec<String>, Refused> {

@@ -11,6 +11,7 @@ mod api;
 mod aws;
 mod certificate;
 mod code;
+mod credentials;
 mod domain;
 mod function;
 mod functions;
@@ -26,6 +27,7 @@ mod route_key;
 mod server;
 mod store;
 mod upstream;
+mod vpc_link;
 
 use std::collections::HashMap;
 use std::fs;
@@ -38,9 +40,10 @@ use reference::{Absent, Key, Kind, Table};
 
 pub use access_log::{AccessLog, AccessLogDestination};
 pub use api::{Api, Protocol, Route};
-pub use aws::Aws;
+pub use aws::{Aws, CredentialSource};
 pub use certificate::Certificate;
 pub use code::{Code, code_id};
+pub use credentials::AwsCredentials;
 pub use domain::Domain;
 pub(crate) use domain::is_host_name;
 pub use function::{Client, Function, FunctionLog, Runtime, User, Workers};
@@ -65,6 +68,7 @@ pub use upstream::{
     Balance, Eject, HashOn, HealthCheck, Retry, RetryOn, StatusSet, Target, Upstream,
     UpstreamLimits, UpstreamTimeouts, UpstreamTls,
 };
+pub use vpc_link::VpcLink;
 
 /// Everything one configuration declares, checked.
 #[derive(Debug, Clone)]
@@ -87,6 +91,8 @@ pub struct Model {
     pub store: Store,
     /// Back ends: those declared by name first, then those that an integration's `url` implies.
     pub upstreams: Vec<Upstream>,
+    /// Where private integrations lead to, in file order.
+    pub vpc_links: Vec<VpcLink>,
     /// What holds for all functions.
     pub all_functions: Functions,
     /// Functions in file order.
@@ -111,6 +117,7 @@ pub static ROOT: Table = Table {
         table("aws", Kind::Table(&aws::TABLE)),
         table("store", Kind::Table(&store::TABLE)),
         table("upstream", Kind::Tables(&upstream::TABLE)),
+        table("vpc_link", Kind::Tables(&vpc_link::TABLE)),
         table("functions", Kind::Table(&functions::TABLE)),
         table("function", Kind::Tables(&function::TABLE)),
         table("api", Kind::Tables(&api::TABLE)),
@@ -237,6 +244,12 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
     let mut used = vec![false; upstream_names.len()];
     let mut implied = Vec::new();
 
+    let vpc_link_tables = root.tables("vpc_link");
+    let vpc_links: Vec<_> = vpc_link_tables
+        .iter()
+        .map(|table| vpc_link::read(table, &upstream_names, &mut used))
+        .collect();
+
     let all_functions = functions::read(&root.table("functions"));
     let function_tables = root.tables("function");
     let function_names = names(&function_tables, "function");
@@ -277,6 +290,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         aws,
         store,
         upstreams,
+        vpc_links: vpc_links.into_iter().collect::<Option<Vec<_>>>()?,
         all_functions,
         functions: functions.into_iter().collect::<Option<Vec<_>>>()?,
         apis: apis.into_iter().collect::<Option<Vec<_>>>()?,

@@ -172,8 +172,10 @@ impl<'a> Reader<'a> {
     pub(super) fn refuse(&self, name: &str, value: &Spanned<DeValue<'_>>, refused: Refused) {
         // Variables of a function may be anything, secrets too.
         let is_variable = self.keys.header == "[[function]]" && self.keys.key(name).is_none();
-        let is_named =
-            matches!((self.keys.header, name), (_, "secret_access_key") | ("[store]", "url"));
+        let is_named = matches!(
+            (self.keys.header, name),
+            (_, "secret_access_key" | "session_token") | ("[store]", "url")
+        );
         let secret = (is_named || is_variable) && value.get_ref().is_str();
         let kind = ProblemKind::Value {
             code: refused.code,

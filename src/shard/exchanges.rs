@@ -104,6 +104,17 @@ impl Proxied {
         self.kept.as_ref().is_some_and(|kept| kept.answer.is_some())
     }
 
+    /// Whether the back end is an AWS service.
+    pub(super) fn is_of_service(&self) -> bool {
+        let ServedBy::Managed(stage, release) = &self.api else { return false };
+        let proxy = match &stage.api(*release).route(self.route).integration {
+            Integration::HttpProxy(proxy) => Some(proxy),
+            Integration::Mapped(mapped) => mapped.proxy.as_deref(),
+            _ => None,
+        };
+        proxy.is_some_and(|proxy| proxy.service.is_some())
+    }
+
     /// Keeps the answer, which is about to begin, until it is complete. Where the request is not kept it
     /// cannot be: what is to be made of the answer needs both.
     pub(super) fn keep_answer(&mut self) {

@@ -33,6 +33,7 @@ mod proxy;
 mod record;
 mod response;
 mod serve;
+mod services;
 mod stream;
 mod timers;
 mod tls;
@@ -42,13 +43,13 @@ use self::tls::ShardTls;
 pub use self::tls::client_tls;
 use crate::control::endpoints::Endpoints;
 use crate::control::mailbox::{FromShard, Reporter, ShardId, ToShard};
+use crate::exchange::integrate::service::Keyring;
 use crate::exchange::transform;
 use crate::http::{self, HeadLimits};
 use crate::ring::{BufferGroup, Completion, Env, Received, Ring, SlotId, Slots, Token};
 use crate::snapshot::{Managed, Snapshot};
 use crate::tls::Tickets;
 use asked::Asked;
-use aws_lc_rs::hmac;
 use client::{Client, Input};
 use drain::Draining;
 use exchanges::Proxied;
@@ -127,8 +128,6 @@ pub struct ShardSettings {
     pub tickets: Option<Tickets>,
     /// Where reports go.
     pub reporter: Reporter,
-    /// Random bytes that nobody else knows: what workers prove themselves with is made of them.
-    pub secret: [u8; 32],
 }
 
 /// One core's data plane.
@@ -149,6 +148,8 @@ pub struct Shard<E: Env> {
     asked: Slots<Asked>,
     /// What templates are rendered in.
     scratch: transform::Scratch,
+    /// What signs requests to AWS services.
+    keyring: Keyring,
     functions: Slots<FunctionRow>,
     function_of_arn: HashMap<Box<str>, SlotId, ahash::RandomState>,
     workers: Slots<Worker>,
@@ -156,7 +157,6 @@ pub struct Shard<E: Env> {
     runtime_connections: Slots<RuntimeConnection>,
     errands: Errands,
     events: called::EventsUnderWay,
-    secret: hmac::Key,
     pools: Slots<Pool>,
     /// The pool of each upstream of the snapshot served now.
     pool_of_upstream: Vec<SlotId>,
@@ -202,6 +202,7 @@ impl<E: Env> Shard<E> {
             exchanges: Slots::new(),
             asked: Slots::new(),
             scratch: transform::Scratch::new(seed[0] ^ seed[2]),
+            keyring: Keyring::default(),
             functions: Slots::new(),
             function_of_arn: HashMap::with_hasher(hash.clone()),
             workers: Slots::new(),
@@ -209,7 +210,6 @@ impl<E: Env> Shard<E> {
             runtime_connections: Slots::new(),
             errands: Errands::default(),
             events: called::EventsUnderWay::default(),
-            secret: hmac::Key::new(hmac::HMAC_SHA256, &settings.secret),
             pools: Slots::new(),
             pool_of_upstream: Vec::new(),
             endpoints: Box::default(),
@@ -480,6 +480,7 @@ impl<E: Env> Shard<E> {
             }
             ToShard::Delta(delta) => self.apply(*delta),
             ToShard::Addresses(news) => self.follow_addresses(&news),
+            ToShard::Credentials(all) => self.keyring.replace(all),
             ToShard::Invoke(invoke) => self.invoke_for_control(*invoke),
             ToShard::EventOver { bytes } => self.event_over(bytes),
             ToShard::WorkerEnded { worker, how } => self.worker_ended(worker, &how),

@@ -54,6 +54,9 @@ impl<E: Env> Shard<E> {
         persistent: bool,
     ) -> Result<(), Unfinished> {
         match integration {
+            Integration::HttpProxy(proxy) if proxy.service.is_some() => {
+                return self.integrate_action(id, exchange, proxy, raw, persistent);
+            }
             Integration::HttpProxy(proxy) => {
                 let needs_content =
                     proxy.mapping.as_deref().is_some_and(|mapping| mapping.needs_content());

@@ -326,6 +326,14 @@ impl<E: Env> Shard<E> {
     /// Ends a request with an answer of our own, or, when an answer has begun, by closing the
     /// connection, so that the client cannot take what it has for whole.
     pub(super) fn fail_request(&mut self, id: SlotId, refusal: Refusal) {
+        let is_unreachable = matches!(
+            refusal,
+            Refusal::IntegrationFailure | Refusal::BadGateway | Refusal::Unavailable
+        );
+        // A service that cannot be reached is a mistake of the API's owner to Amazon.
+        let is_of_service =
+            is_unreachable && self.exchanges.get(id).is_some_and(Proxied::is_of_service);
+        let refusal = if is_of_service { Refusal::Misconfigured } else { refusal };
         self.fail_exchange(id, &refusal.into());
     }
 

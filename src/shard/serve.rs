@@ -389,8 +389,17 @@ impl<E: Env> Shard<E> {
         let mut request = self.spare_requests.pop().unwrap_or_default();
         let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
         let facts = made.as_ref().map(|made| made_for(made, method));
-        let host_place =
-            http_proxy::request_head(exchange, proxy, facts.as_ref(), trace, &mut request)?;
+        let host_place = match (&proxy.service, &made, &facts) {
+            (None, ..) => {
+                http_proxy::request_head(exchange, proxy, facts.as_ref(), trace, &mut request)?
+            }
+            (Some(service), Some(made), Some(facts)) => {
+                let call = (proxy, &**service);
+                self.service_head(exchange, call, &made.content, facts, trace, &mut request)?
+            }
+            // Content is always gathered for them.
+            (Some(_), ..) => return Err(Refusal::Internal),
+        };
         match (&made, exchange.content) {
             (Some(made), _) if has_content(method) => request.extend_from_slice(&made.content),
             (None, Some(content)) => request.extend_from_slice(content),
@@ -398,6 +407,9 @@ impl<E: Env> Shard<E> {
         }
         let shared = admitted.api.shared.as_deref();
         let is_customised = shared.is_some_and(|shared| !shared.gateway_responses.is_empty());
+        // An action's answer is the client's as it is.
+        let is_action = proxy.service.as_ref().is_some_and(|service| service.action.is_some());
+        let made = made.filter(|_| !is_action);
         // What an HTTP API puts into an answer may speak of the request.
         let is_told = proxy.edits.as_ref().is_some_and(|edits| !edits.is_of_head());
         let kept = (made.is_some() || is_customised || is_told).then(|| {
@@ -803,6 +815,7 @@ pub(super) fn counted(refusal: Refusal) -> Counted {
         | Refusal::BadRequestBody
         | Refusal::BadJson
         | Refusal::IntegrationTimeout
+        | Refusal::FunctionTimeout
         | Refusal::IntegrationFailure
         | Refusal::BadGateway => Counted::Malformed,
     }

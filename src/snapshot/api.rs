@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::managed::{Mapped, RequestMapping, ResponseEdits, ResponseMapping, Shared, Validation};
+use super::service::Service;
 use super::{
     AccessLogIndex, Domain, Lambda, Mock, Protocol, ProxyPath, RouteIndex, RouteTable,
     UpstreamIndex,
@@ -137,4 +138,6 @@ pub struct HttpProxy {
     pub response: Option<Box<ResponseMapping>>,
     /// What an HTTP API changes of the answer.
     pub edits: Option<Box<ResponseEdits>>,
+    /// What is signed where the back end is an AWS service; `mapping` is there then.
+    pub service: Option<Box<Service>>,
 }

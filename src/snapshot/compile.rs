@@ -77,6 +77,7 @@ fn compile_route(route: &model::Route, aws: &model::Aws) -> Route {
                     account_id: aws.account_id.as_str().into(),
                     ..LambdaFacts::default()
                 }),
+                edits: None,
             }),
             model::Integration::HttpProxy(proxy) => Integration::HttpProxy(HttpProxy {
                 upstream: UpstreamIndex(proxy.upstream as u32),
@@ -86,6 +87,7 @@ fn compile_route(route: &model::Route, aws: &model::Aws) -> Route {
                 mapping: None,
                 response: None,
                 edits: None,
+                service: None,
             }),
         },
         validation: None,
@@ -127,6 +129,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
         reserved_concurrency: function.reserved_concurrency,
         permission: Permission::Everybody,
         events: Arc::default(),
+        other: None,
         launch: Arc::new(Launch {
             name: function.name.clone(),
             version: "$LATEST".to_owned(),
@@ -145,7 +148,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
     }
 }
 
-fn compile_upstream(upstream: &model::Upstream) -> Upstream {
+pub(super) fn compile_upstream(upstream: &model::Upstream) -> Upstream {
     let default_port = if upstream.tls.is_some() { 443 } else { 80 };
     Upstream {
         key: format!("{}#{:016x}", upstream.name, fingerprint(upstream)).into(),

@@ -15,10 +15,12 @@ pub mod managed;
 mod mock;
 mod path_template;
 mod route_table;
+pub mod service;
 mod upstream;
 
 pub use addresses::Addresses;
 pub use api::{Api, HttpProxy, Integration, Phase, Program, Refusing, Route};
+use compile::compile_upstream;
 pub use compile::{compile, stable_id};
 pub use function::{Function, Lambda};
 pub use lambda_authorizer::{

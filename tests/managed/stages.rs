@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 pub(crate) const fn place(api_id: &str) -> StagePlace<'_> {
-    StagePlace { region: "us-east-1", account_id: "123456789012", api_id }
+    StagePlace::of("us-east-1", "123456789012", api_id)
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: Value) -> T {

@@ -91,7 +91,9 @@ pub(super) fn sha256_hex(bytes: &[u8]) -> String {
 
 /// Lower-case hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 /// A field's value without outer blanks and with one blank for each run of them.
@@ -105,9 +107,11 @@ fn push_value(out: &mut Vec<u8>, value: &[u8]) {
     }
 }
 
-fn path(sent: &str, form: PathForm) -> Cow<'_, str> {
+pub(super) fn path(sent: &str, form: PathForm) -> Cow<'_, str> {
     let sent = if sent.is_empty() { "/" } else { sent };
     match form {
+        // What most services are asked at.
+        _ if sent == "/" => Cow::Borrowed(sent),
         PathForm::AsSent => Cow::Borrowed(sent),
         PathForm::EncodedOnly => Cow::Owned(encoded(sent.as_bytes(), true)),
         PathForm::Normal => {
@@ -132,9 +136,11 @@ fn path(sent: &str, form: PathForm) -> Cow<'_, str> {
 
 /// Sorted by name, then by value, as encoded. The signature itself is left out: it cannot cover
 /// itself.
-fn query(sent: &str, form: QueryForm) -> String {
+pub(super) fn query(sent: &str, form: QueryForm) -> String {
+    if sent.is_empty() {
+        return String::new();
+    }
     let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = match form {
-        QueryForm::AsSent if sent.is_empty() => Vec::new(),
         QueryForm::AsSent => sent
             .split('&')
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))

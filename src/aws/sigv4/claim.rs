@@ -6,6 +6,7 @@ use super::scope::{ALGORITHM, ALGORITHM_V4A, incomplete, invalid};
 use super::{AmzDate, Request, Scope};
 use crate::aws::Fault;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -339,8 +340,13 @@ impl SigningKey {
 
     /// Over the string to sign that is made of a canonical request.
     pub(super) fn signature(&self, at: AmzDate, scope: &Scope, canonical: &[u8]) -> [u8; 32] {
-        let hash = canonical::sha256_hex(canonical);
-        let text = format!("{ALGORITHM}\n{at}\n{}\n{hash}", scope.without_key());
+        let hash = digest(&SHA256, canonical);
+        self.signature_of_hash(&at.to_string(), &scope.without_key(), hash.as_ref())
+    }
+
+    /// The same, where the canonical request has been hashed already.
+    pub(super) fn signature_of_hash(&self, date: &str, scope: &str, hash: &[u8]) -> [u8; 32] {
+        let text = format!("{ALGORITHM}\n{date}\n{scope}\n{}", canonical::hex(hash));
         let tag = hmac::sign(&self.0, text.as_bytes());
         let mut signature = [0; 32];
         signature.copy_from_slice(tag.as_ref());

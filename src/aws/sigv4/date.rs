@@ -23,6 +23,16 @@ impl AmzDate {
         Self { seconds: since.as_secs().min(SECONDS_MAX) }
     }
 
+    /// The moment that lies so long after 1970-01-01T00:00:00Z.
+    pub fn since_epoch(time: Duration) -> Self {
+        Self { seconds: time.as_secs().min(SECONDS_MAX) }
+    }
+
+    /// Days since 1970-01-01: what a credential scope changes with.
+    pub fn day_number(self) -> u64 {
+        self.seconds / (24 * 3600)
+    }
+
     /// Its beginning.
     pub fn time(self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(self.seconds)

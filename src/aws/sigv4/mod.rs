@@ -4,6 +4,7 @@
 //! verify: Request --Claim::read--> Claim (who, when, for which region and service)
 //!              --check_time--> fresh --check_signature(secret)--> proven
 //! sign:   Request, Signer --sign--> header fields to add, or --presign--> query to send
+//!         Outgoing, ScopedKey --sign--> the same fields, on a request's path
 //! ```
 //!
 //! Knows no credentials, no services and no clock: the caller looks the secret up by the claim's
@@ -16,12 +17,14 @@
 mod canonical;
 mod claim;
 mod date;
+mod outgoing;
 mod replay;
 mod scope;
 mod sign;
 
 pub use claim::{Claim, Form, Payload};
 pub use date::AmzDate;
+pub use outgoing::{ADDED_FIELDS, Outgoing, ScopedKey, SignedPayload};
 pub use replay::{Replays, Seen};
 pub use scope::Scope;
 pub use sign::Signer;

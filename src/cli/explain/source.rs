@@ -81,5 +81,6 @@ fn settings(model: &Model) -> Settings {
         domain_suffix: model.aws.domain_suffixes.first().cloned().unwrap_or_default(),
         logging_needs_role: false,
         functions_need_permission: model.aws.functions_need_permission,
+        back_ends: std::sync::Arc::new(crate::snapshot::managed::BackEnds::of(model)),
     }
 }

@@ -16,15 +16,18 @@ mod processes;
 mod readiness;
 pub mod spawn;
 mod supervise;
+mod tails;
 mod unpack;
 
 use super::invocation::{
     Completion, Ended, Invoke, Invoked, NotDone, Note, QueuedEvent, StartWorker, StopWorker,
     WorkerId,
 };
+use super::listeners::BACKLOG;
 use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use crate::model::{Client, Function};
 use crate::snapshot::function::{FunctionLog, Launch};
+use crate::telemetry::ids::Uuid;
 use bytes::Bytes;
 pub use codes::Codes;
 pub(super) use events::{Events, RETRY_PAUSE};
@@ -34,6 +37,7 @@ use logs::{Epoch, LogWriter, SETTLE, WorkerLog};
 use processes::Process;
 pub use readiness::{Readiness, RunsBy, readiness};
 use rustix::process::Signal;
+use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -42,6 +46,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use supervise::{read, supervise, words};
+use tails::Tails;
 use tokio::sync::{mpsc, oneshot};
 
 /// Between two looks at the process table while there are workers.
@@ -70,12 +75,18 @@ type Name = (ShardId, WorkerId);
 pub struct Call {
     /// The function's ARN, with its qualifier where one is asked for.
     pub function: Box<str>,
+    /// Whether an alias with weights has been drawn for already.
+    pub is_drawn: bool,
     /// The event.
     pub event: Bytes,
     /// JSON.
     pub client_context: Option<Box<str>>,
     /// How long to wait for a worker and the function together.
     pub patience: Duration,
+    /// What it is called, where that is known beforehand.
+    pub request_id: Option<Uuid>,
+    /// Who waits for the end of its log; it needs a name for that.
+    pub log: Option<oneshot::Sender<Bytes>>,
 }
 
 /// Invokes functions from the control thread: the Lambda API's way to them.
@@ -114,7 +125,7 @@ pub(super) struct Functions {
     unsent: Vec<VecDeque<ToShard>>,
     next_try: Option<Instant>,
     /// Where each shard's workers find it, once it has had one.
-    addresses: Vec<Option<SocketAddr>>,
+    ports: Vec<Option<u16>>,
     workers: HashMap<Name, Running>,
     /// Logs, kept until they are written, though the worker is gone.
     logs: BTreeMap<Name, WorkerLog>,
@@ -130,6 +141,7 @@ pub(super) struct Functions {
     waiting: HashMap<u64, oneshot::Sender<Invoked>>,
     next_call: u64,
     events: Events,
+    tails: Tails,
     next_watch: Option<Instant>,
     is_scanning: bool,
     next_settle: Option<Instant>,
@@ -145,8 +157,6 @@ struct Running {
     runtime_api: String,
     stop: mpsc::Sender<StopWorker>,
     is_over_memory: bool,
-    /// That it alone connects to, where its client has no place for a secret.
-    listener: Option<ListenerId>,
 }
 
 /// What comes from tasks.
@@ -165,7 +175,7 @@ const FIRST_LISTENER: u32 = 1 << 31;
 impl Functions {
     pub(super) fn new(posts: Vec<Post>, calls: Calls, events: Events, codes: Codes) -> Self {
         Self {
-            addresses: vec![None; posts.len()],
+            ports: vec![None; posts.len()],
             unsent: posts.iter().map(|_| VecDeque::new()).collect(),
             next_try: None,
             posts,
@@ -181,6 +191,7 @@ impl Functions {
             waiting: HashMap::new(),
             next_call: 1,
             events,
+            tails: Tails::default(),
             next_watch: None,
             is_scanning: false,
             next_settle: None,
@@ -229,7 +240,7 @@ impl Functions {
     }
 
     fn try_start(&mut self, start: StartWorker, now: Instant) -> Result<(), Ended> {
-        let StartWorker { shard, worker, token, launch } = start;
+        let StartWorker { shard, worker, address, launch } = start;
         let launch = self.codes.resolve(launch);
         if !self.has_room(&launch, shard) {
             return Err(Ended::NoRoom);
@@ -238,22 +249,12 @@ impl Functions {
             let name = &launch.name;
             Ended::NotStarted(format!("function {name}: {error}").into())
         };
+        let port = self.port(shard).map_err(|error| refuse(error.to_string()))?;
         let folder = self.folder().map_err(|error| refuse(error.to_string()))?;
         let client = launch.client.unwrap_or(self.client);
         let program = self.languages.program(&launch, client, &folder).map_err(refuse)?;
         let folder = folder.join(format!("{}-{shard}-{:x}", launch.name, worker.0));
-        let (runtime_api, listener) = match program.is_official {
-            true => {
-                let kind = ListenerKind::RuntimeOf(worker);
-                let (id, address) =
-                    self.listen(shard, kind).map_err(|error| refuse(error.to_string()))?;
-                (address.to_string(), Some(id))
-            }
-            false => {
-                let address = self.address(shard).map_err(|error| refuse(error.to_string()))?;
-                (format!("{address}/{token}"), None)
-            }
-        };
+        let runtime_api = format!("{address}:{port}");
         let is_logged = launch.log != FunctionLog::None;
         let output = is_logged.then(std::io::pipe).transpose();
         let (reader, writer) = match output.map_err(|error| refuse(error.to_string()))? {
@@ -269,14 +270,10 @@ impl Functions {
             log_stream: format!("{today}/[{}]{shard:016x}{:016x}", launch.version, worker.0),
             output: writer,
         });
-        let child = match started {
-            Ok(child) => child,
-            Err(error) => {
-                let _ = std::fs::remove_dir_all(&folder);
-                self.close_listener(shard, listener);
-                return Err(refuse(error));
-            }
-        };
+        let child = started.map_err(|error| {
+            let _ = std::fs::remove_dir_all(&folder);
+            refuse(error)
+        })?;
         let pid = child.id().unwrap_or_default();
         let name = (shard, worker);
         if self.pids.is_empty() && self.next_watch.is_none() {
@@ -291,7 +288,7 @@ impl Functions {
         let (stop, stops) = mpsc::channel(2);
         let news = self.news.0.clone();
         tokio::spawn(supervise(child, pid, name, folder, stops, reading, news));
-        let running = Running { launch, pid, runtime_api, stop, is_over_memory: false, listener };
+        let running = Running { launch, pid, runtime_api, stop, is_over_memory: false };
         self.workers.insert(name, running);
         Ok(())
     }
@@ -351,7 +348,8 @@ impl Functions {
                 let _ = news.send(News::EventOver { shard, bytes }).await;
             });
         };
-        let event = events::Event { function, event, client_context, timeout, rules };
+        let is_drawn = false;
+        let event = events::Event { function, is_drawn, event, client_context, timeout, rules };
         self.events.accept(event, over);
     }
 
@@ -359,9 +357,14 @@ impl Functions {
         let number = self.next_call;
         self.next_call += 1;
         let shard = number as usize % self.posts.len().max(1);
+        if let (Some(request_id), Some(told)) = (call.request_id, call.log) {
+            self.tails.want(request_id.as_str().into(), told);
+        }
         let invoke = Invoke {
             call: number,
             function: call.function,
+            is_drawn: call.is_drawn,
+            request_id: call.request_id,
             event: call.event,
             client_context: call.client_context,
             patience: call.patience,
@@ -397,40 +400,28 @@ impl Functions {
         }
     }
 
-    /// Where a shard's workers find it. The first time it gets a listener, which is its alone.
-    fn address(&mut self, shard: ShardId) -> io::Result<SocketAddr> {
-        if let Some(address) = self.addresses.get(shard).copied().flatten() {
-            return Ok(address);
+    /// The port where a shard's workers find it. The first time it gets a listener, which is its alone:
+    /// at every address of the loopback interface, because each worker has one of its own to connect to,
+    /// and at no other.
+    fn port(&mut self, shard: ShardId) -> io::Result<u16> {
+        if let Some(port) = self.ports.get(shard).copied().flatten() {
+            return Ok(port);
         }
-        let (_, address) = self.listen(shard, ListenerKind::Runtime)?;
-        if let Some(place) = self.addresses.get_mut(shard) {
-            *place = Some(address);
-        }
-        Ok(address)
-    }
-
-    /// Opens a listener of the Runtime API for a shard.
-    fn listen(
-        &mut self,
-        shard: ShardId,
-        kind: ListenerKind,
-    ) -> io::Result<(ListenerId, SocketAddr)> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
-        let socket = socket2::Socket::from(listener);
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+        socket.bind_device(Some(b"lo"))?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())?;
+        socket.listen(BACKLOG)?;
         socket.set_tcp_nodelay(true)?;
+        let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
         let id = ListenerId(self.next_listener);
-        // Of those that wrap round none is left: they are closed with their workers.
-        self.next_listener = self.next_listener.checked_add(1).unwrap_or(FIRST_LISTENER);
+        self.next_listener += 1;
+        let kind = ListenerKind::Runtime;
         let listener = Listener { id, kind, address, socket: socket.into() };
         self.tell(shard, ToShard::TakeListeners(vec![listener]));
-        Ok((id, address))
-    }
-
-    fn close_listener(&mut self, shard: ShardId, listener: Option<ListenerId>) {
-        if let Some(id) = listener {
-            self.tell(shard, ToShard::DropListeners(vec![id]));
+        if let Some(place) = self.ports.get_mut(shard) {
+            *place = Some(address.port());
         }
+        Ok(address.port())
     }
 
     /// The folder of all temporary folders.
@@ -460,7 +451,6 @@ impl Functions {
         };
         tracing::debug!(shard = name.0, function = running.launch.name, ?how, "a worker has ended");
         self.tell(name.0, ToShard::WorkerEnded { worker: name.1, how });
-        self.close_listener(name.0, running.listener);
         self.next_settle.get_or_insert_with(|| Instant::now() + SETTLE);
         self.scan();
     }
@@ -535,7 +525,7 @@ impl Functions {
         let (workers, writer) = (&self.workers, &mut self.writer);
         let mut gone = Vec::new();
         for (name, log) in &mut self.logs {
-            let text = log.settle(until, epoch);
+            let text = log.settle(until, epoch, &mut self.tails);
             writer.write(log.log(), text);
             is_waiting |= !log.is_settled();
             if log.is_settled() && !workers.contains_key(name) {

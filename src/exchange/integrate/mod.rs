@@ -8,5 +8,6 @@ pub mod http_proxy;
 pub mod lambda;
 pub(crate) mod mapping;
 pub mod mock;
+pub mod service;
 
 pub(crate) use edited_answer::EditedAnswer;

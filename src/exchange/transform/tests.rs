@@ -15,7 +15,7 @@ fn plan_of(integration: &Value) -> Plan {
         "methodIntegration": integration,
     }))
     .unwrap();
-    let place = StagePlace { region: "us-east-1", account_id: "123456789012", api_id: "abc" };
+    let place = StagePlace::of("us-east-1", "123456789012", "abc");
     let variables = [("v".to_owned(), "w".to_owned())].into();
     plan_method(&place, &Default::default(), &method, &variables, &mut |_| {}).unwrap()
 }

@@ -101,6 +101,11 @@ impl Step<'_> {
         proxy: &HttpProxy,
         made: Option<transform::Transformed<'_>>,
     ) -> Result<Next, Failure> {
+        if proxy.service.is_some() {
+            // Their key pairs are the shards'.
+            let reason = "AWS services are not called in test calls";
+            return Err(Failure::configuration(reason));
+        }
         let index = proxy.upstream.0 as usize;
         let upstream = self.tried.upstreams.get(index).ok_or(Refusal::Internal)?;
         let target = upstream.targets.first().ok_or(Refusal::Internal)?;
@@ -200,7 +205,7 @@ impl Step<'_> {
         let mut event = Vec::new();
         let content = exchange.content.unwrap_or_default();
         let trace = self.trace.as_bytes();
-        lambda::write_event(exchange, declared, content, trace, exchange.received, &mut event);
+        lambda::write_event(exchange, declared, content, trace, exchange.received, &mut event)?;
         let api = exchange.api.ok_or(Refusal::Internal)?.api;
         let call = FunctionCall {
             region: &declared.facts.region,

@@ -120,7 +120,9 @@ fn tried(
     let verb = call.text("httpMethod").to_owned();
     let account_id = call.settings.account_id.clone();
     let region = call.region().to_owned();
-    let place = StagePlace { region: &region, account_id: &account_id, api_id: &api_id };
+    let back_ends = Arc::clone(&call.settings.back_ends);
+    let place =
+        StagePlace { back_ends: &back_ends, ..StagePlace::of(&region, &account_id, &api_id) };
     let api = call.draft.get::<RestApi>("", &api_id).ok_or_else(|| call.unknown_api(&api_id))?;
     // Who may call is not asked: neither policy nor authorizer nor key.
     let open = Method {

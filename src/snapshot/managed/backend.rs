@@ -45,6 +45,12 @@ pub(super) struct Uri {
     pub(super) query: Option<Vec<Token>>,
 }
 
+/// The name that a certificate has for an authority; an address has none worth checking.
+pub(super) fn server_name(authority: &str) -> Option<&str> {
+    let host = authority.split(':').next().filter(|host| !host.starts_with('['))?;
+    host.parse::<std::net::IpAddr>().is_err().then_some(host)
+}
+
 /// How long a back end may take: what is declared, in milliseconds; without it the service's default.
 pub(super) fn timeout(declared_millis: i64, default: Duration) -> Duration {
     match u64::try_from(declared_millis) {

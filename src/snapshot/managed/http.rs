@@ -6,12 +6,13 @@ use super::rest_http::{PieceSource, Place, Placeholders, pieces, plain};
 use super::stage_variables::Token;
 use super::{
     CompiledStage, Cors, DefaultEndpoint, ManagedStage, Passes, RequestMapping, Shared, Source,
-    StagePlace, UpstreamUse, UriPiece, guard, http_mapping, lambda,
+    StagePlace, UpstreamUse, UriPiece, guard, http_mapping, lambda, private, roles_of, service,
+    service_action,
 };
 use crate::model::{Method as Verb, RouteKey};
 use crate::resources::http::{self, Integration as Declared};
 use crate::resources::http_stage::{Definition, Stage};
-use crate::snapshot::function::{LambdaFacts, PayloadFormat};
+use crate::snapshot::function::{LambdaEdits, LambdaFacts, PayloadFormat};
 use crate::snapshot::{
     Api, HttpProxy, Integration, Phase, Program, Protocol, ProxyPath, Refusing, Route, RouteTable,
 };
@@ -34,6 +35,7 @@ pub fn compile_http_stage(
     };
     let Compiler { upstreams, warnings, .. } = compiler;
     CompiledStage {
+        roles: roles_of([&api]),
         stage: ManagedStage {
             api_id: place.api_id.into(),
             region: place.region.into(),
@@ -159,17 +161,31 @@ impl Compiler<'_> {
                     server_name: tls.and_then(|it| it.server_name_to_verify.as_deref()),
                 };
                 let uri = declared.integration_uri.as_deref().ok_or("it has no URI")?;
-                let uri = parse(uri, variables, checks)?;
                 let known = http_mapping::Known { variables, parameters };
-                proxy(declared, key, known, uri, &mut self.upstreams).map(Integration::HttpProxy)
+                let upstreams = &mut self.upstreams;
+                let is_default = *key == RouteKey::Default;
+                let (uri, appends) = match declared.connection_type.as_str() {
+                    "VPC_LINK" => private(self.place, self.stage, declared, uri, is_default)?,
+                    _ => (parse(uri, variables, checks)?, is_default),
+                };
+                proxy(declared, appends, known, uri, upstreams).map(Integration::HttpProxy)
             }
-            "AWS_PROXY" if declared.integration_subtype.is_none() => {
-                // Left out they would let a header through that the mapping removes.
-                if !declared.request_parameters.is_empty()
-                    || !declared.response_parameters.is_empty()
-                {
-                    return Err("parameter mappings of HTTP APIs are not served yet".to_owned());
-                }
+            "AWS_PROXY" if declared.integration_subtype.is_some() => {
+                let subtype = declared.integration_subtype.as_deref().unwrap_or_default();
+                let known =
+                    http_mapping::Known { variables: &self.stage.stage_variables, parameters };
+                let upstreams = &mut self.upstreams;
+                service_action::request(declared, subtype, self.place, known, upstreams)
+                    .map(Integration::HttpProxy)
+            }
+            "AWS_PROXY" => {
+                let variables = &self.stage.stage_variables;
+                let known = http_mapping::Known { variables, parameters };
+                let edits = LambdaEdits {
+                    request: http_mapping::request(&declared.request_parameters, known)?,
+                    response: http_mapping::responses(&declared.response_parameters, known)?,
+                };
+                let is_edited = edits.request.is_some() || edits.response.is_some();
                 let declared = lambda::Declared {
                     uri: declared.integration_uri.as_deref(),
                     payload_format: match declared.payload_format_version.as_deref() {
@@ -178,20 +194,49 @@ impl Compiler<'_> {
                     },
                     timeout_in_millis: declared.timeout_in_millis,
                     timeout: lambda::HTTP_TIMEOUT,
-                    variables: &self.stage.stage_variables,
+                    variables,
                     role: declared.credentials_arn.as_deref(),
                     facts: LambdaFacts::default(),
                 };
-                lambda::compile(self.place, declared).map(Integration::Lambda)
+                let mut function = lambda::compile(self.place, declared)?;
+                function.edits = is_edited.then(|| Box::new(edits));
+                Ok(Integration::Lambda(function))
             }
             kind => Err(format!("integrations of type {kind} are not served yet")),
         }
     }
 }
 
+/// What is behind a private integration, and whether the request's path goes behind its own. A load
+/// balancer's or service's ARN has none: it gets the request's, the stage's name in front.
+fn private(
+    place: &StagePlace<'_>,
+    stage: &Stage,
+    declared: &Declared,
+    uri: &str,
+    is_default: bool,
+) -> Result<(Uri, bool), String> {
+    let variables = &stage.stage_variables;
+    let tls = declared.tls_config.as_ref();
+    let named = tls.and_then(|it| it.server_name_to_verify.as_deref());
+    let tls = private::Tls { server_name: named, turns_on: named.is_some(), insecure: false };
+    let target = service::resolved(uri, variables).unwrap_or_else(|_| uri.to_owned());
+    let link = declared.connection_id.as_deref();
+    let upstream = private::upstream(place, link, &target, tls, variables)?;
+    if !target.starts_with("arn:") {
+        return Ok((Uri { upstream, ..parse(uri, variables, Checks::default())? }, is_default));
+    }
+    let path = match stage.stage_name.as_str() {
+        "$default" => Vec::new(),
+        name => vec![Token::Text(format!("/{name}"))],
+    };
+    Ok((Uri { upstream, path, query: None }, true))
+}
+
+/// `appends`: the request's path goes behind the URI's.
 fn proxy(
     declared: &Declared,
-    key: &RouteKey,
+    appends: bool,
     known: http_mapping::Known<'_>,
     uri: Uri,
     upstreams: &mut Upstreams,
@@ -211,9 +256,9 @@ fn proxy(
     let resolved = Placeholders::Resolved;
     let query = pieces(query.as_deref().unwrap_or_default(), source, Place::Query, resolved);
     let is_edited = edited.is_some();
-    let (path, mapping) = match (key, &path[..]) {
-        (RouteKey::Default, []) if query.is_empty() && !is_edited => (ProxyPath::AsReceived, None),
-        (RouteKey::Default, [Token::Text(prefix)]) if query.is_empty() && !is_edited => {
+    let (path, mapping) = match (appends, &path[..]) {
+        (true, []) if query.is_empty() && !is_edited => (ProxyPath::AsReceived, None),
+        (true, [Token::Text(prefix)]) if query.is_empty() && !is_edited => {
             let prefix = prefix.trim_end_matches('/');
             let mut written = Vec::new();
             crate::snapshot::path_template::write_literal(prefix.as_bytes(), &mut written);
@@ -225,7 +270,7 @@ fn proxy(
         }
         _ => {
             let mut path = pieces(&path, source, Place::Path, resolved).into_vec();
-            if *key == RouteKey::Default {
+            if appends {
                 // The slash between the two is the request path's own.
                 if let Some(UriPiece::Literal(last)) = path.last_mut() {
                     *last = last.strip_suffix(b"/").unwrap_or(last).into();
@@ -254,5 +299,6 @@ fn proxy(
         mapping,
         response: None,
         edits: answers.map(Box::new),
+        service: None,
     })
 }

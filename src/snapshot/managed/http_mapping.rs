@@ -114,7 +114,7 @@ pub(super) fn request(declared: &Map, known: Known<'_>) -> Result<Option<Request
         let (action, place) = split(target)?;
         let value = match action {
             Action::Remove => None,
-            _ => text(expression, &|name| known.source(name), Source::Literal, Source::Joined)?,
+            _ => known.text(expression)?,
         };
         let edit = |name: &str| Edit { action, name: bytes(name), value: value.clone() };
         if let Some(name) = place.strip_prefix("header.") {
@@ -230,6 +230,14 @@ fn text<S>(
 }
 
 impl Known<'_> {
+    /// A value as a mapping writes it: `$source`, or text with `${source}` in it. `None`: it is empty.
+    ///
+    /// # Errors
+    /// It names something that is no source.
+    pub(super) fn text(self, expression: &str) -> Result<Option<Source>, String> {
+        text(expression, &|name| self.source(name), Source::Literal, Source::Joined)
+    }
+
     fn source(self, name: &str) -> Result<Option<Source>, String> {
         let (root, rest) = name.split_once('.').unwrap_or((name, ""));
         let (place, inner) = rest.split_once('.').unwrap_or((rest, ""));

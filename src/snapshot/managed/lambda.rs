@@ -69,6 +69,7 @@ pub(super) fn compile(place: &StagePlace<'_>, declared: Declared<'_>) -> Result<
             stage_variables: variables.collect(),
             ..declared.facts
         }),
+        edits: None,
     })
 }
 
@@ -167,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_timeout_is_the_declared_or_the_protocols() {
-        let place = StagePlace { region: "eu-west-1", account_id: "000000000000", api_id: "a" };
+        let place = StagePlace::of("eu-west-1", "000000000000", "a");
         let timeout = |timeout_in_millis| {
             let declared = Declared {
                 uri: Some("arn:aws:lambda:eu-west-1:000000000000:function:f"),

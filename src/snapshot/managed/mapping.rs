@@ -434,7 +434,7 @@ mod tests {
     use super::*;
 
     fn source(expression: &str) -> Result<Option<Source>, String> {
-        let place = StagePlace { region: "eu-west-1", account_id: "123456789012", api_id: "abc" };
+        let place = StagePlace::of("eu-west-1", "123456789012", "abc");
         let variables = [("v".to_owned(), "w".to_owned()), ("e".to_owned(), String::new())].into();
         let known = Known {
             place: &place,

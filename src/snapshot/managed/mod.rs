@@ -10,6 +10,7 @@
 //! misconfigured one, with a [`CompiledStage::warnings`] that says why. What cannot be checked yet
 //! (authorizers, API keys, policies) refuses too and never lets anything through.
 
+mod back_ends;
 mod backend;
 mod cors;
 mod domain;
@@ -23,15 +24,20 @@ mod mapping;
 mod mock;
 mod plan;
 mod policy;
+mod private;
 mod rest;
 mod rest_http;
 mod schema;
+mod service;
+mod service_action;
+mod service_names;
 mod shared;
 mod stage_variables;
 mod status_code;
 mod table;
 mod validation;
 
+pub use back_ends::{BackEnds, PrivateLink};
 pub use cors::{Allowed, Cors};
 pub use domain::{
     Condition, HeaderGlob, ManagedDomain, Mapping, RoutingMode, Rule, compile_domain,
@@ -57,8 +63,9 @@ pub use table::{ApiStages, Managed};
 pub use validation::{ModelFor, ParameterPlace, Required, Validation};
 
 use super::function::FunctionChange;
-use super::{Api, Protocol, Upstream};
+use super::{Api, Integration, Protocol, Upstream};
 use crate::resources::rest::{Map, Method, Model, RequestValidator, Resource};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The plan of a MOCK or HTTP integration as it is declared now, for test calls.
@@ -96,6 +103,19 @@ pub fn validation_of(
     validation::compile(method, validators, models, &mut |_| {})
 }
 
+/// The roles in whose names these releases call AWS services.
+fn roles_of<'a>(releases: impl IntoIterator<Item = &'a Api>) -> BTreeSet<Box<str>> {
+    let routes = releases.into_iter().flat_map(|release| &release.routes);
+    let services = routes.filter_map(|route| match &route.integration {
+        Integration::HttpProxy(proxy) => proxy.service.as_deref(),
+        Integration::Mapped(mapped) => mapped.proxy.as_ref()?.service.as_deref(),
+        _ => None,
+    });
+    services.map(|service| service.role.clone()).collect()
+}
+
+static NOTHING: BackEnds = BackEnds::nothing();
+
 /// Where a stage is.
 #[derive(Debug, Clone, Copy)]
 pub struct StagePlace<'p> {
@@ -105,6 +125,17 @@ pub struct StagePlace<'p> {
     pub account_id: &'p str,
     /// The API.
     pub api_id: &'p str,
+    /// What the file says about where it may call.
+    pub back_ends: &'p BackEnds,
+    /// VPC links of its region.
+    pub links: &'p [PrivateLink],
+}
+
+impl<'p> StagePlace<'p> {
+    /// A place where the file says nothing about back ends.
+    pub const fn of(region: &'p str, account_id: &'p str, api_id: &'p str) -> Self {
+        Self { region, account_id, api_id, back_ends: &NOTHING, links: &[] }
+    }
 }
 
 /// What one change of the management API changes for the shards. Applied in order, stages first.
@@ -169,6 +200,8 @@ pub struct CompiledStage {
     pub stage: ManagedStage,
     /// The back ends that it calls, by the index that its routes use. Those with the same key are one.
     pub upstreams: Vec<Upstream>,
+    /// The roles in whose names it calls AWS services.
+    pub roles: BTreeSet<Box<str>>,
     /// What is not served as it was declared, and why: a line each, to be logged once per deployment.
     pub warnings: Vec<String>,
 }

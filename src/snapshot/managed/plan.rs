@@ -302,11 +302,7 @@ mod tests {
         .unwrap();
         let variables = Map::new();
         let known = Known {
-            place: &crate::snapshot::managed::StagePlace {
-                region: "r",
-                account_id: "a",
-                api_id: "i",
-            },
+            place: &crate::snapshot::managed::StagePlace::of("r", "a", "i"),
             stage: "prod",
             variables: &variables,
             resource_path: "/",

@@ -7,7 +7,7 @@ use super::rest_http::Placeholders;
 use super::{
     BinaryTypes, Canary, CompiledStage, CustomLambda, DefaultEndpoint, GatewayResponses,
     ManagedStage, Mapped, Passes, Shared, StagePlace, UpstreamUse, Validation, lambda, mock, plan,
-    rest_http, validation,
+    rest_http, roles_of, service, validation,
 };
 use crate::model::RouteKey;
 use crate::resources::rest::{self, Map, Method, Resource};
@@ -49,6 +49,7 @@ pub fn compile_rest_stage(
     });
     let Compiler { upstreams, warnings, .. } = compiler;
     CompiledStage {
+        roles: roles_of([&main].into_iter().chain(canary.as_ref().map(|it| &it.release))),
         stage: ManagedStage {
             api_id: place.api_id.into(),
             region: place.region.into(),
@@ -266,6 +267,11 @@ impl Compiler<'_> {
                     Ok(Integration::Mapped(Mapped { fixed, proxy, function, plan }))
                 })
             }
+            "AWS" => plan::compile(method, declared, known, warn).and_then(|plan| {
+                let proxy = service::request(declared, known, &mut self.upstreams)?;
+                let (proxy, plan) = (Some(Box::new(proxy)), plan.into());
+                Ok(Integration::Mapped(Mapped { fixed: None, proxy, function: None, plan }))
+            }),
             kind => Err(format!("integrations of type {kind} are not served yet")),
         };
         for reason in warnings {

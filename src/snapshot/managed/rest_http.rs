@@ -5,7 +5,7 @@ use super::backend::{Checks, Upstreams, Uri, parse, timeout};
 use super::mapping::{HeaderPlace, Known, answer_field, bytes, header_place};
 use super::stage_variables::Token;
 use super::{
-    MappedResponse, Passes, Placeholder, RequestMapping, ResponseMapping, Source, UriPiece,
+    MappedResponse, Passes, Placeholder, RequestMapping, ResponseMapping, Source, UriPiece, private,
 };
 use crate::model::{Method as Verb, is_field_value};
 use crate::resources::rest::{Integration, IntegrationResponse, Method};
@@ -33,13 +33,24 @@ pub(super) fn request(
     let insecure = declared.tls_config.as_ref().is_some_and(|it| it.insecure_skip_verification);
     let uri = declared.uri.as_deref().ok_or("it has no URI")?;
     let checks = Checks { insecure, server_name: None };
-    let Uri { upstream, path, query } = parse(uri, known.variables, checks)?;
+    let Uri { mut upstream, path, query } = parse(uri, known.variables, checks)?;
+    let mut mapped = Mapped::of(declared, known)?;
+    if declared.connection_type.as_deref() == Some("VPC_LINK") {
+        let authority = upstream.targets.first().map(|it| it.authority.clone());
+        let authority = authority.unwrap_or_default();
+        let named = super::backend::server_name(&authority);
+        let tls = private::Tls { server_name: named, turns_on: false, insecure };
+        let link = declared.connection_id.as_deref();
+        upstream = private::upstream(known.place, link, uri, tls, known.variables)?;
+        if !mapped.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"host")) {
+            mapped.headers.push((bytes("host"), Source::Literal(bytes(&authority))));
+        }
+    }
     let method = declared.http_method.as_deref().filter(|it| !it.is_empty() && *it != "ANY");
     let method = match method {
         Some(name) => Some(Verb::from_name(name).ok_or_else(|| format!("`{name}` is no method"))?),
         None => None,
     };
-    let mapped = Mapped::of(declared, known)?;
     let mapping = RequestMapping {
         path: pieces(&path, |name| mapped.path(name), Place::Path, placeholders),
         query: pieces(
@@ -65,6 +76,7 @@ pub(super) fn request(
         mapping,
         response: None,
         edits: None,
+        service: None,
     })
 }
 
@@ -104,14 +116,14 @@ pub(super) fn plain(mapping: &RequestMapping) -> Option<ProxyPath> {
 
 /// The mapped parameters of an integration, by where they go.
 #[derive(Default)]
-struct Mapped {
+pub(super) struct Mapped {
     path: Vec<(Box<[u8]>, Option<Source>)>,
-    query: Vec<(Box<[u8]>, Source)>,
-    headers: Vec<(Box<[u8]>, Source)>,
+    pub(super) query: Vec<(Box<[u8]>, Source)>,
+    pub(super) headers: Vec<(Box<[u8]>, Source)>,
 }
 
 impl Mapped {
-    fn of(declared: &Integration, known: &Known<'_>) -> Result<Self, String> {
+    pub(super) fn of(declared: &Integration, known: &Known<'_>) -> Result<Self, String> {
         let mut mapped = Self::default();
         for (target, expression) in &declared.request_parameters {
             let target = target.strip_prefix("integration.request.").unwrap_or(target);
@@ -140,7 +152,7 @@ impl Mapped {
         Ok(mapped)
     }
 
-    fn path(&self, name: &str) -> Option<PieceSource> {
+    pub(super) fn path(&self, name: &str) -> Option<PieceSource> {
         let found = self.path.iter().find(|(known, _)| **known == *name.as_bytes())?;
         Some(found.1.clone().map_or(PieceSource::Nothing, PieceSource::Value))
     }

@@ -128,7 +128,7 @@ mod tests {
     use crate::snapshot::managed::{StagePlace, compile_rest_stage};
 
     fn put(api_id: &str, name: &str) -> StageChange<ManagedStage> {
-        let place = StagePlace { region: "us-east-1", account_id: "1", api_id };
+        let place = StagePlace::of("us-east-1", "1", api_id);
         let stage = Stage { stage_name: name.to_owned(), ..Stage::default() };
         let compiled = compile_rest_stage(&place, &stage, &Definition::default(), None);
         StageChange::Put(Box::new(compiled.stage))
