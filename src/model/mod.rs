@@ -22,6 +22,7 @@ pub(crate) mod percent;
 mod problem;
 mod reader;
 pub mod reference;
+mod remote_function;
 mod ring;
 mod route_key;
 mod server;
@@ -57,6 +58,7 @@ pub use management::{AuditLog, Credential, Management, Role};
 pub(crate) use problem::nearest;
 pub use problem::{Problem, ProblemKind, Problems, Severity, Source};
 pub(crate) use reader::found;
+pub use remote_function::RemoteFunction;
 pub use ring::{Buffers, Ring};
 pub use route_key::{
     Method, MethodMatch, PARAMETERS_MAX, RouteKey, RouteKeyError, RoutePath, SEGMENT_BYTES_MAX,
@@ -97,6 +99,8 @@ pub struct Model {
     pub all_functions: Functions,
     /// Functions in file order.
     pub functions: Vec<Function>,
+    /// Functions that are invoked elsewhere, in file order.
+    pub remote_functions: Vec<RemoteFunction>,
     /// APIs in file order.
     pub apis: Vec<Api>,
     /// What somebody should look at although the configuration is used.
@@ -120,6 +124,7 @@ pub static ROOT: Table = Table {
         table("vpc_link", Kind::Tables(&vpc_link::TABLE)),
         table("functions", Kind::Table(&functions::TABLE)),
         table("function", Kind::Tables(&function::TABLE)),
+        table("remote_function", Kind::Tables(&remote_function::TABLE)),
         table("api", Kind::Tables(&api::TABLE)),
     ],
 };
@@ -256,6 +261,16 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
     let functions: Vec<_> =
         function_tables.iter().map(|table| function::read(table, &all_functions)).collect();
 
+    let remote_tables = root.tables("remote_function");
+    let remote_names = names(&remote_tables, "remote function");
+    let remote_functions: Vec<_> = remote_tables
+        .iter()
+        .map(|table| remote_function::read(table, &aws, upstream_names.len(), &mut implied))
+        .collect();
+    // Routes may name both.
+    let remote_names = remote_names.into_iter().filter(|name| name != "*");
+    let function_names: Vec<String> = function_names.into_iter().chain(remote_names).collect();
+
     let api_tables = root.tables("api");
     names(&api_tables, "API");
     let mut across = api::Across {
@@ -293,6 +308,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         vpc_links: vpc_links.into_iter().collect::<Option<Vec<_>>>()?,
         all_functions,
         functions: functions.into_iter().collect::<Option<Vec<_>>>()?,
+        remote_functions: remote_functions.into_iter().collect::<Option<Vec<_>>>()?,
         apis: apis.into_iter().collect::<Option<Vec<_>>>()?,
         warnings: Problems::new(source.clone(), Vec::new()),
     })

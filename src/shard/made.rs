@@ -34,7 +34,7 @@ impl<E: Env> Shard<E> {
         let Some(backend) = self.backends.get_mut(id) else { return false };
         let since = exchange.handed_over.unwrap_or(exchange.started);
         exchange.integration_latency = Some(self.now.saturating_duration_since(since));
-        let answer = exchange.kept.as_mut().and_then(|kept| kept.answer.as_mut());
+        let answer = exchange.kept_answer();
         let Some(answer) = answer else { return false };
         answer.begin(head, fields);
         let reader = BodyReader::new(head.framing);
@@ -76,7 +76,7 @@ impl<E: Env> Shard<E> {
                 return false;
             }
         };
-        let answer = exchange.kept.as_mut().and_then(|kept| kept.answer.as_mut());
+        let answer = exchange.kept_answer();
         let Some(answer) = answer else { return false };
         if (answer.content.len() + piece.data.len()) as u64 > CONTENT_BYTES_MAX {
             let too_large = Failure::configuration("Integration response is too large");

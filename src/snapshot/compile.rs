@@ -4,7 +4,10 @@ use super::api::{Api, HttpProxy, Integration, Phase, Program, Route};
 use super::function::{Function, Lambda, LambdaFacts, Launch, Permission, function_arn};
 use super::path_template::{PathTemplate, Piece, ProxyPath};
 use super::upstream::{Target, Upstream};
-use super::{AccessLog, AccessLogIndex, Addresses, Mock, RouteTable, Snapshot, UpstreamIndex};
+use super::{
+    AccessLog, AccessLogIndex, Addresses, Mock, RemoteFunctions, RouteTable, Snapshot,
+    UpstreamIndex,
+};
 use crate::model::{self, Model, PathPiece};
 use std::sync::Arc;
 
@@ -26,6 +29,7 @@ pub fn compile(model: &Model, version: u64, seed: u64) -> Snapshot {
         apis,
         upstreams: model.upstreams.iter().map(compile_upstream).collect(),
         functions: model.functions.iter().map(|it| compile_function(it, &model.aws)).collect(),
+        remote_functions: RemoteFunctions::of(&model.remote_functions, &model.aws),
         access_logs,
     }
 }
