@@ -6,6 +6,7 @@
 
 use super::mailbox::ShardId;
 use crate::snapshot::function::{EventRules, Launch};
+use crate::telemetry::ids::Uuid;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +25,10 @@ pub struct Invoke {
     pub call: u64,
     /// The function's ARN, qualified where it is asked for so.
     pub function: Box<str>,
+    /// Whether an alias with weights has been drawn for already: it means its first version then.
+    pub is_drawn: bool,
+    /// The request id, where it is known beforehand.
+    pub request_id: Option<Uuid>,
     /// Handed to the function as it is.
     pub event: Bytes,
     /// `X-Amz-Client-Context`, decoded: JSON.

@@ -68,7 +68,15 @@ impl BackEnds for TestCalls {
         let functions = self.functions.clone();
         Box::pin(async move {
             let FunctionRequest { function, event, client_context, waits, timeout } = request;
-            let call = Call { function, event, client_context, patience: timeout };
+            let call = Call {
+                function,
+                is_drawn: false,
+                event,
+                client_context,
+                patience: timeout,
+                request_id: None,
+                log: None,
+            };
             if !waits {
                 // As a test call it is tried once: whoever tests looks at the function's log.
                 tokio::spawn(async move { functions.invoke(call).await });

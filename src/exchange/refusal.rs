@@ -50,6 +50,8 @@ pub enum Refusal {
     TooSlow,
     /// The back end did not answer in time.
     IntegrationTimeout,
+    /// A function did not answer in time.
+    FunctionTimeout,
     /// The back end could not be reached, or broke off before its answer began.
     IntegrationFailure,
     /// The back end's answer is not HTTP.
@@ -81,7 +83,9 @@ impl Refusal {
             (Self::DotSegment | Self::BadBody, _) => 400,
             (Self::BodyTooLarge { .. }, _) => 413,
             (Self::TooSlow, _) => 408,
-            (Self::IntegrationTimeout, _) => 504,
+            // `docs/decisions/0010-late-functions-of-http-apis.md`
+            (Self::FunctionTimeout, Some(Protocol::Http)) => 503,
+            (Self::IntegrationTimeout | Self::FunctionTimeout, _) => 504,
             (Self::IntegrationFailure, Some(Protocol::Rest)) => 504,
             (Self::IntegrationFailure | Self::BadGateway, _) => 502,
             (Self::FunctionRefused, _) => 500,
@@ -123,7 +127,8 @@ impl Refusal {
             Self::DotSegment | Self::BadBody => "Bad Request",
             Self::BodyTooLarge { .. } => "Request Entity Too Large",
             Self::TooSlow => "Request Timeout",
-            Self::IntegrationTimeout => "Endpoint request timed out",
+            Self::FunctionTimeout if protocol == Some(Protocol::Http) => "Service Unavailable",
+            Self::IntegrationTimeout | Self::FunctionTimeout => "Endpoint request timed out",
             Self::IntegrationFailure => "Network error communicating with endpoint",
             Self::BadGateway => "Bad Gateway",
             Self::Unavailable => "Service Unavailable",
@@ -157,6 +162,7 @@ impl Refusal {
             | Self::UnsupportedMediaType => "BadRequestException",
             Self::BodyTooLarge { .. } => "RequestTooLargeException",
             Self::IntegrationTimeout
+            | Self::FunctionTimeout
             | Self::IntegrationFailure
             | Self::BadGateway
             | Self::Unavailable
@@ -187,7 +193,7 @@ impl Refusal {
             Self::NoApi => "RESOURCE_NOT_FOUND",
             Self::NoRoute | Self::Unsigned => "MISSING_AUTHENTICATION_TOKEN",
             Self::BodyTooLarge { .. } => "REQUEST_TOO_LARGE",
-            Self::IntegrationTimeout => "INTEGRATION_TIMEOUT",
+            Self::IntegrationTimeout | Self::FunctionTimeout => "INTEGRATION_TIMEOUT",
             Self::IntegrationFailure | Self::BadGateway => "INTEGRATION_FAILURE",
             Self::Unavailable | Self::Internal | Self::FunctionFailed | Self::FunctionRefused => {
                 "DEFAULT_5XX"

@@ -144,7 +144,7 @@ fn function(
     let trace = told.map_or(root.as_str().as_bytes(), |field| field.value);
     let content = exchange.content.unwrap_or_default();
     let mut event = Vec::new();
-    lambda::write_event(exchange, declared, content, trace, walk.asked.received, &mut event);
+    lambda::write_event(exchange, declared, content, trace, walk.asked.received, &mut event)?;
     let pretty = serde_json::from_slice::<serde_json::Value>(&event);
     let pretty = pretty.and_then(|event| serde_json::to_string_pretty(&event));
     match pretty {
@@ -173,9 +173,10 @@ fn function(
                 is_head: exchange.head.method == "HEAD",
             };
             let mut out = Vec::new();
-            let content = lambda::write_head(&answer, &facts, &mut out).to_vec();
+            let changes = lambda::Changes::of(exchange, declared, &answer);
+            let content = lambda::write_changed_head(&answer, &facts, &changes, &mut out).to_vec();
             out.extend_from_slice(&content);
-            walk.answer(answer.status, &out);
+            walk.answer(changes.status().unwrap_or(answer.status), &out);
             Ok(())
         }
         Err(fault) => {

@@ -32,6 +32,9 @@ pub(super) fn run(
     let mut request = MethodRequest::of(exchange, Context::of(exchange));
     request.content = exchange.content.unwrap_or_default();
     let made = request_template(walk, exchange, route, &mapped.plan, &request)?;
+    if let Some(function) = &mapped.function {
+        return asked(walk, &function.lambda.function, &made);
+    }
     match &mapped.proxy {
         None => answer::mock(walk, exchange, &mapped.plan, &request, &made),
         Some(proxy) => {
@@ -39,6 +42,16 @@ pub(super) fn run(
             answer::templated(walk, exchange, &mapped.plan, &request, &made.overrides)
         }
     }
+}
+
+/// A function whose event the request template has made.
+fn asked(walk: &mut Walk<'_>, arn: &str, made: &Transformed<'_>) -> Result<(), Failure> {
+    let mut phase = Phase::new("integrate", "function behind templates");
+    phase.value("arn", arn);
+    phase.text("the event that it gets", &made.content);
+    phase.note("no function is run here, so that no integration response is chosen");
+    walk.tell(phase.ended(Outcome::Open));
+    Ok(())
 }
 
 /// Runs the request template.

@@ -9,7 +9,7 @@ use crate::resources::function::{
     Function, FunctionAlias, FunctionPolicy, FunctionVersion, LATEST, owner, version_id,
 };
 use crate::resources::{Entity, Key, State, http, http_stage, rest, rest_stage};
-use crate::snapshot::function::{FunctionChange, Permission};
+use crate::snapshot::function::{FunctionChange, OtherVersion, Permission};
 use crate::snapshot::managed::{
     CompiledStage, DomainChange, FunctionPlace, ManagedDelta, PrivateLink, StageChange, StagePlace,
     UsedCode, compile_domain, compile_function, compile_http_stage, compile_rest_stage,
@@ -211,7 +211,19 @@ fn compile_version(
         true => permission(state, place, &owner),
         false => Permission::Everybody,
     };
-    Some((compile_function(place, configuration, reserved, &code.id, permission)?, code))
+    let mut compiled = compile_function(place, configuration, reserved, &code.id, permission)?;
+    compiled.other = other_version(state, place, name);
+    Some((compiled, code))
+}
+
+/// What a share of an alias's invocations run.
+fn other_version(state: &State, place: &FunctionPlace<'_>, name: &str) -> Option<OtherVersion> {
+    let alias = state.get::<FunctionAlias>(place.region, &owner(name), place.qualifier?)?;
+    let (version, weight) = alias.weights.first_key_value()?;
+    let place = FunctionPlace { qualifier: Some(version), ..*place };
+    // 1 is all but the largest number that can be drawn.
+    let share = (weight.clamp(0.0, 1.0) * 2_f64.powi(64)) as u64;
+    Some(OtherVersion { arn: place.arn(name).into(), share })
 }
 
 /// The VPC links of a region, of both kinds: their ids are of one space.

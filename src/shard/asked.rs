@@ -18,7 +18,7 @@ use super::functions::worker::Caller;
 use super::kept::Kept;
 use super::record::{Noted, Outcome, Request};
 use crate::control::invocation::{Completion, NotDone};
-use crate::exchange::integrate::lambda::{self, HeadFacts};
+use crate::exchange::integrate::lambda::{self, Changes, HeadFacts};
 use crate::exchange::respond::{self, Connection};
 use crate::exchange::{Exchange, Failure, Ids, Refusal};
 use crate::http::{self, BodyReader, Framing, RequestHead, Version};
@@ -296,7 +296,7 @@ impl<E: Env> Shard<E> {
                 trace.as_bytes(),
                 since_epoch,
                 &mut event,
-            );
+            )?;
             Ok((event, trace, declared.function.clone(), declared.timeout))
         });
         let (event, trace, arn, patience) = match made.unwrap_or(Err(Refusal::Internal)) {
@@ -347,19 +347,22 @@ impl<E: Env> Shard<E> {
                 return self.refuse_asked(id, fault.refusal());
             }
         };
-        let (ids, protocol, is_head) = (asked.ids, asked.protocol, asked.is_head);
-        let trace = asked.trace.clone();
-        let status = answer.status;
-        self.answer_asked(id, None, |_, _, connection, date, out| {
+        self.answer_asked(id, None, |asked, managed, connection, date, out| {
             let facts = HeadFacts {
-                protocol,
-                ids: &ids,
+                protocol: asked.protocol,
+                ids: &asked.ids,
                 connection,
                 date,
-                trace_id: trace.as_bytes(),
-                is_head,
+                trace_id: asked.trace.as_bytes(),
+                is_head: asked.is_head,
             };
-            let count = lambda::write_head(&answer, &facts, out.written()).len();
+            let written = asked.with_function(managed, |exchange, declared| {
+                let changes = Changes::of(exchange, declared, &answer);
+                let out = out.written();
+                let count = lambda::write_changed_head(&answer, &facts, &changes, out).len();
+                (changes.status().unwrap_or(answer.status), count)
+            });
+            let (status, count) = written.unwrap_or_default();
             if count == 0 {
                 return (status, 0);
             }
@@ -483,7 +486,7 @@ impl<E: Env> Shard<E> {
 pub(super) fn refusal_of(refused: NotDone) -> Refusal {
     match refused {
         NotDone::NoFunction | NotDone::Throttled | NotDone::NotStarted => Refusal::FunctionRefused,
-        NotDone::TimedOut => Refusal::IntegrationTimeout,
+        NotDone::TimedOut => Refusal::FunctionTimeout,
         NotDone::EventTooLarge => Refusal::BodyTooLarge {
             body_bytes_max: crate::control::invocation::PAYLOAD_BYTES_MAX as u64,
         },

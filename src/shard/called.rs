@@ -70,7 +70,6 @@ impl<E: Env> Shard<E> {
         if !lambda::is_permitted(exchange, &function.lambda, &row.function) {
             return Err(Refusal::FunctionRefused.into());
         }
-        let version: Box<str> = row.function.launch.version.as_str().into();
         let Order { invocation, event, client_context } = order;
         let root = [self.env.random(), self.env.random()];
         let root = ids::trace_root(self.since_epoch.as_secs() as u32, root);
@@ -96,6 +95,7 @@ impl<E: Env> Shard<E> {
             Invocation::RequestResponse => {
                 let mut asked = self.new_asked(id, exchange, raw, 0, persistent)?;
                 let overrides = made.overrides.clone();
+                let version = Box::default();
                 asked.templated = Some(Box::new(Templated { overrides, request_id, version }));
                 let request_bytes = exchange.content.unwrap_or_default().len() as u64;
                 self.await_function(asked, request_bytes, |shard, asked| {
@@ -107,12 +107,26 @@ impl<E: Env> Shard<E> {
                         caller: Caller::Asked(asked),
                         patience: function.lambda.timeout,
                     };
-                    shard.invoke(arn, new).map_err(refusal_of)
+                    let invocation = shard.invoke(arn, new).map_err(refusal_of)?;
+                    shard.tell_version(asked, invocation);
+                    Ok(invocation)
                 })?;
                 return Ok(());
             }
         }
         self.answer_told(id, exchange, mapped, &Told::nothing(), &made.overrides, persistent)
+    }
+
+    /// Which version an invocation runs is known only now: an alias may lead to two.
+    fn tell_version(&mut self, asked: SlotId, invocation: SlotId) {
+        let function = self.invocations.get(invocation).map(|it| it.function);
+        let row = function.and_then(|function| self.functions.get(function));
+        let asked = self.asked.get_mut(asked);
+        if let (Some(row), Some(asked)) = (row, asked)
+            && let Some(templated) = &mut asked.templated
+        {
+            templated.version = row.function.launch.version.as_str().into();
+        }
     }
 
     /// Hands an event to the control thread, which answers for it from then on.

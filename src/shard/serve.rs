@@ -816,6 +816,7 @@ pub(super) fn counted(refusal: Refusal) -> Counted {
         | Refusal::BadRequestBody
         | Refusal::BadJson
         | Refusal::IntegrationTimeout
+        | Refusal::FunctionTimeout
         | Refusal::IntegrationFailure
         | Refusal::BadGateway => Counted::Malformed,
     }

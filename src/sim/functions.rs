@@ -478,6 +478,8 @@ impl World {
         self.asked.insert(call, asked);
         self.shard.deliver(ToShard::Invoke(Box::new(Invoke {
             call,
+            is_drawn: false,
+            request_id: None,
             function: ARN.into(),
             event: Bytes::from(format!("event {call};")),
             client_context: None,
@@ -630,6 +632,8 @@ fn a_function_that_is_not_there_is_told_at_once() {
         .insert(9, Asked { at: world.clock.now(), patience: TIMEOUT, handed_out: 0, ended: None });
     world.shard.deliver(ToShard::Invoke(Box::new(Invoke {
         call: 9,
+        is_drawn: false,
+        request_id: None,
         function: "arn:aws:lambda:us-east-1:000000000000:function:other".into(),
         event: Bytes::new(),
         client_context: None,

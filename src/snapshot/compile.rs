@@ -81,6 +81,7 @@ fn compile_route(route: &model::Route, aws: &model::Aws) -> Route {
                     account_id: aws.account_id.as_str().into(),
                     ..LambdaFacts::default()
                 }),
+                edits: None,
             }),
             model::Integration::HttpProxy(proxy) => Integration::HttpProxy(HttpProxy {
                 upstream: UpstreamIndex(proxy.upstream as u32),
@@ -132,6 +133,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
         reserved_concurrency: function.reserved_concurrency,
         permission: Permission::Everybody,
         events: Arc::default(),
+        other: None,
         launch: Arc::new(Launch {
             name: function.name.clone(),
             version: "$LATEST".to_owned(),

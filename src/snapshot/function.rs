@@ -1,6 +1,7 @@
 //! Functions as they run: what a shard must know to hand out events, and what it takes to start a
 //! worker.
 
+use super::managed::{RequestEdits, ResponseEdits};
 use crate::aws::policy::Policy;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,17 @@ pub struct Lambda {
     pub needs_permission: bool,
     /// What its events tell besides the request.
     pub facts: Box<LambdaFacts>,
+    /// Parameter mappings of an HTTP API.
+    pub edits: Option<Box<LambdaEdits>>,
+}
+
+/// What an HTTP API changes of a function's events and answers.
+#[derive(Debug, Clone, Default)]
+pub struct LambdaEdits {
+    /// Of the request that the event tells of.
+    pub request: Option<RequestEdits>,
+    /// Of answers, by their status.
+    pub response: Option<ResponseEdits>,
 }
 
 /// What is the same in all events of a route.
@@ -50,6 +62,8 @@ pub struct Function {
     /// Its ARN, with a qualifier unless it is `$LATEST` or the file's: the name by which it is
     /// invoked, and which workers find in `Lambda-Runtime-Invoked-Function-Arn`.
     pub arn: Box<str>,
+    /// Where an alias has weights: the version that a share of its invocations run.
+    pub other: Option<OtherVersion>,
     /// Changes with everything that workers depend on: those of another key are of no use.
     pub key: Box<str>,
     /// How long one invocation may take, from the moment a worker gets the event.
@@ -72,6 +86,15 @@ pub struct Function {
     pub events: Arc<EventRules>,
     /// What it takes to start a worker. Shared because shards only pass it on.
     pub launch: Arc<Launch>,
+}
+
+/// The second version of an alias.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherVersion {
+    /// Its ARN: a [`Function`]'s.
+    pub arn: Box<str>,
+    /// Of 2^64 invocations, how many run it.
+    pub share: u64,
 }
 
 /// What becomes of events that nobody waits for (`PutFunctionEventInvokeConfig`).

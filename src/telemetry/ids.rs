@@ -60,6 +60,16 @@ pub fn uuid(random: [u64; 2]) -> Uuid {
     Id(text)
 }
 
+/// A UUID that is known already, in lower case.
+pub fn known_uuid(text: &str) -> Option<Uuid> {
+    let is_its = |(at, byte): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    let bytes: [u8; 36] = text.as_bytes().try_into().ok()?;
+    bytes.into_iter().enumerate().all(is_its).then_some(Id(bytes))
+}
+
 /// 88 random bits in url-safe base64: the shape of `x-amz-apigw-id` and of `apigw-requestid`.
 #[inline]
 pub fn extended_id(random: [u64; 2]) -> ExtendedId {
@@ -105,6 +115,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_uuid_that_is_none_is_not_taken_for_one() {
+        let made = uuid([1, 2]);
+        assert_eq!(
+            known_uuid(made.as_str()).map(|it| it.as_str().to_owned()),
+            Some(made.as_str().to_owned())
+        );
+        for text in
+            ["", "r", &made.as_str()[1..], &made.as_str().replace('-', "0"), &"-".repeat(36)]
+        {
+            assert!(known_uuid(text).is_none(), "{text}");
+        }
+    }
 
     #[test]
     fn a_uuid_shows_the_random_words_with_version_and_variant() {

@@ -424,3 +424,70 @@ def test_functions_run_after_a_restart(tmp_path):
         client.delete_function(FunctionName="f")
         with pytest.raises(client.exceptions.ResourceNotFoundException):
             client.invoke(FunctionName="f")
+
+
+def test_the_end_of_a_log_is_told(client, create, name):
+    code = (
+        "def handler(event, context):\n"
+        "    for n in range(event['lines']): print(f'line {n} of {context.aws_request_id}')\n"
+        "    if 'fail' in event: raise ValueError('as asked')\n"
+    )
+    create(Code={"ZipFile": zipped(app=code)})
+
+    def invoke(**event):
+        answer = client.invoke(FunctionName=name, LogType="Tail", Payload=json.dumps(event))
+        log = base64.b64decode(answer["LogResult"]).decode()
+        return answer["ResponseMetadata"]["RequestId"], log
+
+    request_id, log = invoke(lines=2)
+    lines = log.splitlines()
+    assert lines[0] == f"START RequestId: {request_id} Version: $LATEST"
+    assert lines[1:3] == [f"line {n} of {request_id}" for n in range(2)]
+    assert lines[-2] == f"END RequestId: {request_id}"
+    assert lines[-1].startswith(f"REPORT RequestId: {request_id}\tDuration: ")
+    assert "Init Duration" in lines[-1], "the first one is cold"
+    _, log = invoke(lines=0, fail=True)
+    assert "ValueError: as asked" in log
+    request_id, log = invoke(lines=500)
+    assert len(log) == 4096 and f"line 499 of {request_id}\n" in log
+    assert "LogResult" not in client.invoke(FunctionName=name, Payload=b'{"lines": 1}')
+
+
+def test_an_alias_shares_requests_out_by_weight(gateway, v2, client, create, http_api, name):
+    create(Code={"ZipFile": zipped(app="def handler(event, context): return context.function_version")})
+    client.publish_version(FunctionName=name)
+    client.update_function_configuration(FunctionName=name, Timeout=4)
+    client.publish_version(FunctionName=name)
+    weights = {"AdditionalVersionWeights": {"2": 0.5}}
+    client.create_alias(FunctionName=name, Name="prod", FunctionVersion="1", RoutingConfig=weights)
+    made = v2.create_integration(
+        ApiId=http_api,
+        IntegrationType="AWS_PROXY",
+        IntegrationUri=f"{arn(name)}:prod",
+        PayloadFormatVersion="2.0",
+    )["IntegrationId"]
+    v2.create_route(ApiId=http_api, RouteKey="$default", Target=f"integrations/{made}")
+    v2.create_stage(ApiId=http_api, StageName="$default", AutoDeploy=True)
+    allow(client, name, http_api, Qualifier="prod")
+    client.add_permission(
+        FunctionName=name,
+        Qualifier="prod",
+        StatementId="default",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+    )
+    host = f"{http_api}.execute-api.{REGION}.{SUFFIX}"
+
+    def answers(count=40):
+        return [gateway.request("GET", "/", host=host)[2] for _ in range(count)]
+
+    # All 40 the same is one in five hundred thousand million.
+    assert set(answers()) == {b"1", b"2"}
+    told = [client.invoke(FunctionName=name, Qualifier="prod") for _ in range(40)]
+    told = [(json.load(it["Payload"]), it["ExecutedVersion"]) for it in told]
+    assert set(told) == {("1", "1"), ("2", "2")}
+    routing = {"AdditionalVersionWeights": {"2": 1.0}}
+    client.update_alias(FunctionName=name, Name="prod", RoutingConfig=routing)
+    assert set(answers(10)) == {b"2"}
+    client.update_alias(FunctionName=name, Name="prod", RoutingConfig={"AdditionalVersionWeights": {}})
+    assert set(answers(10)) == {b"1"}

@@ -55,10 +55,10 @@ fn a_client_waits_no_longer_than_the_integration_says_and_the_function_goes_on()
     let reply = gateway.get("/sleep/1000");
     assert_eq!(
         (reply.status, reply.text().as_str()),
-        (504, "{\"message\":\"Endpoint request timed out\"}")
+        (503, "{\"message\":\"Service Unavailable\"}")
     );
     // The only worker is busy: this one waits in the queue until it may wait no longer.
-    assert_eq!(gateway.get("/echo").status, 504);
+    assert_eq!(gateway.get("/echo").status, 503);
     eventually("the worker is free", || gateway.get("/echo").status == 200);
     assert_eq!(gateway.get("/pid").text(), pid);
 }

@@ -29,6 +29,8 @@ pub(super) const START_PATIENCE: Duration = Duration::from_secs(25);
 #[derive(Debug, Clone)]
 pub(in crate::control) struct Event {
     pub(in crate::control) function: Box<str>,
+    /// Whether an alias with weights has been drawn for already; else it is for each try.
+    pub(in crate::control) is_drawn: bool,
     pub(in crate::control) event: Bytes,
     pub(in crate::control) client_context: Option<Box<str>>,
     /// How long one run of the function may take.
@@ -90,9 +92,12 @@ impl Events {
         let why = loop {
             let call = Call {
                 function: event.function.clone(),
+                is_drawn: event.is_drawn,
                 event: event.event.clone(),
                 client_context: event.client_context.clone(),
                 patience: START_PATIENCE + event.timeout,
+                request_id: None,
+                log: None,
             };
             let (why, wait) = match self.host.invoke(call).await.completion {
                 Completion::Result(_) => return,
@@ -136,6 +141,7 @@ mod tests {
     fn event(rules: EventRules) -> Event {
         Event {
             function: "f".into(),
+            is_drawn: false,
             event: Bytes::from_static(b"{}"),
             client_context: None,
             timeout: Duration::from_secs(3),

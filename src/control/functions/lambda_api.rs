@@ -6,9 +6,14 @@ use crate::control::invocation::{Completion, NotDone};
 use crate::management::lambda::{self, Invocation, Invoked, Mode, Outcome, Refused};
 use crate::model::Runtime;
 use crate::snapshot::managed::FunctionPlace;
+use crate::telemetry::ids;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long a log may take that is asked for: it is written a moment later than the result comes.
+const LOG_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Runs what the Lambda API invokes.
 #[derive(Debug)]
@@ -57,6 +62,8 @@ impl lambda::Invoker for LambdaApi {
             client_context: invocation.client_context.map(Into::into),
             patience: START_PATIENCE + timeout,
             reserved_concurrency: invocation.reserved_concurrency,
+            request_id: ids::known_uuid(&invocation.request_id),
+            wants_log: invocation.wants_log,
         };
         match invocation.mode {
             Mode::RequestResponse => Box::pin(async move { order.once().await }),
@@ -67,7 +74,8 @@ impl lambda::Invoker for LambdaApi {
                 let throttled = order.throttled();
                 let Order { function, event, client_context, .. } = order;
                 let rules = Arc::default();
-                let event = Event { function, event, client_context, timeout, rules };
+                let is_drawn = true;
+                let event = Event { function, is_drawn, event, client_context, timeout, rules };
                 let queued = self.events.queue(event, || ());
                 let outcome = queued.map(|()| Outcome::default()).map_err(|Full| throttled);
                 Box::pin(std::future::ready(outcome))
@@ -84,31 +92,44 @@ struct Order {
     client_context: Option<Box<str>>,
     patience: Duration,
     reserved_concurrency: Option<u32>,
+    /// What it is called.
+    request_id: Option<ids::Uuid>,
+    wants_log: bool,
 }
 
 impl Order {
     async fn once(&self) -> Result<Outcome, Refused> {
+        let (told, log) = oneshot::channel();
         let call = Call {
             function: self.function.clone(),
+            is_drawn: true,
+            request_id: self.request_id,
+            log: self.wants_log.then_some(told),
             event: self.event.clone(),
             client_context: self.client_context.clone(),
             patience: self.patience,
         };
         let failed = |text: &str| Refused::Failed(text.to_owned());
-        match self.host.invoke(call).await.completion {
-            Completion::Result(payload) => Ok(Outcome { payload, ..Outcome::default() }),
-            Completion::Failure(payload) => {
-                Ok(Outcome { payload, error: Some("Unhandled"), log: None })
+        let (payload, error) = match self.host.invoke(call).await.completion {
+            Completion::Result(payload) => (payload, None),
+            Completion::Failure(payload) => (payload, Some("Unhandled")),
+            Completion::NotDone(why) => {
+                return Err(match why {
+                    NotDone::Throttled | NotDone::TimedOut => self.throttled(),
+                    NotDone::NotStarted => Refused::NotReady(
+                        "No worker of the function could be started; ringgate's log says why."
+                            .into(),
+                    ),
+                    NotDone::NoFunction => failed("The function is not served."),
+                    NotDone::EventTooLarge => failed("The event is too large."),
+                });
             }
-            Completion::NotDone(why) => Err(match why {
-                NotDone::Throttled | NotDone::TimedOut => self.throttled(),
-                NotDone::NotStarted => Refused::NotReady(
-                    "No worker of the function could be started; ringgate's log says why.".into(),
-                ),
-                NotDone::NoFunction => failed("The function is not served."),
-                NotDone::EventTooLarge => failed("The event is too large."),
-            }),
-        }
+        };
+        let log = match self.wants_log {
+            true => tokio::time::timeout(LOG_PATIENCE, log).await.ok().and_then(Result::ok),
+            false => None,
+        };
+        Ok(Outcome { payload, error, log })
     }
 
     fn throttled(&self) -> Refused {

@@ -6,6 +6,7 @@
 //! invocation in which it was written, although nobody waited for anybody.
 
 use super::processes;
+use super::tails::Tails;
 use crate::control::invocation::Note;
 use crate::snapshot::function::{FunctionLog, Launch};
 use std::collections::HashMap;
@@ -95,7 +96,7 @@ impl WorkerLog {
     }
 
     /// Takes out what is settled: all that is older than `until`, as text.
-    pub(super) fn settle(&mut self, until: Instant, epoch: Epoch) -> String {
+    pub(super) fn settle(&mut self, until: Instant, epoch: Epoch, tails: &mut Tails) -> String {
         let until = match self.unsettled.len() > UNSETTLED_MAX {
             true => Instant::now(),
             false => until,
@@ -107,6 +108,7 @@ impl WorkerLog {
             let mut say = |request_id: &str, line: &str| {
                 let time = epoch.text(at);
                 let _ = writeln!(text, "{time} {} {request_id} {line}", self.launch.name);
+                tails.line(request_id, line);
             };
             match entry {
                 Entry::Began(id) => {
@@ -136,6 +138,7 @@ impl WorkerLog {
                         let _ = write!(report, "\tInit Duration: {millis:.2} ms");
                     }
                     say(&request_id, &report);
+                    tails.reported(&request_id);
                 }
             }
         }
@@ -271,7 +274,7 @@ mod tests {
         log.note(note("two", 30, None));
         let epoch = Epoch { now: start, time: SystemTime::UNIX_EPOCH };
 
-        let text = log.settle(at(100), epoch);
+        let text = log.settle(at(100), epoch, &mut Tails::default());
 
         let lines: Vec<&str> =
             text.lines().map(|line| line.split_once(" hello ").unwrap().1).collect();
@@ -297,7 +300,7 @@ mod tests {
         let mut log = WorkerLog::new(launch(), 0, start);
         log.line(b"late".to_vec(), start + Duration::from_secs(1));
         let epoch = Epoch { now: start, time: SystemTime::UNIX_EPOCH };
-        assert_eq!(log.settle(start, epoch), "");
+        assert_eq!(log.settle(start, epoch, &mut Tails::default()), "");
         assert!(!log.is_settled());
     }
 }

@@ -16,6 +16,7 @@ mod processes;
 mod readiness;
 pub mod spawn;
 mod supervise;
+mod tails;
 mod unpack;
 
 use super::invocation::{
@@ -25,6 +26,7 @@ use super::invocation::{
 use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use crate::model::{Client, Function};
 use crate::snapshot::function::{FunctionLog, Launch};
+use crate::telemetry::ids::Uuid;
 use bytes::Bytes;
 pub use codes::Codes;
 pub(super) use events::{Events, RETRY_PAUSE};
@@ -42,6 +44,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use supervise::{read, supervise, words};
+use tails::Tails;
 use tokio::sync::{mpsc, oneshot};
 
 /// Between two looks at the process table while there are workers.
@@ -70,12 +73,18 @@ type Name = (ShardId, WorkerId);
 pub struct Call {
     /// The function's ARN, with its qualifier where one is asked for.
     pub function: Box<str>,
+    /// Whether an alias with weights has been drawn for already.
+    pub is_drawn: bool,
     /// The event.
     pub event: Bytes,
     /// JSON.
     pub client_context: Option<Box<str>>,
     /// How long to wait for a worker and the function together.
     pub patience: Duration,
+    /// What it is called, where that is known beforehand.
+    pub request_id: Option<Uuid>,
+    /// Who waits for the end of its log; it needs a name for that.
+    pub log: Option<oneshot::Sender<Bytes>>,
 }
 
 /// Invokes functions from the control thread: the Lambda API's way to them.
@@ -130,6 +139,7 @@ pub(super) struct Functions {
     waiting: HashMap<u64, oneshot::Sender<Invoked>>,
     next_call: u64,
     events: Events,
+    tails: Tails,
     next_watch: Option<Instant>,
     is_scanning: bool,
     next_settle: Option<Instant>,
@@ -181,6 +191,7 @@ impl Functions {
             waiting: HashMap::new(),
             next_call: 1,
             events,
+            tails: Tails::default(),
             next_watch: None,
             is_scanning: false,
             next_settle: None,
@@ -351,7 +362,8 @@ impl Functions {
                 let _ = news.send(News::EventOver { shard, bytes }).await;
             });
         };
-        let event = events::Event { function, event, client_context, timeout, rules };
+        let is_drawn = false;
+        let event = events::Event { function, is_drawn, event, client_context, timeout, rules };
         self.events.accept(event, over);
     }
 
@@ -359,9 +371,14 @@ impl Functions {
         let number = self.next_call;
         self.next_call += 1;
         let shard = number as usize % self.posts.len().max(1);
+        if let (Some(request_id), Some(told)) = (call.request_id, call.log) {
+            self.tails.want(request_id.as_str().into(), told);
+        }
         let invoke = Invoke {
             call: number,
             function: call.function,
+            is_drawn: call.is_drawn,
+            request_id: call.request_id,
             event: call.event,
             client_context: call.client_context,
             patience: call.patience,
@@ -535,7 +552,7 @@ impl Functions {
         let (workers, writer) = (&self.workers, &mut self.writer);
         let mut gone = Vec::new();
         for (name, log) in &mut self.logs {
-            let text = log.settle(until, epoch);
+            let text = log.settle(until, epoch, &mut self.tails);
             writer.write(log.log(), text);
             is_waiting |= !log.is_settled();
             if log.is_settled() && !workers.contains_key(name) {

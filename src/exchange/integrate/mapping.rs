@@ -8,8 +8,8 @@ use crate::exchange::transform::{self, Overrides, Scratch, is_field_value};
 use crate::exchange::{Context, Exchange, Refusal};
 use crate::http::{self, Known};
 use crate::snapshot::managed::{
-    Action, BodyPath, ContextName, Edit, MappedResponse, Passes, Placeholder, RequestMapping,
-    ResponseSource, Source, UriPiece, Values,
+    Action, BodyPath, ContextName, Edit, MappedResponse, Passes, Placeholder, RequestEdits,
+    RequestMapping, ResponseSource, Source, UriPiece, Values,
 };
 use crate::snapshot::managed::{HeaderPlace, header_place};
 use crate::snapshot::{Protocol, encode_text, write_value};
@@ -99,22 +99,10 @@ pub(super) fn target(
     let client = exchange.head.target.query().filter(|_| mapping.passes == Passes::Everything);
     match edits.filter(|it| !it.query.is_empty()) {
         Some(edits) => {
-            let values = evaluated(exchange, &edits.query)?;
-            let pairs = client.unwrap_or_default().split(|byte| *byte == b'&');
-            for pair in pairs.filter(|pair| !pair.is_empty()) {
-                let name = &pair[..memchr::memchr(b'=', pair).unwrap_or(pair.len())];
-                let name = form_decoded(name);
-                if !values.iter().any(|it| it.action != Action::Append && *it.name == *name) {
-                    separate(out);
-                    out.extend_from_slice(pair);
-                }
-            }
-            for Evaluated { name, value, .. } in &values {
-                let Some(value) = value else { continue };
+            let query = edited_query(exchange, &edits.query, client.unwrap_or_default())?;
+            if !query.is_empty() {
                 separate(out);
-                encode_text(name, out);
-                out.push(b'=');
-                encode_text(value, out);
+                out.extend_from_slice(&query);
             }
         }
         None => {
@@ -159,6 +147,94 @@ pub(super) fn target(
         }
     }
     Ok(())
+}
+
+/// A query string as an HTTP API's changes leave it.
+fn edited_query(
+    exchange: &Exchange<'_>,
+    edits: &[Edit<Source>],
+    client: &[u8],
+) -> Result<Vec<u8>, Refusal> {
+    let values = evaluated(exchange, edits)?;
+    let mut out = Vec::with_capacity(client.len() + 64);
+    let separate = |out: &mut Vec<u8>| {
+        if !out.is_empty() {
+            out.push(b'&');
+        }
+    };
+    for pair in client.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let name = &pair[..memchr::memchr(b'=', pair).unwrap_or(pair.len())];
+        let name = form_decoded(name);
+        if !values.iter().any(|it| it.action != Action::Append && *it.name == *name) {
+            separate(&mut out);
+            out.extend_from_slice(pair);
+        }
+    }
+    for Evaluated { name, value, .. } in &values {
+        let Some(value) = value else { continue };
+        separate(&mut out);
+        encode_text(name, &mut out);
+        out.push(b'=');
+        encode_text(value, &mut out);
+    }
+    Ok(out)
+}
+
+/// A request as an HTTP API's changes leave it: what a function is told of it.
+pub(super) struct EditedRequest<'e> {
+    /// The path instead of the client's.
+    pub(super) path: Option<Vec<u8>>,
+    /// The query string instead of the client's.
+    pub(super) query: Option<Vec<u8>>,
+    /// Fields besides the client's.
+    added: Vec<MappedField<'e>>,
+    /// Names of the client's that are gone.
+    replaced: Vec<&'e [u8]>,
+}
+
+impl<'e> EditedRequest<'e> {
+    /// The request of an exchange with these changes.
+    ///
+    /// # Errors
+    /// A value holds what no field may.
+    pub(super) fn of(exchange: &'e Exchange<'_>, edits: &'e RequestEdits) -> Result<Self, Refusal> {
+        let client = exchange.head.target.query().unwrap_or_default();
+        let path = match &edits.path {
+            Some(source) => joined(exchange, source)?.map(|it| match it.starts_with(b"/") {
+                true => it.into_owned(),
+                false => [b"/", &*it].concat(),
+            }),
+            None => None,
+        };
+        let query = match edits.query.is_empty() {
+            true => None,
+            false => Some(edited_query(exchange, &edits.query, client)?),
+        };
+        let (mut added, mut replaced) = (Vec::new(), Vec::new());
+        for Evaluated { action, name, value } in evaluated(exchange, &edits.headers)? {
+            if action != Action::Append {
+                replaced.push(name);
+            }
+            added.extend(value.map(|value| (Cow::Borrowed(name), value)));
+        }
+        if added.iter().any(|(_, value)| !is_field_value(value)) {
+            return Err(Refusal::BadRequest(400));
+        }
+        Ok(Self { path, query, added, replaced })
+    }
+
+    /// The fields, those of the client's that stay first.
+    pub(super) fn fields<'f>(&'f self, client: &'f [http::Field<'f>]) -> Vec<http::Field<'f>> {
+        let is_gone =
+            |name: &[u8]| self.replaced.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let stays = client.iter().filter(|field| !is_gone(field.name)).copied();
+        let added = self.added.iter().map(|(name, value)| http::Field {
+            name,
+            value,
+            known: Known::of(name),
+        });
+        stays.chain(added).collect()
+    }
 }
 
 /// What a placeholder is filled with.

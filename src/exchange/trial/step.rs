@@ -205,7 +205,7 @@ impl Step<'_> {
         let mut event = Vec::new();
         let content = exchange.content.unwrap_or_default();
         let trace = self.trace.as_bytes();
-        lambda::write_event(exchange, declared, content, trace, exchange.received, &mut event);
+        lambda::write_event(exchange, declared, content, trace, exchange.received, &mut event)?;
         let api = exchange.api.ok_or(Refusal::Internal)?.api;
         let call = FunctionCall {
             region: &declared.facts.region,

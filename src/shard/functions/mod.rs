@@ -52,7 +52,8 @@ pub(super) struct NewInvocation {
 impl<E: Env> Shard<E> {
     /// The control thread invokes a function.
     pub(super) fn invoke_for_control(&mut self, invoke: Invoke) {
-        let request_id = ids::uuid([self.env.random(), self.env.random()]);
+        let random = [self.env.random(), self.env.random()];
+        let request_id = invoke.request_id.unwrap_or_else(|| ids::uuid(random));
         let new = NewInvocation {
             request_id,
             event: invoke.event,
@@ -61,7 +62,11 @@ impl<E: Env> Shard<E> {
             caller: Caller::Control(invoke.call),
             patience: invoke.patience,
         };
-        if let Err(refused) = self.invoke(&invoke.function, new) {
+        let chosen = match invoke.is_drawn {
+            true => invoke.function,
+            false => self.version_of(&invoke.function),
+        };
+        if let Err(refused) = self.invoke_version(&chosen, new) {
             self.send_report(FromShard::Invoked(Box::new(Invoked {
                 call: invoke.call,
                 request_id: request_id.as_str().into(),
@@ -70,12 +75,31 @@ impl<E: Env> Shard<E> {
         }
     }
 
+    /// As [`Shard::invoke_version`], of the version that an alias with weights leads to this time.
+    pub(super) fn invoke(&mut self, arn: &str, new: NewInvocation) -> Result<SlotId, NotDone> {
+        let version = self.version_of(arn);
+        self.invoke_version(&version, new)
+    }
+
+    /// What an ARN leads to this time: itself, unless it is an alias with weights.
+    fn version_of(&mut self, arn: &str) -> Box<str> {
+        let row = self.function_of_arn.get(arn).and_then(|id| self.functions.get(*id));
+        match row.and_then(|row| row.function.other.as_ref()) {
+            Some(other) if self.env.random() < other.share => other.arn.clone(),
+            _ => arn.into(),
+        }
+    }
+
     /// Hands an event to an idle worker, or puts it into the queue. The caller is told later, and
     /// never from within this call.
     ///
     /// # Errors
     /// It cannot be invoked; the caller is not told again.
-    pub(super) fn invoke(&mut self, arn: &str, new: NewInvocation) -> Result<SlotId, NotDone> {
+    pub(super) fn invoke_version(
+        &mut self,
+        arn: &str,
+        new: NewInvocation,
+    ) -> Result<SlotId, NotDone> {
         let Some(&function_id) = self.function_of_arn.get(arn) else {
             return self.invoke_remote(arn, new);
         };

@@ -241,6 +241,8 @@ impl<E: Env> Shard<E> {
         {
             row.is_of_file = is_of_file;
             row.function.permission = function.permission.clone();
+            row.function.other = function.other.clone();
+            row.function.events = Arc::clone(&function.events);
             return;
         }
         let id = self.functions.insert(FunctionRow::new(function.clone(), is_of_file));

@@ -70,6 +70,7 @@ pub fn compile_function(
     let key: Box<str> = format!("{arn}#{:016x}", fnv1a(fingerprint.as_bytes())).into();
     Some(Function {
         arn,
+        other: None,
         key: key.clone(),
         timeout: Duration::from_secs(u64::from(configuration.timeout)),
         init_timeout: INIT_TIMEOUT,

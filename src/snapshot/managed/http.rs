@@ -12,7 +12,7 @@ use super::{
 use crate::model::{Method as Verb, RouteKey};
 use crate::resources::http::{self, Integration as Declared};
 use crate::resources::http_stage::{Definition, Stage};
-use crate::snapshot::function::{LambdaFacts, PayloadFormat};
+use crate::snapshot::function::{LambdaEdits, LambdaFacts, PayloadFormat};
 use crate::snapshot::{
     Api, HttpProxy, Integration, Phase, Program, Protocol, ProxyPath, Refusing, Route, RouteTable,
 };
@@ -179,12 +179,13 @@ impl Compiler<'_> {
                     .map(Integration::HttpProxy)
             }
             "AWS_PROXY" => {
-                // Left out they would let a header through that the mapping removes.
-                if !declared.request_parameters.is_empty()
-                    || !declared.response_parameters.is_empty()
-                {
-                    return Err("parameter mappings of HTTP APIs are not served yet".to_owned());
-                }
+                let variables = &self.stage.stage_variables;
+                let known = http_mapping::Known { variables, parameters };
+                let edits = LambdaEdits {
+                    request: http_mapping::request(&declared.request_parameters, known)?,
+                    response: http_mapping::responses(&declared.response_parameters, known)?,
+                };
+                let is_edited = edits.request.is_some() || edits.response.is_some();
                 let declared = lambda::Declared {
                     uri: declared.integration_uri.as_deref(),
                     payload_format: match declared.payload_format_version.as_deref() {
@@ -193,11 +194,13 @@ impl Compiler<'_> {
                     },
                     timeout_in_millis: declared.timeout_in_millis,
                     timeout: lambda::HTTP_TIMEOUT,
-                    variables: &self.stage.stage_variables,
+                    variables,
                     role: declared.credentials_arn.as_deref(),
                     facts: LambdaFacts::default(),
                 };
-                lambda::compile(self.place, declared).map(Integration::Lambda)
+                let mut function = lambda::compile(self.place, declared)?;
+                function.edits = is_edited.then(|| Box::new(edits));
+                Ok(Integration::Lambda(function))
             }
             kind => Err(format!("integrations of type {kind} are not served yet")),
         }

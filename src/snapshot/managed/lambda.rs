@@ -69,6 +69,7 @@ pub(super) fn compile(place: &StagePlace<'_>, declared: Declared<'_>) -> Result<
             stage_variables: variables.collect(),
             ..declared.facts
         }),
+        edits: None,
     })
 }
 

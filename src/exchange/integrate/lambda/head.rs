@@ -1,10 +1,13 @@
 //! The head of an answer that a function gave, by Amazon's header table.
 
 use super::Answer;
-use crate::exchange::Ids;
+use crate::exchange::integrate::EditedAnswer;
 use crate::exchange::respond::{Connection, common_fields};
-use crate::http::{self, Known};
-use crate::snapshot::Protocol;
+use crate::exchange::transform::{BackEnd, Scratch};
+use crate::exchange::{Context, Exchange, Ids, cors};
+use crate::http::{self, Field, Known};
+use crate::snapshot::{Lambda, Protocol};
+use std::borrow::Cow;
 
 /// What stands in the head besides what the function said.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +26,45 @@ pub struct HeadFacts<'x> {
     pub is_head: bool,
 }
 
+/// What an HTTP API changes of a function's answer.
+#[derive(Default)]
+pub struct Changes {
+    edited: Option<EditedAnswer>,
+    cors: Option<Vec<u8>>,
+}
+
+impl Changes {
+    /// The changes of an exchange's answer.
+    pub fn of(exchange: &Exchange<'_>, lambda: &Lambda, answer: &Answer<'_>) -> Self {
+        let edits = lambda.edits.as_deref().and_then(|edits| edits.response.as_ref());
+        let edits = edits.and_then(|edits| edits.of_status(answer.status));
+        let edited = edits.map(|edits| {
+            let fields = fields(answer);
+            let content = &answer.body;
+            let back_end = BackEnd { selected_by: None, fields: &fields, content };
+            let mut scratch = Scratch::new(exchange.seed());
+            let context = Context::of(exchange);
+            EditedAnswer::of(edits, &context, answer.status, &back_end, &mut scratch)
+        });
+        Self { edited, cors: cors::rules(exchange).map(|rules| cors::answer(exchange, rules)) }
+    }
+
+    /// The status that the client gets, where it is another.
+    pub fn status(&self) -> Option<u16> {
+        self.edited.as_ref().map(|edited| edited.status)
+    }
+}
+
+/// The fields of an answer, as of any back end.
+fn fields<'a>(answer: &'a Answer<'_>) -> Vec<Field<'a>> {
+    let field = |(name, value): &'a (Cow<'_, str>, Cow<'_, str>)| Field {
+        name: name.as_bytes(),
+        value: value.as_bytes(),
+        known: Known::of(name.as_bytes()),
+    };
+    answer.fields.iter().map(field).collect()
+}
+
 /// What becomes of a function's field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -38,9 +80,28 @@ pub fn write_head<'a>(
     facts: &HeadFacts<'_>,
     out: &mut Vec<u8>,
 ) -> &'a [u8] {
-    http::write::status_line(out, answer.status);
+    write_changed_head(answer, facts, &Changes::default(), out)
+}
+
+/// As [`write_head`], with what an HTTP API changes of an answer.
+pub fn write_changed_head<'a>(
+    answer: &'a Answer<'_>,
+    facts: &HeadFacts<'_>,
+    changes: &Changes,
+    out: &mut Vec<u8>,
+) -> &'a [u8] {
+    let edited = changes.edited.as_ref();
+    let status = edited.map_or(answer.status, |edited| edited.status);
+    http::write::status_line(out, status);
     let mut has_date = false;
     for (name, value) in &answer.fields {
+        let field = Field { name: name.as_bytes(), value: value.as_bytes(), known: Known::Other };
+        if changes.cors.is_some() && cors::is_of_origins(&field) {
+            continue;
+        }
+        if edited.is_some_and(|edited| edited.replaces(name.as_bytes())) {
+            continue;
+        }
         let known = Known::of(name.as_bytes());
         match fate(known, facts.protocol) {
             Fate::Passes => {
@@ -54,12 +115,16 @@ pub fn write_head<'a>(
             Fate::IsDropped => {}
         }
     }
-    let content: &[u8] = match answer.status {
+    if let Some(edited) = edited {
+        edited.write(out);
+    }
+    out.extend_from_slice(changes.cors.as_deref().unwrap_or_default());
+    let content: &[u8] = match status {
         // RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5: there is none, and 204 has no length.
         204 | 205 | 304 => &[],
         _ => &answer.body,
     };
-    match answer.status {
+    match status {
         204 | 304 => {}
         _ => http::write::content_length(out, content.len() as u64),
     }

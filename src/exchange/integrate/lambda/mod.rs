@@ -20,6 +20,6 @@ mod result;
 mod tests;
 
 pub use answer::{Answer, AnswerFacts, Fault, RESULT_BYTES_MAX, read_result};
-pub use head::{HeadFacts, write_head};
+pub use head::{Changes, HeadFacts, write_changed_head, write_head};
 pub use permission::is_permitted;
 pub use request::{answer, write_event};

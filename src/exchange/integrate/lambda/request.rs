@@ -1,7 +1,8 @@
 //! From an exchange to the event of its function.
 
-use crate::exchange::Exchange;
 use crate::exchange::event::{EventFacts, Format, RouteFacts, write_proxy_event};
+use crate::exchange::integrate::mapping::EditedRequest;
+use crate::exchange::{Exchange, Refusal};
 use crate::http::Known;
 use crate::snapshot::Lambda;
 use crate::snapshot::function::PayloadFormat;
@@ -9,8 +10,11 @@ use std::time::Duration;
 
 use super::{Answer, AnswerFacts, Fault, read_result};
 
-/// Appends the event of a request. `trace_id` is the value of `X-Amzn-Trace-Id`, `since_epoch` when the
-/// request began.
+/// Appends the event of a request, with the changes that an HTTP API makes of it. `trace_id` is the value of
+/// `X-Amzn-Trace-Id`, `since_epoch` when the request began.
+///
+/// # Errors
+/// A changed field's value is none.
 pub fn write_event(
     exchange: &Exchange<'_>,
     lambda: &Lambda,
@@ -18,8 +22,10 @@ pub fn write_event(
     trace_id: &[u8],
     since_epoch: Duration,
     out: &mut Vec<u8>,
-) {
-    let (Some(admitted), Some(route)) = (exchange.api, exchange.route) else { return };
+) -> Result<(), Refusal> {
+    let (Some(admitted), Some(route)) = (exchange.api, exchange.route) else {
+        return Err(Refusal::Internal);
+    };
     let api = admitted.api;
     let declared = api.route(route);
     let facts = &lambda.facts;
@@ -38,8 +44,24 @@ pub fn write_event(
         stage_variables: &facts.stage_variables,
         binary_media_types: &facts.binary_media_types,
     };
-    let event = EventFacts::of(exchange, &route, trace_id, since_epoch, content);
-    write_proxy_event(&event, Format::of(api.protocol, lambda.payload_format), out);
+    let mut event = EventFacts::of(exchange, &route, trace_id, since_epoch, content);
+    let format = Format::of(api.protocol, lambda.payload_format);
+    let edits = lambda.edits.as_deref().and_then(|edits| edits.request.as_ref());
+    let Some(edits) = edits else {
+        write_proxy_event(&event, format, out);
+        return Ok(());
+    };
+    let edited = EditedRequest::of(exchange, edits)?;
+    let fields = edited.fields(exchange.fields);
+    event.fields = &fields;
+    if let Some(path) = &edited.path {
+        event.path = path;
+    }
+    if let Some(query) = &edited.query {
+        event.query = Some(query);
+    }
+    write_proxy_event(&event, format, out);
+    Ok(())
 }
 
 /// What the result of a request's function means.
