@@ -322,7 +322,6 @@ fn run_shard(
         });
     }
     let settings = ShardSettings {
-        secret: [7; 32],
         snapshot: Box::new(compile(&model, 1, 1)),
         tickets: Some(Tickets::new().unwrap()),
         reporter: Reporter::new(0, sender),

@@ -91,7 +91,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // A log's destination and format are telemetry's words; a mock's head is written once, here.
     // Deployments are compiled from resources; templates and patterns are compiled with them.
     // A function's permissions are IAM's.
-    ("snapshot", &["model", "resources", "aws::policy", "template", "telemetry::access_log"]),
+    (
+        "snapshot",
+        &[
+            "model",
+            "resources",
+            "aws::policy",
+            "template",
+            "telemetry::access_log",
+            "telemetry::stage_log",
+        ],
+    ),
     // A log format is parsed to see whether it can be.
     ("model", &["telemetry::access_log"]),
     ("resources", &[]),

@@ -84,7 +84,6 @@ fn deployment(criterion: &mut Criterion) {
             let settings = ShardSettings {
                 snapshot: Box::new(compile(&model, 1, 1)),
                 tickets: None,
-                secret: [0; 32],
                 reporter: Reporter::new(0, sender),
             };
             let ring = KernelRing::new(&RingSettings::default()).expect("a ring");

@@ -8,6 +8,7 @@ use super::mailbox::ShardId;
 use crate::snapshot::function::{EventRules, Launch};
 use crate::telemetry::ids::Uuid;
 use bytes::Bytes;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -99,8 +100,8 @@ pub struct StartWorker {
     pub shard: ShardId,
     /// Names it from now on.
     pub worker: WorkerId,
-    /// What it must say in every request: it is the first segment of each path. Secret.
-    pub token: Box<str>,
+    /// Where it must connect to, at the port of the shard's Runtime API: the address says who it is.
+    pub address: Ipv4Addr,
     /// What to start.
     pub launch: Arc<Launch>,
 }

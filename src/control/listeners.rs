@@ -24,7 +24,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 /// Connections that wait to be accepted, per socket. `net.core.somaxconn` (4096 by default) caps it.
-const BACKLOG: i32 = 4096;
+pub(super) const BACKLOG: i32 = 4096;
 
 /// How long handshakes that have begun may take to complete before a socket that turns away is
 /// closed: one round trip, with a retransmission on a near network. Clients that started in this

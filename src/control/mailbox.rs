@@ -49,17 +49,8 @@ pub enum ListenerKind {
     Plain,
     /// HTTP in TLS, with the certificates of the current snapshot.
     Tls,
-    /// The Lambda Runtime API, for the workers of this shard's functions, each with its secret.
+    /// The Lambda Runtime API, for the workers of this shard's functions.
     Runtime,
-    /// The same for one worker, whose client has no place for a secret.
-    RuntimeOf(WorkerId),
-}
-
-impl ListenerKind {
-    /// Whether workers connect to it, and not clients.
-    pub fn is_for_workers(self) -> bool {
-        matches!(self, Self::Runtime | Self::RuntimeOf(_))
-    }
 }
 
 /// One bound and listening socket for one shard. Dropping it closes it.
@@ -215,6 +206,8 @@ pub enum FromShard {
     Event(Box<QueuedEvent>),
     /// Access log lines.
     Log(telemetry::LogBatch),
+    /// Lines of managed stages' logs.
+    StageLog(telemetry::stage_log::StageLogBatch),
     /// A snapshot no request uses any more. It is dropped here, because freeing a large one takes
     /// milliseconds.
     Retired(Box<Snapshot>),

@@ -26,6 +26,7 @@ mod remote_function;
 mod ring;
 mod route_key;
 mod server;
+mod stage_logs;
 mod store;
 mod upstream;
 mod vpc_link;
@@ -65,6 +66,7 @@ pub use route_key::{
     SEGMENTS_MAX, Segment,
 };
 pub use server::{Forwarding, Limits, Server, Timeouts};
+pub use stage_logs::{StageLogDestination, StageLogs};
 pub use store::Store;
 pub use upstream::{
     Balance, Eject, HashOn, HealthCheck, Retry, RetryOn, StatusSet, Target, Upstream,
@@ -91,6 +93,8 @@ pub struct Model {
     pub aws: Aws,
     /// Where management writes are kept.
     pub store: Store,
+    /// Where logs of managed APIs' stages are written.
+    pub stage_logs: StageLogs,
     /// Back ends: those declared by name first, then those that an integration's `url` implies.
     pub upstreams: Vec<Upstream>,
     /// Where private integrations lead to, in file order.
@@ -117,6 +121,7 @@ pub static ROOT: Table = Table {
         table("management", Kind::Table(&management::TABLE)),
         table("log", Kind::Table(&log::TABLE)),
         table("access_log", Kind::Table(&access_log::GLOBAL)),
+        table("stage_logs", Kind::Table(&stage_logs::TABLE)),
         table("ring", Kind::Table(&ring::TABLE)),
         table("aws", Kind::Table(&aws::TABLE)),
         table("store", Kind::Table(&store::TABLE)),
@@ -241,6 +246,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
     let ring = ring::read(&root.table("ring"));
     let aws = aws::read(&root.table("aws"));
     let store = store::read(&root.table("store"));
+    let stage_logs = stage_logs::read(&root.table("stage_logs"));
 
     let upstream_tables = root.tables("upstream");
     // Names first: an upstream with a mistake in it is still declared.
@@ -304,6 +310,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         management,
         aws,
         store,
+        stage_logs,
         upstreams,
         vpc_links: vpc_links.into_iter().collect::<Option<Vec<_>>>()?,
         all_functions,

@@ -676,6 +676,13 @@ impl Ring for KernelRing {
         rustix::net::getsockname(borrow(socket)).ok()?.try_into().ok()
     }
 
+    fn peer_user(&mut self, socket: Socket) -> Option<u32> {
+        match (self.peer_address(socket)?, self.local_address(socket)?) {
+            (SocketAddr::V4(peer), SocketAddr::V4(own)) => super::peer::user_of(peer, own),
+            _ => None,
+        }
+    }
+
     fn outgoing(&mut self) -> Box<Outgoing> {
         self.recycled.pop().unwrap_or_default()
     }

@@ -9,6 +9,7 @@ pub mod buffers;
 pub mod driver;
 pub mod outgoing;
 pub mod park;
+mod peer;
 pub mod probe;
 pub mod slots;
 mod provided;
@@ -159,6 +160,9 @@ pub trait Ring {
 
     /// The local address of an accepted socket.
     fn local_address(&mut self, socket: Socket) -> Option<SocketAddr>;
+
+    /// The user whose process is at the other end of an accepted socket, within this host.
+    fn peer_user(&mut self, socket: Socket) -> Option<u32>;
 
     /// An empty [`Outgoing`] from the recycling pool.
     fn outgoing(&mut self) -> Box<Outgoing>;

@@ -72,12 +72,12 @@ impl<E: Env> Shard<E> {
 
     /// Stops accepting clients.
     pub(super) fn close_public_listeners(&mut self) {
-        self.close_listeners_of(|kind| !kind.is_for_workers());
+        self.close_listeners_of(|kind| kind != ListenerKind::Runtime);
     }
 
     /// Stops accepting workers.
     pub(super) fn close_runtime_listeners(&mut self) {
-        self.close_listeners_of(ListenerKind::is_for_workers);
+        self.close_listeners_of(|kind| kind == ListenerKind::Runtime);
     }
 
     fn close_listeners_of(&mut self, is_meant: impl Fn(ListenerKind) -> bool) {
@@ -131,17 +131,14 @@ impl<E: Env> Shard<E> {
         let failed = match socket {
             Ok(socket) => {
                 match kind {
-                    ListenerKind::Runtime => self.open_runtime_connection(socket, None),
-                    ListenerKind::RuntimeOf(worker) => {
-                        self.open_runtime_connection(socket, Some(SlotId::from_bits(worker.0)));
-                    }
+                    ListenerKind::Runtime => self.open_runtime_connection(socket),
                     kind => self.open_client(kind, socket),
                 }
                 false
             }
             Err(error) => !super::is_cancelled(&error) && is_exhausted(&error),
         };
-        let is_full = !kind.is_for_workers() && self.is_full();
+        let is_full = kind != ListenerKind::Runtime && self.is_full();
         let Some(listener) = self.listeners.get_mut(slot) else { return };
         match (listener.state, more) {
             (ListenState::Leaving, false) => self.close_listener(slot),
@@ -171,7 +168,7 @@ impl<E: Env> Shard<E> {
 
     fn open_client(&mut self, kind: ListenerKind, socket: Socket) {
         let tls = match kind {
-            ListenerKind::Plain | ListenerKind::Runtime | ListenerKind::RuntimeOf(_) => None,
+            ListenerKind::Plain | ListenerKind::Runtime => None,
             ListenerKind::Tls => match self.tls.accept() {
                 Some(session) => Some(session),
                 // No certificate yet: nothing can be said to the client.
@@ -198,8 +195,8 @@ impl<E: Env> Shard<E> {
         });
         let timeouts = &self.snapshot.server.timeouts;
         let (due, counted) = match kind {
+            ListenerKind::Plain | ListenerKind::Runtime => (request_due, ConnectionKind::Plain),
             ListenerKind::Tls => (now + timeouts.handshake, ConnectionKind::Tls),
-            _ => (request_due, ConnectionKind::Plain),
         };
         if let Some(client) = self.clients.get_mut(id) {
             self.timers.set(&mut client.deadline, due, Kind::Client.token(id));

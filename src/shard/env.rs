@@ -182,13 +182,7 @@ async fn run(start: Start) {
             return;
         }
     };
-    let mut secret = [0; 32];
-    if aws_lc_rs::rand::fill(&mut secret).is_err() {
-        let error = "the system has no random numbers".to_owned();
-        let _ = reporter.send(FromShard::Died { shard: id, error });
-        return;
-    }
-    let settings = ShardSettings { snapshot, tickets: Some(tickets), reporter, secret };
+    let settings = ShardSettings { snapshot, tickets: Some(tickets), reporter };
     let mut shard = Shard::new(KernelEnv::new(ring), settings);
     let mut linger = shard.linger();
     let (mut busy_turns, mut empty_turns) = (0u32, 0u32);

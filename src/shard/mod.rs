@@ -21,6 +21,7 @@ mod asked;
 mod called;
 mod client;
 mod drain;
+mod execution;
 mod exchanges;
 mod functions;
 mod kept;
@@ -51,10 +52,10 @@ use crate::ring::{BufferGroup, Completion, Env, Received, Ring, SlotId, Slots, T
 use crate::snapshot::{Managed, Snapshot};
 use crate::tls::Tickets;
 use asked::Asked;
-use aws_lc_rs::hmac;
 use client::{Client, Input};
 use drain::Draining;
 use exchanges::Proxied;
+use execution::Execution;
 use functions::runtime_api::RuntimeConnection;
 use functions::worker::{Errands, FunctionRow, Invocation, Worker};
 use record::Record;
@@ -130,8 +131,6 @@ pub struct ShardSettings {
     pub tickets: Option<Tickets>,
     /// Where reports go.
     pub reporter: Reporter,
-    /// Random bytes that nobody else knows: what workers prove themselves with is made of them.
-    pub secret: [u8; 32],
 }
 
 /// One core's data plane.
@@ -161,13 +160,14 @@ pub struct Shard<E: Env> {
     runtime_connections: Slots<RuntimeConnection>,
     errands: Errands,
     events: called::EventsUnderWay,
-    secret: hmac::Key,
     pools: Slots<Pool>,
     /// The pool of each upstream of the snapshot served now.
     pool_of_upstream: Vec<SlotId>,
     endpoints: Box<Endpoints>,
     timers: Timers,
     record: Record,
+    /// What the request that is being begun tells of its way.
+    execution: Option<Box<Execution>>,
     reporter: Reporter,
     /// Reports that the control thread was too busy to take.
     unsent: VecDeque<FromShard>,
@@ -215,12 +215,12 @@ impl<E: Env> Shard<E> {
             runtime_connections: Slots::new(),
             errands: Errands::default(),
             events: called::EventsUnderWay::default(),
-            secret: hmac::Key::new(hmac::HMAC_SHA256, &settings.secret),
             pools: Slots::new(),
             pool_of_upstream: Vec::new(),
             endpoints: Box::default(),
             timers: Timers::default(),
             record: Record::new(id),
+            execution: None,
             reporter: settings.reporter,
             unsent: VecDeque::new(),
             completions: Vec::with_capacity(256),
@@ -582,6 +582,8 @@ impl<E: Env> Shard<E> {
     fn report(&mut self) {
         let reporter = &self.reporter;
         self.record.flush_logs(Some(self.now), |batch| reporter.send(FromShard::Log(batch)));
+        self.record
+            .flush_stage_lines(Some(self.now), |batch| reporter.send(FromShard::StageLog(batch)));
         self.tell_notes();
         if self.now >= self.next_telemetry {
             self.next_telemetry = self.now + TELEMETRY_INTERVAL;

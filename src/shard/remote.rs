@@ -140,6 +140,7 @@ impl<E: Env> Shard<E> {
             log: None,
             kept: None,
             remote: Some(Box::new(call)),
+            execution: None,
             cors: None,
         });
         self.pause(exchange_id, Duration::ZERO);

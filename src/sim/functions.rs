@@ -22,7 +22,7 @@ use crate::snapshot::{Snapshot, compile};
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -91,7 +91,6 @@ enum Doing {
 #[derive(Debug)]
 struct Worker {
     id: WorkerId,
-    token: Box<str>,
     manner: Manner,
     end: End,
     doing: Doing,
@@ -120,6 +119,8 @@ struct World {
     /// What the control thread is about to do.
     errands: Vec<(Instant, Errand)>,
     workers: Vec<Worker>,
+    /// Connections to workers' addresses from processes of other users.
+    strangers: Vec<End>,
     asked: BTreeMap<u64, Asked>,
     faults: PerMille,
     drained: bool,
@@ -129,7 +130,7 @@ struct World {
 
 #[derive(Debug)]
 enum Errand {
-    Start(WorkerId, Box<str>),
+    Start(WorkerId, Ipv4Addr),
     End(WorkerId, Ended),
 }
 
@@ -182,7 +183,7 @@ impl World {
         )));
         let mut ring =
             SimRing::new(Rc::clone(&network), clock.clone(), random.fork(), Trace::off());
-        let address = SocketAddr::from(([127, 0, 0, 1], 9001));
+        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9001));
         let socket = ring.open_listener(address);
         let (sender, reports) = mpsc::channel(4096);
         let max = random.between(1, 6);
@@ -192,7 +193,6 @@ impl World {
             snapshot: snapshot(1, 1, workers, queue),
             tickets: None,
             reporter: Reporter::new(0, sender),
-            secret: [7; 32],
         };
         let env = SimEnv::new(ring, clock.clone(), random.fork());
         let mut shard = Shard::new(env, settings);
@@ -206,6 +206,7 @@ impl World {
             address,
             errands: Vec::new(),
             workers: Vec::new(),
+            strangers: Vec::new(),
             asked: BTreeMap::new(),
             faults,
             drained: false,
@@ -235,6 +236,7 @@ impl World {
         for index in 0..self.workers.len() {
             wakes.extend(self.drive(index));
         }
+        self.drive_strangers();
         wakes.extend(self.errands.iter().map(|(at, _)| *at));
         wakes.extend(self.network.borrow().next_event());
         let has_work = self.shard.environment().ring.has_work();
@@ -257,7 +259,7 @@ impl World {
                 FromShard::StartWorker(start) => {
                     let delay = Duration::from_micros(self.random.skewed(50_000) as u64);
                     let at = self.clock.now() + delay;
-                    self.errands.push((at, Errand::Start(start.worker, start.token)));
+                    self.errands.push((at, Errand::Start(start.worker, start.address)));
                 }
                 FromShard::StopWorker { worker, how, .. } => {
                     let most = if how == StopWorker::AtOnce { 20_000 } else { 2_000_000 };
@@ -288,7 +290,7 @@ impl World {
 
     fn run_errand(&mut self, errand: Errand) {
         match errand {
-            Errand::Start(id, token) => {
+            Errand::Start(id, address) => {
                 let manner = match self.random.happens(self.faults) {
                     true => *self.random.pick(MANNERS),
                     false => Manner::Good,
@@ -297,14 +299,18 @@ impl World {
                     let how = Ended::NotStarted("no such file".into());
                     return self.shard.deliver(ToShard::WorkerEnded { worker: id, how });
                 }
-                let from = SocketAddr::from(([127, 0, 0, 1], 40_000));
-                let end = self.network.borrow_mut().connect(from, self.address);
+                let to = SocketAddr::from((address, self.address.port()));
+                if self.random.happens(self.faults) {
+                    let from = SocketAddr::from(([127, 0, 0, 2], 40_000));
+                    self.strangers.push(self.network.borrow_mut().connect(from, to));
+                }
+                let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000));
+                let end = self.network.borrow_mut().connect(from, to);
                 let dies_at = (manner == Manner::DiesIdle).then(|| {
                     self.clock.now() + Duration::from_millis(self.random.below(8000) as u64)
                 });
                 self.workers.push(Worker {
                     id,
-                    token,
                     manner,
                     end,
                     doing: Doing::Connecting,
@@ -380,6 +386,30 @@ impl World {
         }
         drop(network);
         self.act(index)
+    }
+
+    /// They ask for an event, and are told nothing.
+    fn drive_strangers(&mut self) {
+        let mut network = self.network.borrow_mut();
+        self.strangers.retain(|end| {
+            let question = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n\r\n";
+            let is_open = match network.connected(*end) {
+                None => true,
+                Some(Err(_)) => false,
+                Some(Ok(())) => {
+                    network.write(*end, question).is_ok()
+                        && match network.read(*end, 1 << 16) {
+                            Ok(Read::Nothing) => true,
+                            Ok(Read::Bytes(bytes)) => panic!("a stranger was told {bytes:?}"),
+                            Ok(Read::End) | Err(_) => false,
+                        }
+                }
+            };
+            if !is_open {
+                network.close(*end, Close::Orderly);
+            }
+            is_open
+        });
     }
 
     fn die(&mut self, index: usize, how: &str) -> Option<Instant> {
@@ -560,9 +590,8 @@ impl World {
 
 impl Worker {
     fn tell(&mut self, method: &str, call: &str, body: &str) {
-        let token = &self.token;
         let request = format!(
-            "{method} /{token}/2018-06-01/runtime/{call} HTTP/1.1\r\nHost: a\r\n\
+            "{method} /2018-06-01/runtime/{call} HTTP/1.1\r\nHost: a\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );

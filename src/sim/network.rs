@@ -14,7 +14,7 @@ use crate::ring::Close;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// One end of a connection. Never reused within a world.
@@ -319,7 +319,9 @@ impl Network {
             // The connecting side gave up before its SYN arrived: nobody hears of it.
             return;
         }
-        let Some(listener) = self.by_address.get(&to).copied() else {
+        let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, to.port()));
+        let listener = self.by_address.get(&to).or_else(|| self.by_address.get(&any));
+        let Some(listener) = listener.copied() else {
             self.faults += 1;
             self.schedule(latency, Event::SynAnswered(end, false));
             return;

@@ -210,7 +210,6 @@ impl Subject for Simulated {
             snapshot: snapshot(setup, 1, 0),
             tickets: None,
             reporter: Reporter::new(0, sender),
-            secret: [7; 32],
         };
         let mut shard = Shard::new(env, settings);
         for (index, (socket, _)) in setup.listeners.iter().enumerate() {

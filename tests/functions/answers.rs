@@ -4,6 +4,8 @@ use super::bootstrap::Runtime;
 use super::harness::eventually;
 use super::host::{await_workers, gateway, gateway_of, tables, workers_of};
 use std::fs;
+use std::net::Ipv4Addr;
+use std::process::Command;
 
 #[test]
 fn a_function_answers_with_what_it_is_sent() {
@@ -129,13 +131,26 @@ fn a_stranger_learns_nothing_from_the_runtime_api() {
         .find_map(|line| line.strip_prefix("AWS_LAMBDA_RUNTIME_API="))
         .unwrap()
         .to_owned();
-    let (address, secret) = runtime_api.split_once('/').unwrap();
-    assert!(secret.len() > 32, "{secret}");
-    let wrong =
-        format!("{}{}", &secret[..secret.len() - 1], if secret.ends_with('0') { '1' } else { '0' });
-    for guess in ["x", &wrong, ""] {
-        let mut stranger = Runtime::connect(&format!("{address}/{guess}"));
+    let (worker, port) = runtime_api.split_once(':').unwrap();
+    let [first, .., last] = worker.parse::<Ipv4Addr>().unwrap().octets();
+    assert_eq!(first, 127, "{worker}");
+    // Another address than the worker's: closed, before or behind the question.
+    for guess in ["127.0.0.1", &format!("127.1.2.{}", last.wrapping_add(1))] {
+        let mut stranger = Runtime::connect(&format!("{guess}:{port}"));
         assert!(stranger.ask("GET", "/invocation/next", b"").is_err(), "{guess}");
+    }
+    // The right one, from another user's process.
+    let script = format!(
+        "exec 3<>/dev/tcp/{worker}/{port} || exit 9; \
+         printf 'GET /nothing HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3"
+    );
+    if rustix::process::geteuid().is_root() {
+        let own = Command::new("bash").args(["-c", &script]).output().unwrap();
+        assert!(String::from_utf8_lossy(&own.stdout).contains("404"), "its own user is heard");
+        let user = ["--reuid=65534", "--regid=65534", "--clear-groups", "bash", "-c", &script];
+        let other = Command::new("setpriv").args(user).output().unwrap();
+        assert_eq!(other.stdout, b"");
+        assert_ne!(other.status.code(), Some(9), "it could connect");
     }
     assert_eq!(gateway.get("/echo").status, 200, "the worker has not noticed");
     assert_eq!(workers_of(&gateway).len(), 1);

@@ -9,7 +9,6 @@ use std::time::Duration;
 /// The Runtime API as a client sees it.
 pub(crate) struct Runtime {
     address: String,
-    prefix: String,
     stream: BufReader<TcpStream>,
 }
 
@@ -29,20 +28,14 @@ impl Answer {
 
 impl Runtime {
     pub(crate) fn connect(runtime_api: &str) -> Self {
-        let (address, secret) = runtime_api.split_once('/').unwrap();
-        let stream = TcpStream::connect(address).unwrap();
+        let stream = TcpStream::connect(runtime_api).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self {
-            address: address.to_owned(),
-            prefix: format!("/{secret}/2018-06-01/runtime"),
-            stream: BufReader::new(stream),
-        }
+        Self { address: runtime_api.to_owned(), stream: BufReader::new(stream) }
     }
 
     pub(crate) fn ask(&mut self, method: &str, call: &str, body: &[u8]) -> std::io::Result<Answer> {
         let mut request = format!(
-            "{method} {}{call} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n",
-            self.prefix,
+            "{method} /2018-06-01/runtime{call} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n",
             self.address,
             body.len()
         )

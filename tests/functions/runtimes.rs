@@ -163,7 +163,7 @@ while True:
 "#;
 
 #[test]
-fn an_official_client_knows_its_worker_by_the_port() {
+fn an_official_client_is_known_by_host_and_port() {
     let client = ("code/awslambdaric/__main__.py", CLIENT);
     let package = ("code/awslambdaric/__init__.py", "");
     let tables = tables("client = \"official\"\nworkers = { max = 3 }\nlog = \"f.log\"");
@@ -172,17 +172,6 @@ fn an_official_client_knows_its_worker_by_the_port() {
         assert_eq!(gateway.get(path).text(), path);
     }
     await_workers(&gateway, 1);
-    // The listener of a worker goes with it.
-    let sockets = gateway.open_sockets();
-    for _ in 0..3 {
-        for pid in workers_of(&gateway) {
-            let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-        }
-        await_workers(&gateway, 0);
-        assert_eq!(gateway.get("/again").text(), "/again");
-    }
-    eventually("nothing is left open", || gateway.open_sockets() <= sockets);
 }
 
 #[test]

@@ -140,6 +140,9 @@ impl Ring for Simulated {
     fn local_address(&mut self, _: Socket) -> Option<SocketAddr> {
         None
     }
+    fn peer_user(&mut self, _: Socket) -> Option<u32> {
+        None
+    }
     fn outgoing(&mut self) -> Box<Outgoing> {
         Box::default()
     }

@@ -21,8 +21,6 @@ pub(super) struct Program {
     pub(super) runtime_folder: PathBuf,
     /// `AWS_EXECUTION_ENV`.
     pub(super) execution_environment: Option<String>,
-    /// Whether its client knows the Runtime API by host and port only.
-    pub(super) is_official: bool,
 }
 
 /// What has been found and written so far. Clones are the same.
@@ -105,12 +103,10 @@ impl Languages {
             Runtime::Python(name) | Runtime::Node(name) => name,
         };
         let Interpreter { runtime, found, file, .. } = self.interpreter(name, folder)?;
-        let (entry, is_official) = match client {
-            Client::Ringgate => (Entry::Loop(file), false),
+        let entry = match client {
+            Client::Ringgate => Entry::Loop(file),
             Client::Official => {
-                let client =
-                    self.official(&runtime, name, &found, &launch.code, &launch.environment)?;
-                (client.entry, true)
+                self.official(&runtime, name, &found, &launch.code, &launch.environment)?.entry
             }
         };
         let program = runtimes::program(&found, entry, &launch.handler);
@@ -118,7 +114,6 @@ impl Languages {
             command: std::iter::once(program.path.into()).chain(program.arguments).collect(),
             runtime_folder: self.loops(folder).map_err(|error| error.to_string())?.folder().into(),
             execution_environment: runtime.execution_environment(&found),
-            is_official,
         })
     }
 
@@ -227,6 +222,5 @@ fn provided(code: &Path) -> Result<Program, String> {
         command: vec![bootstrap(code)?.into()],
         runtime_folder: code.to_owned(),
         execution_environment: None,
-        is_official: false,
     })
 }

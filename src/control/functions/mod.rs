@@ -23,6 +23,7 @@ use super::invocation::{
     Completion, Ended, Invoke, Invoked, NotDone, Note, QueuedEvent, StartWorker, StopWorker,
     WorkerId,
 };
+use super::listeners::BACKLOG;
 use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use crate::model::{Client, Function};
 use crate::snapshot::function::{FunctionLog, Launch};
@@ -36,6 +37,7 @@ use logs::{Epoch, LogWriter, SETTLE, WorkerLog};
 use processes::Process;
 pub use readiness::{Readiness, RunsBy, readiness};
 use rustix::process::Signal;
+use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -123,7 +125,7 @@ pub(super) struct Functions {
     unsent: Vec<VecDeque<ToShard>>,
     next_try: Option<Instant>,
     /// Where each shard's workers find it, once it has had one.
-    addresses: Vec<Option<SocketAddr>>,
+    ports: Vec<Option<u16>>,
     workers: HashMap<Name, Running>,
     /// Logs, kept until they are written, though the worker is gone.
     logs: BTreeMap<Name, WorkerLog>,
@@ -155,8 +157,6 @@ struct Running {
     runtime_api: String,
     stop: mpsc::Sender<StopWorker>,
     is_over_memory: bool,
-    /// That it alone connects to, where its client has no place for a secret.
-    listener: Option<ListenerId>,
 }
 
 /// What comes from tasks.
@@ -175,7 +175,7 @@ const FIRST_LISTENER: u32 = 1 << 31;
 impl Functions {
     pub(super) fn new(posts: Vec<Post>, calls: Calls, events: Events, codes: Codes) -> Self {
         Self {
-            addresses: vec![None; posts.len()],
+            ports: vec![None; posts.len()],
             unsent: posts.iter().map(|_| VecDeque::new()).collect(),
             next_try: None,
             posts,
@@ -240,7 +240,7 @@ impl Functions {
     }
 
     fn try_start(&mut self, start: StartWorker, now: Instant) -> Result<(), Ended> {
-        let StartWorker { shard, worker, token, launch } = start;
+        let StartWorker { shard, worker, address, launch } = start;
         let launch = self.codes.resolve(launch);
         if !self.has_room(&launch, shard) {
             return Err(Ended::NoRoom);
@@ -249,22 +249,12 @@ impl Functions {
             let name = &launch.name;
             Ended::NotStarted(format!("function {name}: {error}").into())
         };
+        let port = self.port(shard).map_err(|error| refuse(error.to_string()))?;
         let folder = self.folder().map_err(|error| refuse(error.to_string()))?;
         let client = launch.client.unwrap_or(self.client);
         let program = self.languages.program(&launch, client, &folder).map_err(refuse)?;
         let folder = folder.join(format!("{}-{shard}-{:x}", launch.name, worker.0));
-        let (runtime_api, listener) = match program.is_official {
-            true => {
-                let kind = ListenerKind::RuntimeOf(worker);
-                let (id, address) =
-                    self.listen(shard, kind).map_err(|error| refuse(error.to_string()))?;
-                (address.to_string(), Some(id))
-            }
-            false => {
-                let address = self.address(shard).map_err(|error| refuse(error.to_string()))?;
-                (format!("{address}/{token}"), None)
-            }
-        };
+        let runtime_api = format!("{address}:{port}");
         let is_logged = launch.log != FunctionLog::None;
         let output = is_logged.then(std::io::pipe).transpose();
         let (reader, writer) = match output.map_err(|error| refuse(error.to_string()))? {
@@ -280,14 +270,10 @@ impl Functions {
             log_stream: format!("{today}/[{}]{shard:016x}{:016x}", launch.version, worker.0),
             output: writer,
         });
-        let child = match started {
-            Ok(child) => child,
-            Err(error) => {
-                let _ = std::fs::remove_dir_all(&folder);
-                self.close_listener(shard, listener);
-                return Err(refuse(error));
-            }
-        };
+        let child = started.map_err(|error| {
+            let _ = std::fs::remove_dir_all(&folder);
+            refuse(error)
+        })?;
         let pid = child.id().unwrap_or_default();
         let name = (shard, worker);
         if self.pids.is_empty() && self.next_watch.is_none() {
@@ -302,7 +288,7 @@ impl Functions {
         let (stop, stops) = mpsc::channel(2);
         let news = self.news.0.clone();
         tokio::spawn(supervise(child, pid, name, folder, stops, reading, news));
-        let running = Running { launch, pid, runtime_api, stop, is_over_memory: false, listener };
+        let running = Running { launch, pid, runtime_api, stop, is_over_memory: false };
         self.workers.insert(name, running);
         Ok(())
     }
@@ -414,40 +400,28 @@ impl Functions {
         }
     }
 
-    /// Where a shard's workers find it. The first time it gets a listener, which is its alone.
-    fn address(&mut self, shard: ShardId) -> io::Result<SocketAddr> {
-        if let Some(address) = self.addresses.get(shard).copied().flatten() {
-            return Ok(address);
+    /// The port where a shard's workers find it. The first time it gets a listener, which is its alone:
+    /// at every address of the loopback interface, because each worker has one of its own to connect to,
+    /// and at no other.
+    fn port(&mut self, shard: ShardId) -> io::Result<u16> {
+        if let Some(port) = self.ports.get(shard).copied().flatten() {
+            return Ok(port);
         }
-        let (_, address) = self.listen(shard, ListenerKind::Runtime)?;
-        if let Some(place) = self.addresses.get_mut(shard) {
-            *place = Some(address);
-        }
-        Ok(address)
-    }
-
-    /// Opens a listener of the Runtime API for a shard.
-    fn listen(
-        &mut self,
-        shard: ShardId,
-        kind: ListenerKind,
-    ) -> io::Result<(ListenerId, SocketAddr)> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
-        let socket = socket2::Socket::from(listener);
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+        socket.bind_device(Some(b"lo"))?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())?;
+        socket.listen(BACKLOG)?;
         socket.set_tcp_nodelay(true)?;
+        let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
         let id = ListenerId(self.next_listener);
-        // Of those that wrap round none is left: they are closed with their workers.
-        self.next_listener = self.next_listener.checked_add(1).unwrap_or(FIRST_LISTENER);
+        self.next_listener += 1;
+        let kind = ListenerKind::Runtime;
         let listener = Listener { id, kind, address, socket: socket.into() };
         self.tell(shard, ToShard::TakeListeners(vec![listener]));
-        Ok((id, address))
-    }
-
-    fn close_listener(&mut self, shard: ShardId, listener: Option<ListenerId>) {
-        if let Some(id) = listener {
-            self.tell(shard, ToShard::DropListeners(vec![id]));
+        if let Some(place) = self.ports.get_mut(shard) {
+            *place = Some(address.port());
         }
+        Ok(address.port())
     }
 
     /// The folder of all temporary folders.
@@ -477,7 +451,6 @@ impl Functions {
         };
         tracing::debug!(shard = name.0, function = running.launch.name, ?how, "a worker has ended");
         self.tell(name.0, ToShard::WorkerEnded { worker: name.1, how });
-        self.close_listener(name.0, running.listener);
         self.next_settle.get_or_insert_with(|| Instant::now() + SETTLE);
         self.scan();
     }

@@ -4,12 +4,10 @@
 //! Head --GET …/invocation/next--> Next --event--> Head
 //! Head --POST …/response, …/error--> Content --read in full--> Head
 //! ```
-//! Every request's path begins with the worker's own secret (`AWS_LAMBDA_RUNTIME_API` is
-//! `127.0.0.1:PORT/SECRET`), because any process of this host can connect to the port. Runtime clients
-//! put the variable before the path as it is, so they need not know. The official clients do not always:
-//! some of their requests take the variable apart at the colon. So each worker that runs one has a
-//! listener of its own ([`ListenerKind::RuntimeOf`](crate::control::mailbox::ListenerKind)), and the port
-//! says whose connection it is.
+//! Every worker has an address of its own to connect to (`AWS_LAMBDA_RUNTIME_API` is `127.A.B.C:PORT`), which
+//! says who it is: runtime clients take host and port and nothing else (Rust's does not start with a path
+//! behind them, the official ones forget it in some of their requests). Any process of this host can
+//! connect there, so the kernel is asked whose it is: only those of the worker's user are heard.
 
 use super::super::client::Input;
 use super::super::stream::Stream;
@@ -22,22 +20,15 @@ use crate::ring::{Close, Env, Lease, Outgoing, Received, Ring, SlotId, Socket};
 use crate::telemetry::ids::Uuid;
 use bytes::Bytes;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// The Python client sends the cause of an error in a field of up to 1 MiB.
 const HEAD_LIMITS: HeadLimits =
     HeadLimits { request_line_bytes: 1024, head_bytes: 1280 * 1024, fields: 64 };
 
-/// By then the secret has arrived, and a stranger is told from a worker.
-const STRANGER_BYTES_MAX: usize = 256;
-
-/// How long a connection may take that has not shown a worker's secret.
-const STRANGER_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Connections beside those of workers: a worker has two or three, and strangers must not use up the
-/// shard's descriptors.
-const CONNECTIONS_PER_WORKER: usize = 8;
-const STRANGERS_MAX: usize = 64;
+/// A worker has two or three; one that opens more must not use up the shard's descriptors.
+const CONNECTIONS_PER_WORKER: usize = 16;
 
 /// Content above the limit that is read and dropped, so that the worker sees the answer.
 const DROPPED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -49,10 +40,8 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 pub(in crate::shard) struct RuntimeConnection {
     pub(in crate::shard) stream: Stream,
     pub(in crate::shard) state: RuntimeState,
-    /// Whose it is, once it has said so.
+    /// Whose it is; a stranger's is closed.
     pub(in crate::shard) worker: Option<SlotId>,
-    /// The worker whose listener it came by: its requests have no secret.
-    listener_of: Option<SlotId>,
     /// Whether it stays open behind the answer.
     persistent: bool,
     /// A head of which only a part has arrived.
@@ -180,30 +169,38 @@ pub(super) fn write_event(
 
 impl<E: Env> Shard<E> {
     /// A worker's runtime has connected, or a stranger.
-    pub(in crate::shard) fn open_runtime_connection(
-        &mut self,
-        socket: Socket,
-        listener_of: Option<SlotId>,
-    ) {
-        let limit = self.workers.len() * CONNECTIONS_PER_WORKER + STRANGERS_MAX;
-        let is_full = self.runtime_connections.len() >= limit;
-        let due = self.now + STRANGER_PATIENCE;
+    pub(in crate::shard) fn open_runtime_connection(&mut self, socket: Socket) {
+        let worker = self.worker_of(socket);
+        let limit = self.workers.len() * CONNECTIONS_PER_WORKER;
+        let is_heard = worker.is_some() && self.runtime_connections.len() < limit;
         let ring = self.env.ring();
         let id = self.runtime_connections.insert_with(|id| RuntimeConnection {
             stream: Stream::accepted(socket, Kind::Runtime.token(id), None, ring),
             state: RuntimeState::Head,
-            worker: None,
-            listener_of,
+            worker,
             persistent: true,
             partial: Vec::new(),
             deadline: Deadline::default(),
         });
-        if is_full || listener_of.is_some_and(|worker| self.workers.get(worker).is_none()) {
-            return self.close_runtime_connection(id, Close::Abort);
+        if !is_heard {
+            tracing::debug!(shard = self.id, "a stranger came to the runtime api");
+            self.close_runtime_connection(id, Close::Abort);
         }
-        if let Some(connection) = self.runtime_connections.get_mut(id) {
-            self.timers.set(&mut connection.deadline, due, Kind::Runtime.token(id));
-        }
+    }
+
+    /// The worker that connected, by the address that it connected to and the user whose process it is.
+    fn worker_of(&mut self, socket: Socket) -> Option<SlotId> {
+        let IpAddr::V4(address) = self.env.ring().local_address(socket)?.ip() else { return None };
+        let id = self.worker_at(address)?;
+        let function = self.functions.get(self.workers.get(id)?.function)?;
+        let user = function.function.launch.user.map(|user| user.uid);
+        let user = user.unwrap_or_else(|| rustix::process::geteuid().as_raw());
+        (self.env.ring().peer_user(socket) == Some(user)).then_some(id)
+    }
+
+    /// The worker that connects to this address.
+    pub(super) fn worker_at(&self, address: Ipv4Addr) -> Option<SlotId> {
+        self.workers.iter().find(|(_, worker)| worker.address == address).map(|(id, _)| id)
     }
 
     /// Bytes, end or failure of a connection.
@@ -356,16 +353,6 @@ impl<E: Env> Shard<E> {
                 return consumed.map(|consumed| Input::Copied { bytes: whole, start: consumed });
             }
         }
-        // A stranger's head is not kept.
-        let connection = self.runtime_connections.get_mut(id)?;
-        let is_stranger = connection.worker.is_none() && connection.listener_of.is_none();
-        if is_stranger && connection.partial.len() > STRANGER_BYTES_MAX {
-            let line = connection.partial.split(|byte| *byte == b'\r').next().unwrap_or_default();
-            let path = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default().to_vec();
-            if self.worker_of(&path).is_none() {
-                self.close_runtime_connection(id, Close::Orderly);
-            }
-        }
         None
     }
 
@@ -388,37 +375,15 @@ impl<E: Env> Shard<E> {
         }
     }
 
-    /// The worker whose secret the path begins with, and the length of that.
-    fn worker_of(&self, path: &[u8]) -> Option<(SlotId, usize)> {
-        let segment = path.strip_prefix(b"/")?.split(|byte| *byte == b'/').next()?;
-        let number = segment.split(|byte| *byte == b'-').next()?;
-        let number = u64::from_str_radix(std::str::from_utf8(number).ok()?, 16).ok()?;
-        let id = SlotId::from_bits(number);
-        let worker = self.workers.get(id)?;
-        aws_lc_rs::constant_time::verify_slices_are_equal(worker.token.as_bytes(), segment)
-            .ok()
-            .map(|()| (id, segment.len() + 1))
-    }
-
     fn runtime_request(&mut self, id: SlotId, head: &RequestHead<'_>, fields: &Fields<'_>) {
         let path = match head.target {
             Target::Origin { path, .. } | Target::Absolute { path, .. } => path,
             _ => b"",
         };
-        let worker = match self.runtime_connections.get(id).and_then(|it| it.listener_of) {
-            Some(worker) => self.workers.get(worker).map(|_| (worker, 0)),
-            None => self.worker_of(path),
-        };
         let Some(connection) = self.runtime_connections.get_mut(id) else { return };
-        let Some((worker_slot, secret_bytes)) = worker else {
-            tracing::debug!(shard = self.id, "a stranger spoke to the runtime api");
-            return self.close_runtime_connection(id, Close::Orderly);
-        };
-        connection.worker = Some(worker_slot);
-        connection.deadline.clear();
+        let Some(worker_slot) = connection.worker else { return };
         connection.persistent = head.persistent;
-        let rest = path.get(secret_bytes..).unwrap_or_default();
-        let rest = rest.strip_prefix(b"/2018-06-01/runtime/").unwrap_or_default();
+        let rest = path.strip_prefix(b"/2018-06-01/runtime/").unwrap_or_default();
         if (head.method, rest) == ("GET", b"invocation/next") {
             return self.runtime_next(id, worker_slot);
         }

@@ -11,8 +11,7 @@ use crate::shard::timers::Deadline;
 use crate::shard::{Kind, Shard};
 use crate::snapshot::Function;
 use crate::snapshot::function::FunctionChange;
-use aws_lc_rs::hmac;
-use std::fmt::Write;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,10 +32,11 @@ impl<E: Env> Shard<E> {
             row.starting += 1;
             let launch = Arc::clone(&row.function.launch);
             let due = now + row.function.init_timeout;
-            let (shard, secret) = (self.id, &self.secret);
-            let id = self.workers.insert_with(|id| Worker {
+            let shard = self.id;
+            let address = self.free_address();
+            let id = self.workers.insert(Worker {
                 function: function_id,
-                token: token(secret, shard, id),
+                address,
                 state: WorkerState::Starting,
                 is_stale: false,
                 is_expected: false,
@@ -44,8 +44,7 @@ impl<E: Env> Shard<E> {
             });
             let Some(worker) = self.workers.get_mut(id) else { return };
             self.timers.set(&mut worker.deadline, due, Kind::Worker.token(id));
-            let start =
-                StartWorker { shard, worker: worker_id(id), token: worker.token.clone(), launch };
+            let start = StartWorker { shard, worker: worker_id(id), address, launch };
             self.send_report(FromShard::StartWorker(Box::new(start)));
         }
         if let Some(row) = self.functions.get_mut(function_id)
@@ -53,6 +52,20 @@ impl<E: Env> Shard<E> {
             && now < until
         {
             self.timers.set(&mut row.deadline, until, Kind::Function.token(function_id));
+        }
+    }
+
+    /// An address of the loopback network that no worker of this shard has. Drawn, so that what an ended
+    /// worker left behind does not speak for the next one; it keeps no secret (`open_runtime_connection`).
+    fn free_address(&mut self) -> Ipv4Addr {
+        loop {
+            let [a, b, c, ..] = self.env.random().to_ne_bytes();
+            let address = Ipv4Addr::new(127, a, b, c);
+            // Not the one that everybody uses, and not the network's own, of which there are two.
+            let is_ordinary = a != 0 && a != 255;
+            if is_ordinary && self.worker_at(address).is_none() {
+                return address;
+            }
         }
     }
 
@@ -310,19 +323,4 @@ impl<E: Env> Shard<E> {
             self.close_runtime_connection(id, crate::ring::Close::Orderly);
         }
     }
-}
-
-/// What a worker must know to speak for itself: its number, and a code that only this shard can make
-/// of it.
-fn token(secret: &hmac::Key, shard: usize, id: SlotId) -> Box<str> {
-    let mut named = [0; 16];
-    named[..8].copy_from_slice(&(shard as u64).to_be_bytes());
-    named[8..].copy_from_slice(&id.bits().to_be_bytes());
-    let code = hmac::sign(secret, &named);
-    let mut text = format!("{:x}-", id.bits());
-    // 128 bits of it.
-    for byte in code.as_ref().iter().take(16) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.into()
 }

@@ -8,6 +8,7 @@ use crate::telemetry::ids::Uuid;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fmt::Write;
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 /// How long after a failed start the next worker is started that nobody waits for. Doubled with each
@@ -98,8 +99,8 @@ impl FunctionRow {
 #[derive(Debug)]
 pub(in crate::shard) struct Worker {
     pub(in crate::shard) function: SlotId,
-    /// What each of its requests begins with.
-    pub(in crate::shard) token: Box<str>,
+    /// Where it connects to, which no other of the shard's does.
+    pub(in crate::shard) address: Ipv4Addr,
     pub(in crate::shard) state: WorkerState,
     /// Whether it is one of [`FunctionRow::expected`].
     pub(in crate::shard) is_expected: bool,

@@ -38,6 +38,9 @@ const DELAY_TURNS_MAX: usize = 6;
 /// Most chunks that one receive brings, and connections that one accept brings, in a turn.
 const PER_TURN_MAX: usize = 8;
 
+/// The user of whoever connects from elsewhere than workers do.
+const STRANGER: u32 = 77_777;
+
 /// Where the host's own connects come from.
 const OWN_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 
@@ -438,6 +441,12 @@ impl Ring for SimRing {
     fn local_address(&mut self, socket: Socket) -> Option<SocketAddr> {
         let end = self.sockets.get(self.numbers.get(&socket.0)?)?.stream_end()?;
         Some(self.network.borrow().address(end))
+    }
+
+    fn peer_user(&mut self, socket: Socket) -> Option<u32> {
+        // A stranger is who does not come from where everybody else does.
+        let is_own = self.peer_address(socket)?.ip() == Ipv4Addr::LOCALHOST;
+        Some(if is_own { rustix::process::geteuid().as_raw() } else { STRANGER })
     }
 
     fn outgoing(&mut self) -> Box<Outgoing> {
