@@ -16,5 +16,6 @@ mod faults;
 mod harness;
 mod host;
 mod languages;
+mod leaks;
 mod load;
 mod runtimes;

@@ -140,6 +140,11 @@ impl Gateway {
         line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
     }
 
+    /// Descriptors that the process has open.
+    pub(crate) fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+    }
+
     /// Sockets that the process has open.
     pub(crate) fn open_sockets(&self) -> usize {
         let files = fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap();
