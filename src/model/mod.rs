@@ -54,7 +54,7 @@ pub use integration::{
 };
 pub(crate) use integration::{RESERVED_FIELDS, is_field_name, is_field_value};
 pub use log::{Log, LogFormat};
-pub use management::{AuditLog, Credential, Management, Role};
+pub use management::{AuditLog, Credential, Management, Role, TemplateFindings};
 pub(crate) use problem::nearest;
 pub use problem::{Problem, ProblemKind, Problems, Severity, Source};
 pub(crate) use reader::found;
