@@ -17,6 +17,7 @@ mod faults;
 mod harness;
 mod host;
 mod languages;
+mod leaks;
 mod load;
 mod runtimes;
 mod watch;
