@@ -135,8 +135,8 @@ pub enum ToShard {
         /// The function's key.
         function: Box<str>,
     },
-    /// The code of this function has changed: its workers finish what they do, and others take their
-    /// place.
+    /// The code of this function has changed: one worker is started with the new, and when it is up
+    /// those of the old finish what they do and end. While the new code does not start they go on.
     ReplaceWorkers {
         /// The function's key.
         function: Box<str>,
@@ -206,6 +206,8 @@ pub enum FromShard {
     Event(Box<QueuedEvent>),
     /// Access log lines.
     Log(telemetry::LogBatch),
+    /// Lines of managed stages' logs.
+    StageLog(telemetry::stage_log::StageLogBatch),
     /// A snapshot no request uses any more. It is dropped here, because freeing a large one takes
     /// milliseconds.
     Retired(Box<Snapshot>),

@@ -29,6 +29,7 @@ use crate::store::StoreError;
 use crate::telemetry::access_log::{Destination, Writer};
 use crate::telemetry::fields::RateLimiter;
 use crate::telemetry::metrics::{ApiName, Names, Reload, RouteName, TargetHealth};
+use crate::telemetry::stage_log::StageLogWriter;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
@@ -142,6 +143,7 @@ struct Running {
     watch: Watch,
     targets: Targets,
     writer: Writer,
+    stage_logs: StageLogWriter,
     reload: Reloading,
     /// A reload that is being read and compiled.
     attempting: Option<JoinHandle<Attempted>>,
@@ -248,6 +250,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         signals: Signals::new().map_err(RunError::Runtime)?,
         watch: Watch::new(),
         writer: Writer::new(),
+        stage_logs: StageLogWriter::new(),
         reload,
         attempting: None,
         wanted: None,
@@ -281,7 +284,10 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
     running.management.task.abort();
     running.service.end(STORE_PATIENCE).await;
     running.audit.close(LOG_PATIENCE);
-    let writer = running.writer;
+    let (writer, stage_logs) = (running.writer, running.stage_logs);
+    if !stage_logs.close(LOG_PATIENCE) {
+        tracing::warn!("stage logs could not be written to the end");
+    }
     // Blocks: nothing else is left to be done on this thread.
     let given_up = writer.close(LOG_PATIENCE);
     for destination in given_up {
@@ -333,6 +339,7 @@ impl Running {
             Event::Report(None) => return self.on_all_ended(),
             Event::Signal(Signal::Reload) => {
                 self.writer.reopen();
+                self.stage_logs.reopen();
                 self.audit.reopen();
                 self.targets.restart_names((self.options.resolver)());
                 self.want_reload(Cause::Signal);
@@ -378,6 +385,7 @@ impl Running {
                 batch.give_back();
             }
             FromShard::Log(batch) => self.writer.write(batch),
+            FromShard::StageLog(batch) => self.stage_logs.write(batch),
             // Dropped here and not on a shard: that is what they are sent for.
             FromShard::Retired(_)
             | FromShard::RetiredEndpoints(_)
@@ -546,10 +554,11 @@ impl Running {
         }
         let codes = compiled.codes();
         let snapshot = Arc::new(compiled.snapshot);
-        self.functions.look_at(compiled.functions, compiled.all_functions.client);
+        self.functions.look_at(compiled.functions, &compiled.all_functions);
         self.watch.set_files(compiled.files.iter().map(AsRef::as_ref));
         let both: Vec<&Snapshot> = self.served.iter().chain([&snapshot]).map(|it| &**it).collect();
         self.targets.follow(&both);
+        self.stage_logs.set_places(snapshot.stage_logs.places());
         for problem in self.writer.set_destinations(&destinations(&both)) {
             tracing::error!(error = %problem, "access log is not written");
         }
@@ -645,6 +654,7 @@ impl Running {
     fn finish(&mut self, rollout: Rollout, now: Instant) -> Result<(), RunError> {
         let Rollout { snapshot, prepared, codes, .. } = rollout;
         self.functions.codes().file_serves(&codes);
+        self.functions.watch(&snapshot.functions);
         let version = snapshot.version;
         self.targets.follow(&[&snapshot]);
         // Only takes away what the old snapshot had; what is wrong with the new was told above.
@@ -815,7 +825,9 @@ impl Running {
             self.functions.sweep_codes(now);
             let mut status = self.status.lock();
             status.metrics.tick(now);
-            status.metrics.set_deliveries(self.writer.deliveries());
+            let mut deliveries = self.writer.deliveries();
+            deliveries.extend(self.stage_logs.delivery());
+            status.metrics.set_deliveries(deliveries);
         }
         self.functions.on_time(now);
         if let Some((interval, next)) = self.watchdog

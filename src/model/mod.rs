@@ -25,6 +25,7 @@ pub mod reference;
 mod ring;
 mod route_key;
 mod server;
+mod stage_logs;
 mod store;
 mod upstream;
 mod vpc_link;
@@ -53,7 +54,7 @@ pub use integration::{
 };
 pub(crate) use integration::{RESERVED_FIELDS, is_field_name, is_field_value};
 pub use log::{Log, LogFormat};
-pub use management::{AuditLog, Credential, Management, Role};
+pub use management::{AuditLog, Credential, Management, Role, TemplateFindings};
 pub(crate) use problem::nearest;
 pub use problem::{Problem, ProblemKind, Problems, Severity, Source};
 pub(crate) use reader::found;
@@ -63,6 +64,7 @@ pub use route_key::{
     SEGMENTS_MAX, Segment,
 };
 pub use server::{Forwarding, Limits, Server, Timeouts};
+pub use stage_logs::{StageLogDestination, StageLogs};
 pub use store::Store;
 pub use upstream::{
     Balance, Eject, HashOn, HealthCheck, Retry, RetryOn, StatusSet, Target, Upstream,
@@ -89,6 +91,8 @@ pub struct Model {
     pub aws: Aws,
     /// Where management writes are kept.
     pub store: Store,
+    /// Where logs of managed APIs' stages are written.
+    pub stage_logs: StageLogs,
     /// Back ends: those declared by name first, then those that an integration's `url` implies.
     pub upstreams: Vec<Upstream>,
     /// Where private integrations lead to, in file order.
@@ -113,6 +117,7 @@ pub static ROOT: Table = Table {
         table("management", Kind::Table(&management::TABLE)),
         table("log", Kind::Table(&log::TABLE)),
         table("access_log", Kind::Table(&access_log::GLOBAL)),
+        table("stage_logs", Kind::Table(&stage_logs::TABLE)),
         table("ring", Kind::Table(&ring::TABLE)),
         table("aws", Kind::Table(&aws::TABLE)),
         table("store", Kind::Table(&store::TABLE)),
@@ -236,6 +241,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
     let ring = ring::read(&root.table("ring"));
     let aws = aws::read(&root.table("aws"));
     let store = store::read(&root.table("store"));
+    let stage_logs = stage_logs::read(&root.table("stage_logs"));
 
     let upstream_tables = root.tables("upstream");
     // Names first: an upstream with a mistake in it is still declared.
@@ -250,7 +256,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         .map(|table| vpc_link::read(table, &upstream_names, &mut used))
         .collect();
 
-    let all_functions = functions::read(&root.table("functions"));
+    let all_functions = functions::read(&root.table("functions"), &listeners);
     let function_tables = root.tables("function");
     let function_names = names(&function_tables, "function");
     let functions: Vec<_> =
@@ -289,6 +295,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         management,
         aws,
         store,
+        stage_logs,
         upstreams,
         vpc_links: vpc_links.into_iter().collect::<Option<Vec<_>>>()?,
         all_functions,

@@ -13,11 +13,13 @@ use super::Shard;
 use super::called::Templated;
 use super::client::{ClientState, Input};
 use super::exchanges::ServedBy;
+use super::execution::Execution;
 use super::functions::NewInvocation;
 use super::functions::worker::Caller;
 use super::kept::Kept;
-use super::record::{Noted, Outcome, Request};
+use super::record::{Noted, Outcome, Request, is_logged};
 use crate::control::invocation::{Completion, NotDone};
+use crate::exchange::execution_log::{FunctionCall, function_failed, malformed};
 use crate::exchange::integrate::lambda::{self, Changes, HeadFacts};
 use crate::exchange::respond::{self, Connection};
 use crate::exchange::{Exchange, Failure, Ids, Refusal};
@@ -69,6 +71,8 @@ pub(super) struct Asked {
     /// When the function was asked.
     pub(super) handed_over: Option<Instant>,
     log: Option<Box<Noted>>,
+    /// What it tells of its way.
+    pub(super) execution: Option<Box<Execution>>,
 }
 
 /// How far such a request is.
@@ -145,6 +149,7 @@ impl<E: Env> Shard<E> {
         asked.request_bytes = content.len() as u64;
         asked.content = content;
         asked.is_complete = is_complete;
+        asked.execution = self.execution.take();
         let asked = self.asked.insert(asked);
         let Some(client) = self.clients.get_mut(id) else { return Ok(()) };
         client.state = ClientState::Asked { asked, body };
@@ -167,7 +172,7 @@ impl<E: Env> Shard<E> {
             return Err(Refusal::Internal);
         };
         let head: &RequestHead<'_> = exchange.head;
-        let log = admitted.api.access_log.is_some().then(|| Box::new(Noted::of(exchange)));
+        let log = is_logged(admitted.api).then(|| Box::new(Noted::of(exchange)));
         Ok(Asked {
             client: id,
             snapshot: Rc::clone(&self.snapshot),
@@ -189,6 +194,7 @@ impl<E: Env> Shard<E> {
             started: self.now,
             handed_over: None,
             log,
+            execution: None,
         })
     }
 
@@ -207,7 +213,7 @@ impl<E: Env> Shard<E> {
         let invocation = match insert(self, id) {
             Ok(invocation) => invocation,
             Err(refusal) => {
-                self.asked.remove(id);
+                self.execution = self.asked.remove(id).and_then(|asked| asked.execution);
                 return Err(refusal);
             }
         };
@@ -240,6 +246,9 @@ impl<E: Env> Shard<E> {
             return self.refuse_asked(asked_id, too_large);
         }
         asked.content.extend_from_slice(&input[piece.data.clone()]);
+        if let Some(execution) = &mut asked.execution {
+            execution.content(&input[piece.data.clone()]);
+        }
         asked.request_bytes += piece.data.len() as u64;
         asked.is_complete = piece.done;
         let goes_on = piece.done && !asked.is_for_function();
@@ -252,7 +261,8 @@ impl<E: Env> Shard<E> {
     /// Goes on with the phases of a request, the first of which wanted its content. Done before any
     /// input behind it is taken, however many such requests a client sends at once.
     fn resume_asked(&mut self, id: SlotId) {
-        let Some(asked) = self.asked.remove(id) else { return };
+        let Some(mut asked) = self.asked.remove(id) else { return };
+        self.execution = asked.execution.take();
         let persistent = asked.persistent && self.draining.is_none();
         let managed = Rc::clone(&self.managed);
         let waited = self.now.saturating_duration_since(asked.started);
@@ -313,6 +323,20 @@ impl<E: Env> Shard<E> {
             patience,
         };
         let now = self.now;
+        let event = new.event.clone();
+        if let Some(asked) = self.asked.get_mut(id)
+            && let Some(execution) = &mut asked.execution
+        {
+            let api = asked.api.api(&asked.snapshot);
+            let call = FunctionCall {
+                region: arn.split(':').nth(3).unwrap_or_default(),
+                arn: &arn,
+                api_id: &api.id,
+                request_id: asked.ids.request.as_str(),
+                trace_id: &trace,
+            };
+            execution.asks_function(self.since_epoch, &call, &event);
+        }
         match self.invoke(&arn, new) {
             Ok(invocation) => {
                 if let Some(asked) = self.asked.get_mut(id) {
@@ -331,11 +355,15 @@ impl<E: Env> Shard<E> {
         if asked.templated.is_some() {
             return self.templated_answered(id, completion);
         }
+        self.tell_completion(id, &completion);
         let result = match completion {
             Completion::NotDone(why) => return self.refuse_asked(id, refusal_of(why)),
-            Completion::Failure(_) => return self.refuse_asked(id, Refusal::FunctionFailed),
+            Completion::Failure(error) => {
+                return self.fail_asked(id, &function_failed(&error));
+            }
             Completion::Result(result) => result,
         };
+        let Some(asked) = self.asked.get(id) else { return };
         let made = asked.with_function(&self.managed, |exchange, declared| {
             lambda::answer(exchange, declared, &result)
         });
@@ -344,9 +372,13 @@ impl<E: Env> Shard<E> {
             Some(Ok(answer)) => answer,
             Some(Err(fault)) => {
                 tracing::debug!(shard = self.id, ?fault, "a function's result is no answer");
-                return self.refuse_asked(id, fault.refusal());
+                return self.fail_asked(id, &malformed(fault.refusal()));
             }
         };
+        if let Some(execution) = self.asked.get_mut(id).and_then(|it| it.execution.as_mut()) {
+            let fields = answer.fields.iter().map(|(name, value)| (&**name, &**value));
+            execution.answered_with(self.since_epoch, fields, &answer.body);
+        }
         self.answer_asked(id, None, |asked, managed, connection, date, out| {
             let facts = HeadFacts {
                 protocol: asked.protocol,
@@ -379,6 +411,23 @@ impl<E: Env> Shard<E> {
         });
     }
 
+    /// Tells what a function returned, where a request tells of its way.
+    pub(super) fn tell_completion(&mut self, id: SlotId, completion: &Completion) {
+        let Some(asked) = self.asked.get_mut(id) else { return };
+        let Some(execution) = &mut asked.execution else { return };
+        let since = asked.handed_over.unwrap_or(asked.started);
+        let latency = self.now.saturating_duration_since(since);
+        match completion {
+            Completion::Result(payload) => {
+                execution.function_answers(self.since_epoch, latency, false, payload);
+            }
+            Completion::Failure(error) => {
+                execution.function_answers(self.since_epoch, latency, true, error);
+            }
+            Completion::NotDone(_) => {}
+        }
+    }
+
     /// Ends such a request with an answer of our own.
     pub(super) fn refuse_asked(&mut self, id: SlotId, refusal: Refusal) {
         self.fail_asked(id, &refusal.into());
@@ -388,6 +437,9 @@ impl<E: Env> Shard<E> {
     pub(super) fn fail_asked(&mut self, id: SlotId, failure: &Failure) {
         if !failure.cause.is_empty() {
             tracing::debug!(shard = self.id, error = %failure.cause, "refused a request");
+        }
+        if let Some(execution) = self.asked.get_mut(id).and_then(|it| it.execution.as_mut()) {
+            execution.failed(self.since_epoch, failure);
         }
         self.answer_asked(id, Some(failure.refusal), |asked, managed, connection, date, out| {
             let told = asked.with_exchange(managed, |exchange, _| {
@@ -432,9 +484,13 @@ impl<E: Env> Shard<E> {
         response_bytes: u64,
         refusal: Option<Refusal>,
     ) {
-        let Some(asked) = self.asked.remove(id) else { return };
+        let Some(mut asked) = self.asked.remove(id) else { return };
         if let AskedStage::Invoking(invocation) = asked.stage {
             self.abandon_invocation(invocation);
+        }
+        if let Some(execution) = asked.execution.take() {
+            let api = asked.api.api(&asked.snapshot);
+            self.end_execution(Some(execution), api, asked.ids.request.as_str(), status);
         }
         let (api, route) = self.record.series(asked.api.index(), Some(asked.route));
         let since = |instant: Instant| self.now.saturating_duration_since(instant);
@@ -471,7 +527,10 @@ impl<E: Env> Shard<E> {
             ids: &asked.ids,
             request_time: self.since_epoch.saturating_sub(finished.latency),
             is_http10: asked.version == Version::Http10,
-            integration_status: finished.integration_latency.map(|_| finished.status),
+            // Lambda's own word is 200, also about a function that failed.
+            integration_status: finished.integration_latency.map(|_| 200),
+            function_status: finished.integration_latency.map(|_| finished.status),
+            validation_error: "",
             integration_error: error,
             error_message: error,
             error_response_type: refusal.map_or("", Refusal::response_type),
@@ -479,7 +538,8 @@ impl<E: Env> Shard<E> {
             cipher_suite: tls.and_then(|tls| tls.cipher_suite()).unwrap_or_default(),
         };
         let request = Request::kept(asked.log.as_deref());
-        self.record.log(&asked.snapshot, &request, &outcome, Some(asked.route.0), self.now);
+        let api = asked.api.api(&asked.snapshot);
+        self.record.log(api, &request, &outcome, Some(asked.route.0), self.now);
     }
 }
 

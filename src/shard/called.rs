@@ -11,6 +11,7 @@ use super::functions::worker::Caller;
 use super::phases::binary_types;
 use crate::control::invocation::{Completion, QueuedEvent};
 use crate::control::mailbox::FromShard;
+use crate::exchange::execution_log::FunctionCall;
 use crate::exchange::integrate::lambda;
 use crate::exchange::integrate::lambda::custom::{self, Invocation, Order, Told, Unordered};
 use crate::exchange::respond;
@@ -65,6 +66,16 @@ impl<E: Env> Shard<E> {
             }
         };
         let arn = &function.lambda.function;
+        if let Some(execution) = &mut self.execution {
+            let call = FunctionCall {
+                region: &function.lambda.facts.region,
+                arn,
+                api_id: exchange.api.map_or("", |it| &it.api.id),
+                request_id: exchange.ids.request.as_str(),
+                trace_id: "",
+            };
+            execution.asks_function(self.since_epoch, &call, &order.event);
+        }
         let row = self.function_of_arn.get(arn).and_then(|row| self.functions.get(*row));
         let row = row.ok_or(Refusal::FunctionRefused)?;
         if !lambda::is_permitted(exchange, &function.lambda, &row.function) {
@@ -95,6 +106,7 @@ impl<E: Env> Shard<E> {
             Invocation::RequestResponse => {
                 let mut asked = self.new_asked(id, exchange, raw, 0, persistent)?;
                 let overrides = made.overrides.clone();
+                asked.execution = self.execution.take();
                 let version = Box::default();
                 asked.templated = Some(Box::new(Templated { overrides, request_id, version }));
                 let request_bytes = exchange.content.unwrap_or_default().len() as u64;
@@ -175,6 +187,7 @@ impl<E: Env> Shard<E> {
 
     /// What came of the invocation of a function behind templates.
     pub(super) fn templated_answered(&mut self, id: SlotId, completion: Completion) {
+        self.tell_completion(id, &completion);
         let Some(asked) = self.asked.get_mut(id) else { return };
         let Some(templated) = asked.templated.take() else { return };
         let (result, is_failure) = match completion {
@@ -204,6 +217,14 @@ impl<E: Env> Shard<E> {
         match made.unwrap_or_else(|| Err(Refusal::Internal.into())) {
             Err(failure) => self.fail_asked(id, &failure),
             Ok(answer) => {
+                if let Some(execution) = self.asked.get_mut(id).and_then(|it| it.execution.as_mut())
+                {
+                    let headers = answer.headers.iter();
+                    let headers = headers.filter_map(|(name, value)| {
+                        Some((name.as_str(), std::str::from_utf8(value).ok()?))
+                    });
+                    execution.answered_with(self.since_epoch, headers, &answer.content);
+                }
                 self.answer_asked(id, None, |asked, _, connection, date, out| {
                     let (ids, is_head) = (&asked.ids, asked.is_head);
                     let out = out.written();

@@ -104,6 +104,7 @@ impl<E: Env> Shard<E> {
         }
         let reporter = &self.reporter;
         self.record.flush_logs(None, |batch| reporter.send(FromShard::Log(batch)));
+        self.record.flush_stage_lines(None, |batch| reporter.send(FromShard::StageLog(batch)));
         self.send_telemetry();
         if let Some(draining) = &mut self.draining {
             draining.reported = true;

@@ -10,7 +10,7 @@ use crate::http::{RequestKind, Version};
 use crate::ring::SlotId;
 use crate::snapshot::managed::{AnswerEdits, Release, ResponseMapping};
 use crate::snapshot::{
-    ApiIndex, HttpProxy, Integration, ManagedStage, Protocol, RouteIndex, Snapshot,
+    Api, ApiIndex, HttpProxy, Integration, ManagedStage, Protocol, RouteIndex, Snapshot,
 };
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -70,6 +70,8 @@ pub(super) struct Proxied {
     pub(super) kept: Option<Box<Kept>>,
     /// Field lines that every answer gets, where the API has rules for browsers.
     pub(super) cors: Option<Box<[u8]>>,
+    /// What it tells of its way.
+    pub(super) execution: Option<Box<super::execution::Execution>>,
 }
 
 /// The API that a request is served by, kept as it was when the request came.
@@ -86,6 +88,14 @@ impl ServedBy {
         match origin {
             Origin::File(index) => Self::File(index),
             Origin::Managed(stage, release) => Self::Managed(Rc::clone(stage), release),
+        }
+    }
+
+    /// The API itself.
+    pub(super) fn api<'a>(&'a self, snapshot: &'a Snapshot) -> &'a Api {
+        match self {
+            Self::File(index) => snapshot.api(*index),
+            Self::Managed(stage, release) => stage.api(*release),
         }
     }
 

@@ -34,6 +34,11 @@ impl<E: Env> Shard<E> {
         let Some(backend) = self.backends.get_mut(id) else { return false };
         let since = exchange.handed_over.unwrap_or(exchange.started);
         exchange.integration_latency = Some(self.now.saturating_duration_since(since));
+        if let (Some(execution), Some(latency)) =
+            (&mut exchange.execution, exchange.integration_latency)
+        {
+            execution.back_end_answers(self.since_epoch, head.status, latency, fields);
+        }
         let answer = exchange.kept.as_mut().and_then(|kept| kept.answer.as_mut());
         let Some(answer) = answer else { return false };
         answer.begin(head, fields);
@@ -84,6 +89,9 @@ impl<E: Env> Shard<E> {
             return false;
         }
         answer.content.extend_from_slice(&input[piece.data.clone()]);
+        if let Some(execution) = &mut exchange.execution {
+            execution.answer_content(&input[piece.data.clone()]);
+        }
         input.advance(piece.consumed);
         if piece.done {
             self.response_complete(id, exchange_id, input.is_empty());
@@ -102,9 +110,11 @@ impl<E: Env> Shard<E> {
         let date = self.date.at(self.since_epoch.as_secs());
         let is_head = exchange.client_kind == RequestKind::Head;
         let out = client.stream.out(self.env.ring()).written();
-        let Proxied { snapshot, api, cors, .. } = exchange;
+        let start = out.len();
+        let Proxied { snapshot, api, cors, execution, .. } = exchange;
         let latency = exchange.integration_latency.unwrap_or_default();
         let scratch = &mut self.scratch;
+        let now = self.since_epoch;
         let told = kept.with_exchange(snapshot, &managed, api, None, |exchange, route| {
             let end = AnswerEnd { connection, date, is_head };
             let made = kept.answer.as_ref().ok_or_else(|| Refusal::Internal.into());
@@ -120,7 +130,13 @@ impl<E: Env> Shard<E> {
                 }
                 _ => Err(Refusal::Internal.into()),
             });
+            if let (Ok(_), Some(execution)) = (&made, &mut *execution) {
+                execution.answered(now, &out[start..]);
+            }
             made.unwrap_or_else(|failure: Failure| {
+                if let Some(execution) = execution {
+                    execution.failed(now, &failure);
+                }
                 respond::fail(exchange, &failure, connection, date, out)
             })
         });

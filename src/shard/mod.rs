@@ -21,6 +21,7 @@ mod asked;
 mod called;
 mod client;
 mod drain;
+mod execution;
 mod exchanges;
 mod functions;
 mod kept;
@@ -53,6 +54,7 @@ use asked::Asked;
 use client::{Client, Input};
 use drain::Draining;
 use exchanges::Proxied;
+use execution::Execution;
 use functions::runtime_api::RuntimeConnection;
 use functions::worker::{Errands, FunctionRow, Invocation, Worker};
 use record::Record;
@@ -163,6 +165,8 @@ pub struct Shard<E: Env> {
     endpoints: Box<Endpoints>,
     timers: Timers,
     record: Record,
+    /// What the request that is being begun tells of its way.
+    execution: Option<Box<Execution>>,
     reporter: Reporter,
     /// Reports that the control thread was too busy to take.
     unsent: VecDeque<FromShard>,
@@ -215,6 +219,7 @@ impl<E: Env> Shard<E> {
             endpoints: Box::default(),
             timers: Timers::default(),
             record: Record::new(id),
+            execution: None,
             reporter: settings.reporter,
             unsent: VecDeque::new(),
             completions: Vec::with_capacity(256),
@@ -576,6 +581,8 @@ impl<E: Env> Shard<E> {
     fn report(&mut self) {
         let reporter = &self.reporter;
         self.record.flush_logs(Some(self.now), |batch| reporter.send(FromShard::Log(batch)));
+        self.record
+            .flush_stage_lines(Some(self.now), |batch| reporter.send(FromShard::StageLog(batch)));
         self.tell_notes();
         if self.now >= self.next_telemetry {
             self.next_telemetry = self.now + TELEMETRY_INTERVAL;

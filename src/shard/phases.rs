@@ -84,7 +84,10 @@ impl<E: Env> Shard<E> {
         raw: &[u8],
         persistent: bool,
     ) -> Result<(), Unfinished> {
-        if let Some(fixed) = &mapped.fixed {
+        // Its templates are run where every step is told.
+        if let Some(fixed) = &mapped.fixed
+            && self.execution.is_none()
+        {
             let value = |known| {
                 exchange.fields.iter().rfind(|field| field.known == known).map(|it| it.value)
             };
@@ -133,7 +136,11 @@ impl<E: Env> Shard<E> {
         let Some(client) = self.clients.get_mut(id) else { return };
         let is_head = exchange.head.method == "HEAD";
         let out = client.stream.out(self.env.ring()).written();
+        let start = out.len();
         let bytes = respond::made(answer, &exchange.ids, connection, date, is_head, out);
+        if let Some(execution) = &mut self.execution {
+            execution.answered(self.since_epoch, &out[start..]);
+        }
         self.record_answer(id, exchange, answer.status, bytes, None);
         self.answered_before_content(id, exchange, persistent);
     }
@@ -198,7 +205,10 @@ impl<E: Env> Shard<E> {
             tracing::debug!(shard = self.id, api, error = %failure.cause, "refused a request");
         }
         self.record.recorder.refused(super::serve::counted(refusal));
-        self.record_answer(id, exchange, status, bytes, Some(refusal));
+        if let Some(execution) = &mut self.execution {
+            execution.failed(self.since_epoch, failure);
+        }
+        self.record_answer(id, exchange, status, bytes, Some(failure));
         self.answered_before_content(id, exchange, persistent);
     }
 

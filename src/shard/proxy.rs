@@ -351,6 +351,9 @@ impl<E: Env> Shard<E> {
             }
             return self.free_client_if_over(client_id);
         }
+        if let Some(execution) = &mut exchange.execution {
+            execution.failed(self.since_epoch, failure);
+        }
         let protocol = Some(exchange.protocol);
         let Some(client) = self.clients.get_mut(client_id) else {
             exchange.status = refusal.status(protocol);
@@ -413,7 +416,12 @@ impl<E: Env> Shard<E> {
 
     /// Takes a request off the table: frees its connection, counts it, logs it.
     pub(super) fn end_exchange(&mut self, id: SlotId, refusal: Option<Refusal>) {
-        let Some(exchange) = self.exchanges.remove(id) else { return };
+        let Some(mut exchange) = self.exchanges.remove(id) else { return };
+        if let Some(execution) = exchange.execution.take() {
+            let api = exchange.api.api(&exchange.snapshot);
+            let request_id = exchange.ids.request.as_str();
+            self.end_execution(Some(execution), api, request_id, exchange.status);
+        }
         if let Some(backend) = exchange.backend {
             self.drop_backend(backend, Close::Orderly);
         }
@@ -473,6 +481,8 @@ impl<E: Env> Shard<E> {
             request_time: self.since_epoch.saturating_sub(finished.latency),
             is_http10: exchange.client_version == crate::http::Version::Http10,
             integration_status: exchange.integration_latency.map(|_| exchange.status),
+            function_status: None,
+            validation_error: "",
             integration_error: error,
             error_message: error,
             error_response_type: refusal.map_or("", Refusal::response_type),
@@ -481,7 +491,8 @@ impl<E: Env> Shard<E> {
         };
         let request = Request::kept(exchange.log.as_deref());
         let route = Some(exchange.route.0);
-        self.record.log(&exchange.snapshot, &request, &outcome, route, self.now);
+        let api = exchange.api.api(&exchange.snapshot);
+        self.record.log(api, &request, &outcome, route, self.now);
     }
 
     /// A send to a back end is over.

@@ -1,15 +1,20 @@
 //! What is remembered of a finished request: counters and its access log line.
 
 use crate::control::mailbox::FromShard;
-use crate::exchange::{Exchange, Ids};
-use crate::snapshot::{ApiIndex, Protocol, RouteIndex, Snapshot};
+use crate::exchange::event::Prefix;
+use crate::exchange::{Exchange, ExecutionLog, Ids};
+use crate::snapshot::managed::AccessLogging;
+use crate::snapshot::{Api, ApiIndex, Protocol, RouteIndex, Snapshot};
 use crate::telemetry::LogBatch;
 use crate::telemetry::access_log::{Facts, Format, LogBuffer};
 use crate::telemetry::fields::RateLimiter;
+use crate::telemetry::stage_log::{StageLogBatch, StageLogBuffer};
 use crate::telemetry::{Finished, Recorder};
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::IpAddr;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Texts of a request that its access log line will need when the receive buffer is long gone.
@@ -32,7 +37,7 @@ impl Noted {
         noted.host = noted.keep(exchange.head.host.unwrap_or_default());
         noted.user_agent = noted.keep(user_agent(exchange));
         noted.source = Some(exchange.source_address());
-        noted.base_path_bytes = exchange.base_path_bytes;
+        noted.base_path_bytes = base_path_bytes(exchange);
         noted
     }
 
@@ -51,6 +56,14 @@ impl Noted {
             source: self.source,
             base_path_bytes: self.base_path_bytes,
         }
+    }
+}
+
+/// How much of the path is what a domain name maps; a stage's name in it is none of that.
+fn base_path_bytes(exchange: &Exchange<'_>) -> usize {
+    match Prefix::of(exchange) {
+        Prefix::BasePath(base_path) => base_path.len(),
+        Prefix::Nothing | Prefix::Stage => 0,
     }
 }
 
@@ -82,7 +95,7 @@ impl<'r> Request<'r> {
             host: exchange.head.host.unwrap_or_default(),
             user_agent: user_agent(exchange),
             source: Some(exchange.source_address()),
-            base_path_bytes: exchange.base_path_bytes,
+            base_path_bytes: base_path_bytes(exchange),
         }
     }
 
@@ -100,11 +113,47 @@ pub(super) struct Outcome<'o> {
     pub(super) request_time: Duration,
     pub(super) is_http10: bool,
     pub(super) integration_status: Option<u16>,
+    /// What a function said, where that is not what Lambda said.
+    pub(super) function_status: Option<u16>,
+    pub(super) validation_error: &'o str,
     pub(super) integration_error: &'o str,
     pub(super) error_message: &'o str,
     pub(super) error_response_type: &'o str,
     pub(super) tls_version: &'o str,
     pub(super) cipher_suite: &'o str,
+}
+
+/// Whether an API's requests are written to an access log.
+#[inline]
+pub(super) fn is_logged(api: &Api) -> bool {
+    api.access_log.is_some() || access_logging(api).is_some()
+}
+
+/// The access log of a managed stage.
+#[inline]
+fn access_logging(api: &Api) -> Option<&AccessLogging> {
+    api.shared.as_deref()?.logging.as_deref()?.access.as_ref()
+}
+
+/// A time since 1970 as in RFC 3339, in milliseconds.
+fn push_time(out: &mut Vec<u8>, since_epoch: Duration) {
+    let millis = i64::try_from(since_epoch.as_millis()).unwrap_or_default();
+    let time = jiff::Timestamp::from_millisecond(millis).unwrap_or_default();
+    let _ = write!(out, "{time:.3}");
+}
+
+/// A message on one line: a client must not be able to write lines of its own.
+fn push_text(out: &mut Vec<u8>, text: &[u8]) {
+    for &byte in text {
+        match byte {
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' | b' '..=b'~' | 0x80.. => out.push(byte),
+            other => {
+                let _ = write!(out, "\\u{other:04x}");
+            }
+        }
+    }
 }
 
 /// At most one warning about back ends per second and shard; the next one says how many were not
@@ -121,6 +170,8 @@ pub(super) struct Record {
     /// First series of each API's routes.
     route_bases: Vec<u32>,
     source_text: String,
+    /// Lines of managed stages.
+    stage_lines: StageLogBuffer,
     /// Bounds the warnings about back ends.
     pub(super) warnings: RateLimiter,
 }
@@ -133,6 +184,7 @@ impl Record {
             buffers: Vec::new(),
             route_bases: Vec::new(),
             source_text: String::new(),
+            stage_lines: StageLogBuffer::default(),
             warnings: RateLimiter::new(WARNING_PERIOD),
         }
     }
@@ -202,40 +254,73 @@ impl Record {
         }
     }
 
+    /// As [`Record::flush_logs`], for the lines of managed stages.
+    #[inline]
+    pub(super) fn flush_stage_lines(
+        &mut self,
+        now: Option<Instant>,
+        send: impl FnOnce(StageLogBatch) -> Result<(), FromShard>,
+    ) {
+        if let Some(batch) = self.stage_lines.take(now)
+            && let Err(FromShard::StageLog(batch)) = send(batch)
+        {
+            self.recorder.log_lines_dropped(batch.count());
+        }
+    }
+
+    /// Appends what a request of a managed stage has told to its execution log.
+    pub(super) fn execution(
+        &mut self,
+        group: &Arc<str>,
+        request_id: &str,
+        log: &ExecutionLog,
+        now: Instant,
+    ) {
+        let count = log.lines().count() as u32;
+        self.stage_lines.append(now, group, count, |out| {
+            for (since_epoch, text, end) in log.lines() {
+                push_time(out, since_epoch);
+                let _ = write!(out, " ({request_id}) ");
+                push_text(out, text);
+                out.extend_from_slice(end.as_bytes());
+                out.push(b'\n');
+            }
+        });
+        self.recorder.log_lines(u64::from(count));
+    }
+
     /// When the next log batch is due.
     pub(super) fn logs_due(&self) -> Option<Instant> {
-        self.buffers.iter().filter_map(LogBuffer::due_at).min()
+        let buffers = self.buffers.iter().filter_map(LogBuffer::due_at);
+        buffers.chain(self.stage_lines.due_at()).min()
     }
 
     /// Appends the access log line of a request, when its API wants one.
     pub(super) fn log(
         &mut self,
-        snapshot: &Snapshot,
+        api: &Api,
         request: &Request<'_>,
         outcome: &Outcome<'_>,
         route: Option<u32>,
         now: Instant,
     ) {
-        let Some(api) = outcome.finished.api.and_then(|api| snapshot.apis.get(api as usize)) else {
-            return;
-        };
-        let Some(log) = api.access_log else { return };
-        let index = log.0 as usize;
-        let (Some(Some(format)), Some(buffer)) =
-            (self.formats.get(index), self.buffers.get_mut(index))
-        else {
-            return;
-        };
+        let shared = api.shared.as_deref();
         self.source_text.clear();
         if let Some(source) = request.source {
             let _ = write!(self.source_text, "{source}");
         }
-        let route_key =
-            route.and_then(|route| api.routes.get(route as usize)).map_or("", |r| &r.key);
+        let route = route.and_then(|route| api.routes.get(route as usize));
+        let route_key = route.map_or("", |route| &route.key);
         let base_path = request.path.get(..request.base_path_bytes).unwrap_or_default();
         let rest = api.protocol == Protocol::Rest;
         let finished = &outcome.finished;
         let facts = Facts {
+            account_id: shared.map_or("", |shared| &shared.account_id),
+            deployment_id: shared.map_or("", |shared| &shared.deployment_id),
+            is_canary: shared.and_then(|shared| shared.is_canary),
+            resource_id: route.map_or("", |route| &route.resource_id),
+            function_status: outcome.function_status,
+            validation_error: outcome.validation_error,
             api_id: &api.id,
             stage: &api.stage,
             resource_path: route_key.split_once(' ').map_or(route_key, |(_, path)| path),
@@ -268,7 +353,24 @@ impl Record {
             error_response_type: outcome.error_response_type,
             ..Facts::default()
         };
-        buffer.append(now, |line| format.write(&facts, line));
-        self.recorder.log_lines(1);
+        match (api.access_log, access_logging(api)) {
+            (Some(log), _) => {
+                let index = log.0 as usize;
+                if let (Some(Some(format)), Some(buffer)) =
+                    (self.formats.get(index), self.buffers.get_mut(index))
+                {
+                    buffer.append(now, |line| format.write(&facts, line));
+                    self.recorder.log_lines(1);
+                }
+            }
+            (None, Some(logging)) => {
+                for group in logging.groups.all() {
+                    self.stage_lines
+                        .append(now, group, 1, |line| logging.format.write(&facts, line));
+                    self.recorder.log_lines(1);
+                }
+            }
+            (None, None) => {}
+        }
     }
 }

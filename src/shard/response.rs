@@ -12,11 +12,11 @@ use super::serve::send_content;
 use super::upstream::connection::{Backend, BackendState, Response};
 use super::upstream::pool::TargetIndex;
 use super::{Kind, PENDING_BYTES_MAX, Shard};
-use crate::exchange::Refusal;
 use crate::exchange::context::Integrated;
 use crate::exchange::integrate::EditedAnswer;
 use crate::exchange::respond::{self, Connection, ResponseFraming};
 use crate::exchange::transform::BackEnd;
+use crate::exchange::{Failure, Refusal};
 use crate::http::{
     self, BodyReader, Fields, Framing, HeadLimits, RequestKind, ResponseHead, Version,
 };
@@ -238,13 +238,20 @@ impl<E: Env> Shard<E> {
             });
             with_context.unwrap_or_else(|| EditedAnswer::of_head(head.status, edits, fields))
         });
+        if let Some(execution) = &mut exchange.execution {
+            execution.back_end_answers(self.since_epoch, head.status, latency, fields);
+        }
         let mapping = rules.as_ref().and_then(AnswerRules::mapping);
         let mapped = mapping.and_then(|mapping| mapping.choose(head.status));
         if mapping.is_some() && mapped.is_none() {
             // No response is declared for this status: Amazon's configuration error.
             exchange.backend = None;
             self.drop_backend(id, Close::Orderly);
-            self.fail_request(exchange_id, Refusal::Misconfigured);
+            let status = head.status;
+            let failure = Failure::configuration(format!(
+                "No match for output mapping and no default output mapping configured. Endpoint Response Status Code: {status}"
+            ));
+            self.fail_exchange(exchange_id, &failure);
             return false;
         }
         let told = edited.as_ref().map_or(head.status, |edited| edited.status);
@@ -280,6 +287,7 @@ impl<E: Env> Shard<E> {
         let connection = Connection::of(exchange.persistent, exchange.client_version);
         let date = self.date.at(self.since_epoch.as_secs());
         let out = client.stream.out(self.env.ring()).written();
+        let start = out.len();
         match mapped {
             None => {
                 let cors = exchange.cors.as_deref();
@@ -299,6 +307,9 @@ impl<E: Env> Shard<E> {
                 let ids = &exchange.ids;
                 respond::mapped_head(mapped, fields, exchange.framing, ids, connection, date, out);
             }
+        }
+        if let Some(execution) = &mut exchange.execution {
+            execution.answered(self.since_epoch, &out[start..]);
         }
         let reader = BodyReader::new(head.framing);
         let is_done = reader.is_done();
@@ -368,6 +379,9 @@ impl<E: Env> Shard<E> {
                 return false;
             }
         };
+        if let Some(execution) = &mut exchange.execution {
+            execution.answer_content(&input[piece.data.clone()]);
+        }
         let ring = self.env.ring();
         // A client's HEAD that became a GET: the content is not for it.
         if exchange.framing != ResponseFraming::None {

@@ -2,16 +2,17 @@
 
 use super::client::{Client, ClientState, HELD_MAX, Input};
 use super::exchanges::{Proxied, REPLAY_BYTES_MAX, ServedBy, Stage};
+use super::execution::Execution;
 use super::kept::{Kept, KeptAnswer};
 use super::phases::made_for;
-use super::record::{Noted, Outcome, Request};
+use super::record::{Noted, Outcome, Request, is_logged};
 use super::timers::Deadline;
 use super::upstream::connection::Backend;
 use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::exchange::integrate::http_proxy::{self, has_content};
 use crate::exchange::respond::{self, Connection, ResponseFraming};
 use crate::exchange::transform::Transformed;
-use crate::exchange::{ClientFacts, Exchange, Ids, Origin, Refusal, admit, cors, route};
+use crate::exchange::{ClientFacts, Exchange, Failure, Ids, Origin, Refusal, admit, cors, route};
 use crate::http::{self, BodyReader, Fields, Framing, Refused, RequestHead, RequestKind};
 use crate::ring::{Close, Env, Lease, Outgoing, Ring, SlotId, Slots};
 use crate::snapshot::{Balance, HashOn, HttpProxy};
@@ -253,6 +254,7 @@ impl<E: Env> Shard<E> {
                 return self.answer_failure(id, &exchange, &refusal.into(), persistent);
             }
         };
+        self.execution = Execution::begin(&exchange, self.since_epoch);
         self.run_phases(id, &exchange, route, 0, raw, persistent);
     }
 
@@ -267,8 +269,9 @@ impl<E: Env> Shard<E> {
         exchange: &Exchange<'_>,
         status: u16,
         response_bytes: u64,
-        refusal: Option<Refusal>,
+        failure: Option<&Failure>,
     ) {
+        let refusal = failure.map(|failure| failure.refusal);
         let series = exchange.api.map(|api| self.record.series(api.index(), exchange.route));
         let finished = Finished {
             api: series.map(|(api, _)| api),
@@ -281,7 +284,12 @@ impl<E: Env> Shard<E> {
             response_bytes,
         };
         self.record.recorder.exchange(&finished);
-        if exchange.api.is_none_or(|api| api.api.access_log.is_none()) {
+        let Some(api) = exchange.api.map(|admitted| admitted.api) else { return };
+        if let Some(execution) = self.execution.take() {
+            let request_id = exchange.ids.request.as_str();
+            self.end_execution(Some(execution), api, request_id, status);
+        }
+        if !is_logged(api) {
             return;
         }
         let protocol = exchange.protocol;
@@ -292,15 +300,20 @@ impl<E: Env> Shard<E> {
             request_time: self.since_epoch,
             is_http10: exchange.head.version == http::Version::Http10,
             integration_status: None,
+            function_status: None,
+            validation_error: failure.and_then(|it| it.validation.as_deref()).unwrap_or_default(),
             integration_error: "",
-            error_message: refusal.map_or("", |refusal| refusal.message(protocol)),
+            error_message: match failure.and_then(|it| it.message.as_deref()) {
+                Some(message) => message,
+                None => refusal.map_or("", |refusal| refusal.message(protocol)),
+            },
             error_response_type: refusal.map_or("", Refusal::response_type),
             tls_version: tls.and_then(|tls| tls.protocol_version()).unwrap_or_default(),
             cipher_suite: tls.and_then(|tls| tls.cipher_suite()).unwrap_or_default(),
         };
         let request = Request::of(exchange);
         let route = exchange.route.map(|route| route.0);
-        self.record.log(exchange.snapshot, &request, &outcome, route, self.now);
+        self.record.log(api, &request, &outcome, route, self.now);
     }
 
     /// Answers a head that cannot be a request, and closes: where its content would end is in doubt.
@@ -424,7 +437,23 @@ impl<E: Env> Shard<E> {
         let framing = if is_read { Framing::None } else { exchange.head.framing };
         let body = BodyReader::new(framing);
         let is_complete = body.is_done();
-        let log = admitted.api.access_log.is_some().then(|| Box::new(Noted::of(exchange)));
+        let log = is_logged(admitted.api).then(|| Box::new(Noted::of(exchange)));
+        let mut execution = self.execution.take();
+        if let Some(execution) = &mut execution {
+            let upstream = &pool.upstream;
+            let authority = upstream.targets.first().map_or("", |it| &*it.authority);
+            let scheme = if upstream.tls.is_some() { "https" } else { "http" };
+            let host = (!host_place.is_mapped).then_some(authority);
+            let head_bytes = http::find_head_end(&request, 0).unwrap_or(request.len());
+            let (head, content) = request.split_at(head_bytes.min(request.len()));
+            execution.asks_back_end(
+                self.since_epoch,
+                &format!("{scheme}://{authority}"),
+                host,
+                (head, host_place.at),
+                content,
+            );
+        }
         let exchange_id = self.exchanges.insert(Proxied {
             client: id,
             snapshot: Rc::clone(&self.snapshot),
@@ -463,6 +492,7 @@ impl<E: Env> Shard<E> {
             log,
             kept,
             cors,
+            execution,
         });
         let Some(client) = self.clients.get_mut(id) else { return Ok(()) };
         client.state = ClientState::Exchange { exchange: exchange_id, body };
@@ -489,6 +519,9 @@ impl<E: Env> Shard<E> {
         };
         let data_bytes = piece.data.len();
         exchange.request_bytes += data_bytes as u64;
+        if let Some(execution) = &mut exchange.execution {
+            execution.content(&input[piece.data.clone()]);
+        }
         let limit = exchange.snapshot.server.limits.body_bytes_max;
         if exchange.request_bytes > limit {
             return self.fail_request(exchange_id, Refusal::BodyTooLarge { body_bytes_max: limit });

@@ -20,6 +20,7 @@ pub fn compile(model: &Model, version: u64, seed: u64) -> Snapshot {
         ring: model.ring.clone(),
         log: model.log.clone(),
         management: model.management.clone(),
+        stage_logs: model.stage_logs.clone(),
         certificates: model.certificates.clone(),
         addresses: Addresses::build(&model.apis, seed),
         domain_suffixes: model.aws.domain_suffixes.iter().map(|it| it.as_str().into()).collect(),

@@ -37,10 +37,12 @@ pub use upstream::{Target, Upstream};
 pub use crate::model::{
     AccessLog, AccessLogDestination, Balance, Buffers, Certificate, Domain, Eject, Forwarding,
     HashOn, HealthCheck, Limits, Log, LogFormat, Management, Protocol, Retry, RetryOn, Ring,
-    Server, StatusSet, Timeouts, UpstreamLimits, UpstreamTimeouts, UpstreamTls,
+    Server, StageLogDestination, StageLogs, StatusSet, Timeouts, UpstreamLimits, UpstreamTimeouts,
+    UpstreamTls,
 };
 
 use crate::telemetry::access_log::Destination;
+use crate::telemetry::stage_log::{Place, Places};
 
 /// Position of an API in [`Snapshot::apis`]. Valid only for the snapshot it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,6 +74,8 @@ pub struct Snapshot {
     pub log: Log,
     /// The management listener.
     pub management: Management,
+    /// Where logs of managed APIs' stages are written.
+    pub stage_logs: StageLogs,
     /// TLS certificates, chosen by server name.
     pub certificates: Vec<Certificate>,
     /// Which API a host and path belong to.
@@ -98,6 +102,22 @@ impl AccessLog {
             AccessLogDestination::SyslogUnix(path) => Destination::SyslogUnix(path.clone()),
             AccessLogDestination::SyslogUdp(address) => Destination::SyslogUdp(*address),
         }
+    }
+}
+
+impl StageLogs {
+    /// Where lines go, in telemetry's words.
+    pub fn places(&self) -> Places {
+        let own = self.destinations.iter().map(|(name, destination)| {
+            let place = match destination {
+                StageLogDestination::Stdout => Place::Stdout,
+                StageLogDestination::Stderr => Place::Stderr,
+                StageLogDestination::File(path) => Place::File(path.clone()),
+                StageLogDestination::Off => Place::Nowhere,
+            };
+            (name.clone(), place)
+        });
+        Places { folder: self.folder.clone(), own: own.collect() }
     }
 }
 

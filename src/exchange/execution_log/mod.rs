@@ -5,8 +5,10 @@
 //! there: content that streams past is noted piece by piece in the line that waits for it, so that the
 //! order is Amazon's.
 
+mod failures;
 mod narrate;
 
+pub use failures::{function_failed, function_failed_as, malformed};
 pub(in crate::exchange) use narrate::limits_of;
 pub use narrate::{Asked, FunctionCall, is_of_method};
 

@@ -1,10 +1,10 @@
 //! What is asked of back ends and functions for a trial, and how that can fail.
 
 use super::answer::{AnswerReader, BadAnswer};
+use crate::exchange::execution_log::function_failed_as;
 use crate::exchange::{Failure, Refusal};
 use crate::snapshot::Upstream;
 use bytes::Bytes;
-use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -102,17 +102,7 @@ pub struct FunctionResult {
 impl FunctionResult {
     /// What a failed function is to the client and the log.
     pub(super) fn failure(&self) -> Failure {
-        let error: Option<Value> = serde_json::from_slice(&self.payload).ok();
-        let message = error.as_ref().and_then(|it| it.get("errorMessage")?.as_str());
-        let message = message.unwrap_or_default();
-        let id = &self.request_id;
-        Failure {
-            cause: format!(
-                "Lambda execution failed with status 200 due to customer function error: {message}. Lambda request id: {id}"
-            )
-            .into(),
-            ..Refusal::FunctionFailed.into()
-        }
+        function_failed_as(&self.payload, &self.request_id)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::call::{BackEndCall, FunctionRequest, FunctionResult};
 use super::{AnswerReader, Answered, Next, Tried, lossy};
-use crate::exchange::execution_log::{FunctionCall, is_of_method, limits_of};
+use crate::exchange::execution_log::{FunctionCall, is_of_method, limits_of, malformed};
 use crate::exchange::integrate::http_proxy::{self, Made, has_content};
 use crate::exchange::integrate::lambda::custom::{self, Invocation, Order, Told, Unordered};
 use crate::exchange::integrate::lambda::{self, HeadFacts};
@@ -105,6 +105,9 @@ impl Step<'_> {
             // Their key pairs are the shards'.
             let reason = "AWS services are not called in test calls";
             return Err(Failure::configuration(reason));
+        }
+        if proxy.service.is_some() {
+            return Err(Failure::configuration("AWS services are not called in test calls yet"));
         }
         let index = proxy.upstream.0 as usize;
         let upstream = self.tried.upstreams.get(index).ok_or(Refusal::Internal)?;
@@ -319,13 +322,8 @@ impl Step<'_> {
             }
             _ => return Err(Refusal::Internal.into()),
         };
-        let answer =
-            lambda::answer(exchange, declared, &result.payload).map_err(|fault| Failure {
-                cause:
-                    "Execution failed due to configuration error: Malformed Lambda proxy response"
-                        .into(),
-                ..fault.refusal().into()
-            })?;
+        let answer = lambda::answer(exchange, declared, &result.payload)
+            .map_err(|fault| malformed(fault.refusal()))?;
         let facts = HeadFacts {
             protocol: Protocol::Rest,
             ids: &exchange.ids,

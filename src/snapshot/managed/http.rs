@@ -6,8 +6,8 @@ use super::rest_http::{PieceSource, Place, Placeholders, pieces, plain};
 use super::stage_variables::Token;
 use super::{
     CompiledStage, Cors, DefaultEndpoint, ManagedStage, Passes, RequestMapping, Shared, Source,
-    StagePlace, UpstreamUse, UriPiece, guard, http_mapping, lambda, private, roles_of, service,
-    service_action,
+    StageLogging, StagePlace, UpstreamUse, UriPiece, guard, http_mapping, lambda, logging, private,
+    roles_of, service, service_action,
 };
 use crate::model::{Method as Verb, RouteKey};
 use crate::resources::http::{self, Integration as Declared};
@@ -95,10 +95,19 @@ impl Compiler<'_> {
         self.with_routes(&[RouteKey::Default], vec![refused])
     }
 
+    /// HTTP APIs have access logs and no execution logs.
+    fn logging(&self) -> Option<Box<StageLogging>> {
+        let settings = self.stage.access_log_settings.as_ref()?;
+        let (arn, format) = (settings.destination_arn.as_deref(), settings.format.as_deref());
+        let access = logging::access(arn, format, false)?;
+        Some(Box::new(StageLogging { access: Some(access), execution: None }))
+    }
+
     fn with_routes(&self, keys: &[RouteKey], routes: Vec<Route>) -> Api {
         let deployment = self.stage.deployment_id.as_deref().unwrap_or_default();
         let shared = Shared {
             cors: self.release.api.cors_configuration.as_ref().and_then(Cors::of),
+            logging: self.logging(),
             ..Shared::of(self.place, deployment, &self.stage.stage_variables)
         };
         Api {

@@ -20,6 +20,7 @@ mod guard;
 mod http;
 mod http_mapping;
 mod lambda;
+mod logging;
 mod mapping;
 mod mock;
 mod plan;
@@ -47,6 +48,7 @@ pub use gateway_response::{Body, GatewayResponse, GatewayResponses, Piece, Value
 pub use http::compile_http_stage;
 pub use http_mapping::{Action, AnswerEdits, Edit, RequestEdits, ResponseEdits};
 pub use lambda::CustomLambda;
+pub use logging::{AccessLogging, ExecutionLogging, Level, LogGroups, StageLogging};
 pub use mapping::{
     BodyPath, ContextName, HeaderPlace, MappedResponse, Passes, Placeholder, RequestMapping,
     ResponseMapping, ResponseSource, Source, UriPiece, Values, answer_field, header_place,

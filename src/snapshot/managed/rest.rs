@@ -2,6 +2,7 @@
 
 use super::backend::Upstreams;
 use super::guard::{self, Guarded};
+use super::logging::{self, StageLogging};
 use super::mapping::Known;
 use super::rest_http::Placeholders;
 use super::{
@@ -31,6 +32,7 @@ pub fn compile_rest_stage(
     let mut compiler = Compiler {
         place,
         stage: &stage.stage_name,
+        declared: stage,
         upstreams: Upstreams::default(),
         warnings: Vec::new(),
     };
@@ -76,6 +78,7 @@ struct Served<'s> {
 struct Compiler<'c> {
     place: &'c StagePlace<'c>,
     stage: &'c str,
+    declared: &'c Stage,
     upstreams: Upstreams,
     warnings: Vec<String>,
 }
@@ -115,6 +118,7 @@ impl Compiler<'_> {
         let mut warnings = Vec::new();
         let shared = Shared {
             is_canary: of_stage.1,
+            logging: self.logging(&keys, of_stage.1 == Some(true)),
             binary_types: BinaryTypes::of(&definition.api.binary_media_types),
             gateway_responses: GatewayResponses::of(&definition.gateway_responses, &mut |it| {
                 warnings.push(it)
@@ -136,6 +140,18 @@ impl Compiler<'_> {
             access_log: None,
             shared: Some(shared.into()),
         }
+    }
+
+    fn logging(&self, routes: &[RouteKey], is_canary: bool) -> Option<Box<StageLogging>> {
+        let settings = self.declared.access_log_settings.as_ref();
+        let arn = settings.and_then(|it| it.destination_arn.as_deref());
+        let format = settings.and_then(|it| it.format.as_deref());
+        let access = logging::access(arn, format, is_canary);
+        let settings = &self.declared.method_settings;
+        let api_id = self.place.api_id;
+        let execution = logging::execution(api_id, self.stage, settings, routes, is_canary);
+        let is_any = access.is_some() || execution.is_some();
+        is_any.then(|| Box::new(StageLogging { access, execution }))
     }
 
     fn route(

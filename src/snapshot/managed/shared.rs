@@ -3,6 +3,7 @@
 use super::StagePlace;
 use super::cors::Cors;
 use super::gateway_response::GatewayResponses;
+use super::logging::StageLogging;
 use crate::resources::rest::Map;
 
 /// What all routes of a release have in common. Shards read one copy, which never changes.
@@ -22,6 +23,8 @@ pub struct Shared {
     pub gateway_responses: GatewayResponses,
     /// Cross-origin rules of an HTTP API.
     pub cors: Option<Cors>,
+    /// What is logged; `None`: nothing.
+    pub logging: Option<Box<StageLogging>>,
 }
 
 impl Shared {

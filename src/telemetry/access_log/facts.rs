@@ -83,6 +83,10 @@ pub struct Facts<'a> {
     pub time_to_first_content: Option<Duration>,
     /// `error.message`; `error.messageString` is the same in quotes.
     pub error_message: &'a str,
+    /// `error.validationErrorString`: why the content does not fit its model.
+    pub validation_error: &'a str,
+    /// `isCanaryRequest`; `None`: the stage has no canary.
+    pub is_canary: Option<bool>,
     /// `error.responseType`: the gateway response, such as `RESOURCE_NOT_FOUND`.
     pub error_response_type: &'a str,
 }

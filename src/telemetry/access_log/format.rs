@@ -161,6 +161,34 @@ impl Format {
         Ok(Self { pieces: pieces.into() })
     }
 
+    /// Compiles the format of a stage, which was accepted as Amazon accepts it: what is not known prints
+    /// `-`, what is no variable stands for itself, and a line break is a blank.
+    pub fn lenient(text: &str) -> Self {
+        let text: String =
+            text.chars().map(|it| if it.is_control() && it != '\t' { ' ' } else { it }).collect();
+        let mut pieces = Vec::new();
+        let mut rest = text.as_str();
+        while let Some(start) = rest.find(PREFIX) {
+            let behind = &rest[start + PREFIX.len()..];
+            let name = &behind[..variables::name_length(behind)];
+            if start > 0 {
+                pieces.push(Piece::Literal(rest[..start].into()));
+            }
+            match name {
+                "" => pieces.push(Piece::Literal(PREFIX.into())),
+                name => {
+                    let variable = variables::find(name).unwrap_or(Variable::Unavailable);
+                    pieces.push(Piece::Variable(name.into(), variable));
+                }
+            }
+            rest = &behind[name.len()..];
+        }
+        if !rest.is_empty() {
+            pieces.push(Piece::Literal(rest.into()));
+        }
+        Self { pieces: pieces.into() }
+    }
+
     /// Appends one line, with its line feed. Allocates only when `out` has to grow.
     pub fn write(&self, facts: &Facts<'_>, out: &mut Vec<u8>) {
         for piece in &self.pieces {
@@ -265,6 +293,8 @@ mod tests {
         time_to_first_content: None,
         error_message: "",
         error_response_type: "",
+        validation_error: "",
+        is_canary: None,
     };
 
     fn line(format: &str, facts: &Facts<'_>) -> String {
@@ -278,6 +308,15 @@ mod tests {
 
     fn kind(text: &str) -> FormatProblemKind {
         Format::parse(text).unwrap_err().kind
+    }
+
+    #[test]
+    fn a_stages_format_takes_what_amazon_takes() {
+        let text = "json $context.status\n$context.nope.x $context. $x ${context.stage} 100$";
+        let mut out = Vec::new();
+        Format::lenient(text).write(&FACTS, &mut out);
+        let line = String::from_utf8(out).unwrap();
+        assert_eq!(line, "json 200 - $context. $x ${context.stage} 100$\n");
     }
 
     #[test]
@@ -304,6 +343,8 @@ mod tests {
         let with_error = Facts {
             error_message: "say \"no\"",
             error_response_type: "ACCESS_DENIED",
+            validation_error: "[no]",
+            is_canary: Some(true),
             integration_error: "refused",
             integration_request_id: b"r-1",
             integration_request_id_2: b"r-2",
@@ -330,6 +371,8 @@ mod tests {
             ("error.message", r#"say \"no\""#),
             ("error.messageString", r#""say \"no\"""#),
             ("error.responseType", "ACCESS_DENIED"),
+            ("error.validationErrorString", "[no]"),
+            ("isCanaryRequest", "true"),
             ("extendedRequestId", "VwjwNFuUIAMFrRA="),
             ("httpMethod", "GET"),
             ("identity.sourceIp", "192.0.2.1"),

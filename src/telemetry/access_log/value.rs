@@ -37,6 +37,12 @@ pub(super) fn push_value(out: &mut Vec<u8>, variable: Variable, facts: &Facts<'_
         Variable::Stage => facts.stage.as_bytes(),
         Variable::TlsVersion => facts.tls_version.as_bytes(),
         Variable::UserAgent => facts.user_agent,
+        Variable::ValidationError => facts.validation_error.as_bytes(),
+        Variable::IsCanary => match facts.is_canary {
+            None => b"",
+            Some(true) => b"true",
+            Some(false) => b"false",
+        },
         Variable::XrayTraceId => facts.xray_trace_id.as_bytes(),
 
         Variable::ErrorMessageString => {

@@ -33,6 +33,10 @@ pub enum Variable {
     ErrorMessageString,
     /// [`super::Facts::error_response_type`]
     ErrorResponseType,
+    /// [`super::Facts::validation_error`]
+    ValidationError,
+    /// [`super::Facts::is_canary`]
+    IsCanary,
     /// [`super::Facts::extended_request_id`]
     ExtendedRequestId,
     /// [`super::Facts::http_method`]
@@ -123,7 +127,7 @@ pub const NAMED: &[(&str, Variable)] = &[
     ("error.message", Variable::ErrorMessage),
     ("error.messageString", Variable::ErrorMessageString),
     ("error.responseType", Variable::ErrorResponseType),
-    ("error.validationErrorString", Variable::Unavailable),
+    ("error.validationErrorString", Variable::ValidationError),
     ("eventType", Variable::Unavailable),
     ("extendedRequestId", Variable::ExtendedRequestId),
     ("httpMethod", Variable::HttpMethod),
@@ -159,7 +163,7 @@ pub const NAMED: &[(&str, Variable)] = &[
     ("integrationErrorMessage", Variable::IntegrationError),
     ("integrationLatency", Variable::IntegrationLatency),
     ("integrationStatus", Variable::IntegrationStatus),
-    ("isCanaryRequest", Variable::Unavailable),
+    ("isCanaryRequest", Variable::IsCanary),
     ("messageDirection", Variable::Unavailable),
     ("messageId", Variable::Unavailable),
     ("path", Variable::Path),

@@ -1,0 +1,181 @@
+"""Access logs and execution logs of stages: declared by update_stage, read from their files."""
+
+import json
+import re
+import time
+
+import pytest
+
+ACCOUNT = "000000000000"
+
+
+def host(api):
+    return f"{api}.execute-api.us-east-1.localhost"
+
+
+def group(name):
+    return f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{name}:*"
+
+
+@pytest.fixture
+def lines(gateway):
+    """Waits for that many lines in a log group's file: `lines("group", 3)`."""
+
+    def read(name, count):
+        file = gateway.folder / "logs" / f"{name}.log"
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            found = file.read_text().splitlines() if file.exists() else []
+            if len(found) >= count:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"{file} has {found}, not {count} lines")
+
+    return read
+
+
+@pytest.fixture
+def stage(v1, api, root, backend):
+    """`api` with `POST /pets/{id}` to the back end, `GET /pets` as a mock with a model, `GET /gone` to nobody; stage `prod`."""
+    pets = v1.create_resource(restApiId=api, parentId=root, pathPart="pets")["id"]
+    pet = v1.create_resource(restApiId=api, parentId=pets, pathPart="{id}")["id"]
+    gone = v1.create_resource(restApiId=api, parentId=root, pathPart="gone")["id"]
+    at = {"restApiId": api, "resourceId": pet, "httpMethod": "POST"}
+    v1.put_method(**at, authorizationType="NONE", requestParameters={"method.request.path.id": True})
+    v1.put_integration(
+        **at,
+        type="HTTP_PROXY",
+        integrationHttpMethod="POST",
+        uri=f"{backend}/back/{{id}}",
+        requestParameters={"integration.request.path.id": "method.request.path.id"},
+    )
+    at = {"restApiId": api, "resourceId": pets, "httpMethod": "GET"}
+    v1.put_method(**at, authorizationType="NONE")
+    template = {"application/json": '{"statusCode": 200}'}
+    v1.put_integration(**at, type="MOCK", requestTemplates=template)
+    v1.put_method_response(**at, statusCode="200")
+    v1.put_integration_response(**at, statusCode="200", responseTemplates={"application/json": "[]"})
+    at = {"restApiId": api, "resourceId": gone, "httpMethod": "GET"}
+    v1.put_method(**at, authorizationType="NONE")
+    v1.put_integration(**at, type="HTTP_PROXY", integrationHttpMethod="GET", uri="http://127.0.0.1:9/")
+    v1.create_deployment(restApiId=api, stageName="prod")
+    return api
+
+
+def test_an_access_log_has_a_line_per_request(gateway, v1, stage, patch, lines, name):
+    format = (
+        '{"id":"$context.requestId","status":"$context.status","key":"$context.httpMethod $context.resourcePath",'
+        '"path":"$context.path","stage":"$context.stage","api":"$context.apiId","account":"$context.accountId",'
+        '"deployment":"$context.deploymentId","resource":"$context.resourceId","latency":"$context.responseLatency",'
+        '"back":"$context.integration.status","error":"$context.error.responseType","principal":"$context.authorizer.principalId",'
+        '"type":$context.error.messageString,"odd":"$context.no.such"}'
+    )
+    format = format.replace('"type":$context.error.messageString', '"message":"$context.error.message"')
+    v1.update_stage(
+        restApiId=stage,
+        stageName="prod",
+        patchOperations=patch(
+            ("replace", "/accessLogSettings/destinationArn", group(name)),
+            ("replace", "/accessLogSettings/format", format),
+        ),
+    )
+    request = lambda method, path: gateway.request(method, f"/prod{path}", host=host(stage))
+    assert request("POST", "/pets/7?a=b")[0] == 200
+    assert request("GET", "/pets")[0] == 200
+    assert request("GET", "/gone")[0] == 504
+    assert request("GET", "/nope")[0] == 403
+    # Each shard writes its own lines; those of two do not come in order.
+    by_path = {record["path"]: record for record in map(json.loads, lines(name, 4))}
+    proxied, mock, gone, nope = (by_path[f"/prod{path}"] for path in ("/pets/7", "/pets", "/gone", "/nope"))
+    assert re.fullmatch("[0-9a-f-]{36}", proxied["id"])
+    assert (proxied["status"], proxied["back"], proxied["key"]) == ("200", "200", "POST /pets/{id}")
+    assert (proxied["path"], proxied["stage"], proxied["api"]) == ("/prod/pets/7", "prod", stage)
+    assert proxied["account"] == ACCOUNT
+    assert proxied["deployment"] == v1.get_stage(restApiId=stage, stageName="prod")["deploymentId"]
+    assert proxied["latency"].isdigit()
+    assert (proxied["error"], proxied["principal"], proxied["odd"]) == ("-", "-", "-")
+    assert (mock["status"], mock["back"], mock["key"]) == ("200", "-", "GET /pets")
+    assert (gone["status"], gone["error"]) == ("504", "INTEGRATION_FAILURE")
+    assert (nope["status"], nope["error"]) == ("403", "MISSING_AUTHENTICATION_TOKEN")
+    v1.update_stage(restApiId=stage, stageName="prod", patchOperations=patch(("remove", "/accessLogSettings")))
+    assert request("GET", "/pets")[0] == 200
+    time.sleep(0.5)
+    assert len(lines(name, 4)) == 4, "a stage that logs no longer"
+
+
+def test_an_http_api_has_an_access_log(gateway, v2, http_api, backend, lines, name):
+    v2.create_integration(
+        ApiId=http_api,
+        IntegrationType="HTTP_PROXY",
+        IntegrationMethod="ANY",
+        IntegrationUri=backend,
+        PayloadFormatVersion="1.0",
+    )
+    integration = v2.get_integrations(ApiId=http_api)["Items"][0]["IntegrationId"]
+    v2.create_route(ApiId=http_api, RouteKey="GET /x", Target=f"integrations/{integration}")
+    stream = f"arn:aws:firehose:us-east-1:{ACCOUNT}:deliverystream/amazon-apigateway-{name}"
+    format = "$context.requestId $context.routeKey $context.status $context.integrationStatus $context.stage $context.dataProcessed"
+    v2.create_stage(
+        ApiId=http_api,
+        StageName="$default",
+        AutoDeploy=True,
+        AccessLogSettings={"DestinationArn": stream, "Format": format},
+    )
+    status, headers, _ = gateway.request("GET", "/x", host=host(http_api))
+    assert status == 200
+    (line,) = lines(f"amazon-apigateway-{name}", 1)
+    request_id = dict((name.lower(), value) for name, value in dict(headers).items())["apigw-requestid"]
+    assert re.fullmatch(re.escape(request_id) + r" GET /x 200 200 \$default \d+", line)
+
+
+def test_an_execution_log_tells_every_step(gateway, v1, stage, patch, lines, backend):
+    v1.update_stage(
+        restApiId=stage,
+        stageName="prod",
+        patchOperations=patch(
+            ("replace", "/*/*/logging/loglevel", "INFO"),
+            ("replace", "/*/*/logging/dataTrace", "true"),
+            ("replace", "/~1gone/GET/logging/loglevel", "ERROR"),
+            ("replace", "/~1gone/GET/logging/dataTrace", "false"),
+            ("replace", "/~1pets/GET/logging/loglevel", "ERROR"),
+        ),
+    )
+    name = f"API-Gateway-Execution-Logs_{stage}/prod"
+    gateway.request("GET", "/prod/pets", host=host(stage))
+    headers = {"Authorization": "secret-token", "Content-Type": "text/plain"}
+    forged = '{"x": "1\n2026-01-01T00:00:00.000Z (forged) line"}'
+    status, _, _ = gateway.request("POST", "/prod/pets/7?a=b", host(stage), forged, headers)
+    assert status == 200
+    gateway.request("GET", "/prod/gone", host=host(stage))
+    found = lines(name, 27)
+    stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \(([0-9a-f-]{36})\) (.*)"
+    told = [re.fullmatch(stamp, line).groups() for line in found]
+    requests = {request: [line for it, line in told if it == request] for request, _ in told}
+    assert len(requests) == 2, "of a mock that went well nothing is told"
+    (first, told), (_, failed) = sorted(requests.items(), key=lambda item: "POST" not in item[1][2])
+    expected = [
+        r"Extended Request Id: .+",
+        rf"Starting execution for request: {first}",
+        r"HTTP Method: POST, Resource Path: /pets/7",
+        r"Method request path: \{id=7\}",
+        r"Method request query string: \{a=b\}",
+        r"Method request headers: \{.*Authorization=\*{6}-token.*\}",
+        r'Method request body before transformations: \{"x": "1\\n2026-01-01T00:00:00.000Z \(forged\) line"\}',
+        rf"Endpoint request URI: {backend}/back/7\?a=b",
+        r"Endpoint request headers: \{host=127.0.0.1.*\}",
+        r'Endpoint request body after transformations: \{"x": "1\\n.*',
+        rf"Sending request to {backend}/back/7\?a=b",
+        r"Received response. Status: 200, Integration latency: \d+ ms",
+        r"Endpoint response headers: \{.*Content-Type=application/json.*\}",
+        r'Endpoint response body before transformations: \{"method": "POST".*\}',
+        r'Method response body after transformations: \{"method": "POST".*\}',
+        r"Method response headers: \{.*Content-Type=application/json.*\}",
+        r"Successfully completed execution",
+        r"Method completed with status: 200",
+    ]
+    assert len(told) == len(expected), told
+    for line, text in zip(told, expected):
+        assert re.fullmatch(text, line), (line, text)
+    assert failed[-1] == "Method completed with status: 504"
+    assert failed[-2] == "Execution failed due to a network error communicating with endpoint"
+    assert not [line for line in failed if "headers" in line or "body" in line], "without data trace"
