@@ -11,6 +11,7 @@
 //! | [`control`] | the one control thread: reload, DNS, health checks, management listener |
 //! | [`management`] | the management API: one function per operation, the audit of every write |
 //! | [`explain`] | what a request meets, phase by phase, told to people |
+//! | [`verify`] | mistakes in templates, found when they are deployed |
 //! | [`exchange`] | one request's phases: admit, route, integrate, respond |
 //! | [`snapshot`] | the immutable program that is compiled from the model |
 //! | [`model`] | what a user declares: TOML in, checked nouns out |
@@ -29,6 +30,7 @@ pub mod shard;
 pub mod control;
 pub mod management;
 pub mod explain;
+pub mod verify;
 pub mod exchange;
 pub mod snapshot;
 pub mod model;

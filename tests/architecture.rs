@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "control",
             // What a request meets, to be printed.
             "explain",
+            "verify::Found",
             "management",
             "exchange",
             "snapshot",
@@ -69,9 +70,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     // Reads and changes resources; what shards serve of them is compiled by the snapshot's code.
     // A test call runs the phases that shards run.
-    ("management", &["exchange", "snapshot", "model", "resources", "store", "runtimes", "aws"]),
+    (
+        "management",
+        &["verify", "exchange", "snapshot", "model", "resources", "store", "runtimes", "aws"],
+    ),
     // Runs the phases that shards run, beside no traffic.
     ("explain", &["exchange", "snapshot", "template", "telemetry::ids", "http"]),
+    // Runs templates over samples of what a definition declares around them.
+    ("verify", &["snapshot::managed::status_code", "resources", "template"]),
     (
         "exchange",
         &[

@@ -46,8 +46,9 @@ struct Arguments {
 enum Command {
     /// Serve requests (the default command)
     Serve,
-    /// Validate the configuration: exit status 0, or 2 with every problem and its place
-    Check,
+    /// Validate the configuration: exit status 0, or 2 with every problem and its place. With a PATH also
+    /// the APIs of files, and the mistakes in their mapping templates
+    Check(check::Options),
     /// Print the compiled routes: API, method, path, integration, phases
     Routes,
     /// List the interpreters and clients for functions that this host has, and which declared functions run
@@ -95,7 +96,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let config = arguments.config.as_deref();
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(config),
-        Command::Check => check::check(config),
+        Command::Check(options) => check::check(config, &options),
         Command::Routes => routes::routes(config),
         Command::Runtimes(options) => runtimes::runtimes(config, &options),
         Command::Doctor => doctor::doctor(config),

@@ -282,6 +282,7 @@ impl Managed {
                 domain_suffix: aws.domain_suffixes.first().cloned().unwrap_or_default(),
                 logging_needs_role: false,
                 functions_need_permission: aws.functions_need_permission,
+                template_findings: management.template_findings,
                 back_ends: Arc::new(BackEnds::of(model)),
             },
             gate: Gate::new(Access::of(management, aws)),

@@ -2,6 +2,7 @@
 
 use crate::aws::Fault;
 use crate::aws::id::IdSource;
+use crate::model::TemplateFindings;
 use crate::resources::{Draft, Timestamp};
 use crate::snapshot::managed::BackEnds;
 use serde::de::DeserializeOwned;
@@ -19,6 +20,8 @@ pub struct Settings {
     pub logging_needs_role: bool,
     /// Whether an API needs a function's permission to invoke it, as on AWS.
     pub functions_need_permission: bool,
+    /// What becomes of mistakes in templates that are deployed.
+    pub template_findings: TemplateFindings,
     /// Where the file says that AWS services are, and what is behind VPC links.
     pub back_ends: Arc<BackEnds>,
 }

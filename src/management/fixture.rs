@@ -29,6 +29,7 @@ impl Fixture {
                 domain_suffix: "localhost".into(),
                 logging_needs_role: false,
                 functions_need_permission: true,
+                template_findings: crate::model::TemplateFindings::Warn,
                 back_ends: std::sync::Arc::default(),
             },
         }

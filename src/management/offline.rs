@@ -6,9 +6,13 @@ use super::lane::nouns;
 use super::publish::Affected;
 use super::{Call, Settings};
 use crate::aws::id::IdSource;
-use crate::resources::{Draft, State, Timestamp};
+use crate::resources::rest::RestApi;
+use crate::resources::rest_stage::{Definition, Stage};
+use crate::resources::{Draft, Entity, State, Timestamp, http};
 use crate::snapshot::ManagedDelta;
 use crate::store::{Store, StoreError};
+use crate::verify::{self, Found};
+use std::collections::BTreeSet;
 
 /// What would be served.
 #[derive(Debug)]
@@ -52,6 +56,40 @@ impl Offline {
     pub async fn stored(url: &str, settings: Settings) -> Result<Self, StoreError> {
         let (_, rows) = Store::open_existing(url).await?.load().await?;
         Ok(Self { state: nouns(rows)?, settings })
+    }
+
+    /// Mistakes in the templates of all REST APIs, with the API and stage that they are of. What several
+    /// stages serve is looked at once.
+    pub fn findings(&self) -> Vec<(String, Found)> {
+        let mut found = Vec::new();
+        for (key, _) in self.state.iter().filter(|(key, _)| key.kind == RestApi::KIND) {
+            let Some(api) = self.state.get::<RestApi>(&key.region, "", &key.id) else { continue };
+            let stages = self.state.list::<Stage>(&key.region, &api.id);
+            let mut seen = BTreeSet::new();
+            for (_, stage) in stages {
+                let served =
+                    self.state.get::<Definition>(&key.region, &api.id, &stage.deployment_id);
+                let Some(served) = served else { continue };
+                if seen.insert(stage.deployment_id.clone()) {
+                    let place = format!("{}, stage {}", api.name, stage.stage_name);
+                    let of_stage = verify::definition(&served, Some(&stage.variables));
+                    found.extend(of_stage.found.into_iter().map(|it| (place.clone(), it)));
+                }
+            }
+            if seen.is_empty() {
+                let draft = Draft::new(&self.state, &key.region);
+                let definition = Definition::of(&draft, &api);
+                let of_api = verify::definition(&definition, None);
+                found.extend(of_api.found.into_iter().map(|it| (api.name.clone(), it)));
+            }
+        }
+        found
+    }
+
+    /// How many REST and HTTP APIs there are.
+    pub fn count(&self) -> usize {
+        let is_api = |kind| [RestApi::KIND, http::Api::KIND].contains(&kind);
+        self.state.iter().filter(|(key, _)| is_api(key.kind)).count()
     }
 
     /// Everything, compiled for shards.

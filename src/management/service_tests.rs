@@ -43,6 +43,7 @@ fn beginning(url: &str, last_good: Option<PathBuf>, ailment: Ailment) -> Beginni
             domain_suffix: "localhost".into(),
             logging_needs_role: false,
             functions_need_permission: true,
+            template_findings: crate::model::TemplateFindings::Warn,
             back_ends: std::sync::Arc::default(),
         },
         shown: BTreeMap::new(),

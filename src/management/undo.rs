@@ -80,6 +80,7 @@ mod tests {
             domain_suffix: String::new(),
             logging_needs_role: false,
             functions_need_permission: true,
+            template_findings: crate::model::TemplateFindings::Warn,
             back_ends: std::sync::Arc::default(),
         };
         let mut call = Call {

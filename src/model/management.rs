@@ -68,6 +68,13 @@ pub(super) static TABLE: Table = Table {
             example: "\"file:/var/log/ringgate/audit.log\"",
             about: "Where every management write is recorded, one JSON object per line: who, what, from where and how it ended; never a secret. A file is created readable by the group only, appended to, and opened again on SIGHUP. A change needs a restart.",
         },
+        Key {
+            name: "template_findings",
+            kind: Kind::Choice(&["warn", "error", "off"]),
+            absent: Absent::Default("\"warn\""),
+            example: "\"error\"",
+            about: "What becomes of mistakes in mapping templates that are found when a REST API is deployed, by running them over samples of what is declared (`docs/templates.md`): `warn` logs them, `error` refuses the deployment with 400, `off` does not look. `ringgate check PATH` finds them before. A change needs a restart.",
+        },
     ],
 };
 
@@ -125,6 +132,19 @@ pub struct Management {
     pub body_bytes_max: usize,
     /// Where writes are recorded.
     pub audit_log: AuditLog,
+    /// What becomes of mistakes in mapping templates that are found when they are deployed.
+    pub template_findings: TemplateFindings,
+}
+
+/// What becomes of mistakes in mapping templates that are found when they are deployed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TemplateFindings {
+    /// They are logged.
+    Warn,
+    /// The deployment is refused.
+    Error,
+    /// Nobody looks.
+    Off,
 }
 
 /// Where management writes are recorded.
@@ -217,6 +237,16 @@ pub(super) fn read(reader: &Reader<'_>) -> (Management, Spanned<SocketAddr>) {
         audit_log: reader
             .read("audit_log", |value, key| audit_log(value, key, reader))
             .unwrap_or(AuditLog::Stderr),
+        template_findings: reader
+            .choice(
+                "template_findings",
+                &[
+                    ("warn", TemplateFindings::Warn),
+                    ("error", TemplateFindings::Error),
+                    ("off", TemplateFindings::Off),
+                ],
+            )
+            .unwrap_or(TemplateFindings::Warn),
     };
     (management, Spanned::new(span, listen))
 }

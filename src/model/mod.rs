@@ -54,7 +54,7 @@ pub use integration::{
 };
 pub(crate) use integration::{RESERVED_FIELDS, is_field_name, is_field_value};
 pub use log::{Log, LogFormat};
-pub use management::{AuditLog, Credential, Management, Role};
+pub use management::{AuditLog, Credential, Management, Role, TemplateFindings};
 pub(crate) use problem::nearest;
 pub use problem::{Problem, ProblemKind, Problems, Severity, Source};
 pub(crate) use reader::found;
@@ -256,7 +256,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         .map(|table| vpc_link::read(table, &upstream_names, &mut used))
         .collect();
 
-    let all_functions = functions::read(&root.table("functions"));
+    let all_functions = functions::read(&root.table("functions"), &listeners);
     let function_tables = root.tables("function");
     let function_names = names(&function_tables, "function");
     let functions: Vec<_> =

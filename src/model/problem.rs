@@ -213,6 +213,14 @@ pub enum ProblemKind {
         "a `provided` runtime has no `source`: its `code` is a folder with an executable `bootstrap`"
     )]
     SourceOfBootstrap,
+    /// Development in sight of other hosts.
+    #[error(
+        "`watch` is for development, and {address} is reachable from other hosts; listen on 127.0.0.1, or leave `watch` out"
+    )]
+    WatchedInTheOpen {
+        /// A listener.
+        address: String,
+    },
     /// `path` beside `url`.
     #[error("`path` is for `upstream`; with `url` write the path into the URL")]
     PathBesideUrl,
@@ -358,6 +366,7 @@ impl ProblemKind {
             Self::PayloadFormatInRest => "payload-format-in-rest",
             Self::UpstreamOrUrl { .. } => "upstream-or-url",
             Self::CodeOrSource { .. } => "code-or-source",
+            Self::WatchedInTheOpen { .. } => "watched-in-the-open",
             Self::SourceOfBootstrap => "source-of-bootstrap",
             Self::PathBesideUrl => "path-beside-url",
             Self::NotServed { .. } => "not-served",

@@ -27,6 +27,7 @@ mod print;
 mod problem;
 mod program;
 mod run;
+mod uses;
 mod value;
 mod watch;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use limits::Limits;
 pub use overrides::Overrides;
 pub use pattern::JavaPattern;
 pub use problem::{ParseError, Position, RenderError, RenderProblem};
+pub use uses::{Parameter, Shape, Uses};
 pub use watch::{Event, Shown, Watch};
 
 /// A parsed template. Never changes; shards may share it.

@@ -35,6 +35,7 @@ listen = "127.0.0.1:0"
 audit_log = "file:audit.log"
 rate = 100000
 burst = 100000
+{management}
 [store]
 url = "{store}"
 [access_log]
@@ -45,10 +46,10 @@ destination = "off"
 class Gateway:
     """`ringgate serve` in a folder of its own. Ended when the `with` block is left."""
 
-    def __init__(self, folder, store="sqlite:ringgate.db", more=""):
+    def __init__(self, folder, store="sqlite:ringgate.db", more="", management=""):
         self.folder = Path(folder)
         file = self.folder / "ringgate.toml"
-        file.write_text(CONFIGURATION.format(store=store) + more)
+        file.write_text(CONFIGURATION.format(store=store, management=management) + more)
         self.child = subprocess.Popen(
             [BINARY, "serve", "--config", file],
             cwd=self.folder,

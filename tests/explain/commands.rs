@@ -148,3 +148,46 @@ fn a_proxy_event_is_taken_as_it_is() {
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["rendering"]["output"], "7xys1\n");
 }
+
+#[test]
+fn check_finds_mistakes_in_templates_and_takes_them_for_errors_where_it_is_told_to() {
+    let check = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_ringgate"))
+            .arg("check")
+            .args(arguments)
+            .current_dir(super::folder())
+            .output()
+            .unwrap();
+        let text = [output.stderr, output.stdout].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    };
+    let (code, text) = check(&["mistakes.toml"]);
+    assert_eq!(code, Some(0), "{text}");
+    for expected in [
+        "--> mistakes.toml:16:12",
+        "the value of `$person.name` may hold quotes",
+        "--> mistakes.toml:17:12",
+        "did you mean `sourceIp`?",
+        "--> mistakes.toml:18:12",
+        "`$persn.name` is never set: it is always nothing",
+        // Written with escapes in the file, so it is shown by itself.
+        "--> (the template):1:10",
+        "the output is no JSON: trailing comma",
+        "mistakes, stage prod: POST /greet, request template for application/json",
+        "1 API would be applied, 4 warnings",
+    ] {
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
+    let config = std::env::temp_dir().join(format!("explain-strict-{}.toml", std::process::id()));
+    std::fs::write(&config, "[management]\ntemplate_findings = \"error\"\n").unwrap();
+    let (code, text) = check(&["mistakes.toml", "--config", config.to_str().unwrap()]);
+    std::fs::remove_file(&config).unwrap();
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("error[template]: ") && text.ends_with("4 errors\n"), "{text}");
+    let (code, text) = check(&["shop.toml"]);
+    assert_eq!(code, Some(0));
+    assert!(text.contains("holds quotes, which end the text it stands in"), "{text}");
+    assert!(text.ends_with("1 API would be applied, 1 warning\n"), "{text}");
+    let (code, text) = check(&["order.json"]);
+    assert_eq!(code, Some(2), "{text}");
+}

@@ -18,3 +18,4 @@ mod host;
 mod languages;
 mod load;
 mod runtimes;
+mod watch;

@@ -11,6 +11,9 @@ use std::process::ExitCode;
 
 use super::remote::Where;
 use crate::explain::{self, Event};
+use crate::management::declared::File;
+use crate::management::offline::Offline;
+use crate::model::Model;
 use crate::template::Template;
 use paint::Paint;
 
@@ -73,6 +76,13 @@ pub(super) struct Options {
     #[command(flatten)]
     place: Where,
 }
+
+/// What files declare, as resources; what is wrong is printed.
+pub(super) fn offline(files: &[File], model: &Model) -> Result<Offline, ExitCode> {
+    source::offline(files, model)
+}
+
+pub(in crate::cli) use print::offset;
 
 const EXAMPLES: &str = "\
 Examples:

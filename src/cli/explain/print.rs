@@ -198,7 +198,7 @@ pub(super) fn mistake(
 }
 
 /// The byte at a line and column, in characters from 1.
-pub(super) fn offset(text: &str, line: u32, column: u32) -> usize {
+pub(in crate::cli) fn offset(text: &str, line: u32, column: u32) -> usize {
     let (line, column) = (line.saturating_sub(1) as usize, column.saturating_sub(1) as usize);
     let mut starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
     let start = starts.nth(line).unwrap_or(text.len());

@@ -7,7 +7,7 @@ use crate::explain::World;
 use crate::management::Settings;
 use crate::management::declared::File;
 use crate::management::offline::Offline;
-use crate::model::Model;
+use crate::model::{Model, TemplateFindings};
 use crate::resources::Timestamp;
 use crate::snapshot::{ManagedDelta, compile};
 use std::path::Path;
@@ -32,18 +32,18 @@ pub(super) fn world(config: Option<&Path>, options: &Options) -> Result<World, W
 }
 
 /// What files declare.
-pub(in crate::cli) fn declared(files: &[File], model: &Model) -> Result<ManagedDelta, Wrong> {
-    Ok(offline(files, model)?.compile())
+fn declared(files: &[File], model: &Model) -> Result<ManagedDelta, Wrong> {
+    Ok(offline(files, model).map_err(Wrong::Told)?.compile())
 }
 
 /// What files declare, as resources.
-pub(in crate::cli) fn offline(files: &[File], model: &Model) -> Result<Offline, Wrong> {
+pub(super) fn offline(files: &[File], model: &Model) -> Result<Offline, ExitCode> {
     let texts: Vec<&str> = files.iter().map(|file| file.text.as_str()).collect();
     let region = &model.aws.region;
     // Nothing that is printed tells when a resource was made.
     let made = Timestamp(0);
     Offline::declared(&texts, region, made, settings(model))
-        .map_err(|refused| Wrong::Told(apply::refuse(files, refused)))
+        .map_err(|refused| apply::refuse(files, refused))
 }
 
 fn stored(model: &Model) -> Result<ManagedDelta, Wrong> {
@@ -81,6 +81,8 @@ fn settings(model: &Model) -> Settings {
         domain_suffix: model.aws.domain_suffixes.first().cloned().unwrap_or_default(),
         logging_needs_role: false,
         functions_need_permission: model.aws.functions_need_permission,
+        // Whoever wants to see them asks for them.
+        template_findings: TemplateFindings::Off,
         back_ends: std::sync::Arc::new(crate::snapshot::managed::BackEnds::of(model)),
     }
 }

@@ -10,8 +10,10 @@ use super::super::page::{self, Page};
 use super::super::patch::{self, Family, Op};
 use super::{place, stage};
 use crate::aws::Fault;
+use crate::model::TemplateFindings;
 use crate::resources::rest::{Map, RestApi};
 use crate::resources::rest_stage::{CanarySettings, Definition, Deployment, Stage};
+use crate::verify::{self, Findings, Found};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -62,6 +64,8 @@ fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
     }
     stage::variables::check(&sent.variables)?;
     let definition = freeze(call, &api)?;
+    let served = name.as_ref().map(|_| variables_of(stage.as_deref(), &sent));
+    look_at_templates(call, &definition, name.as_deref(), served.as_ref())?;
 
     let id = call.ids.short();
     let deployment = Deployment {
@@ -77,6 +81,66 @@ fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
         call.draft.put(&api.id, &name, stage);
     }
     Ok(answer)
+}
+
+/// The variables that the deployment's templates will see.
+fn variables_of(stage: Option<&Stage>, sent: &Sent) -> Map {
+    let mut variables = stage.map(|stage| stage.variables.clone()).unwrap_or_default();
+    match &sent.canary_settings {
+        Some(canary) => {
+            variables.extend(canary.stage_variable_overrides.clone().unwrap_or_default());
+        }
+        None => variables.extend(sent.variables.clone()),
+    }
+    variables
+}
+
+/// Mistakes in templates that are told one by one; the rest are counted.
+const FINDINGS_TOLD_MAX: usize = 20;
+
+/// Looks for mistakes in the templates that are deployed, and does with them what the configuration says.
+fn look_at_templates(
+    call: &Call<'_>,
+    definition: &Definition,
+    stage: Option<&str>,
+    variables: Option<&Map>,
+) -> Result<(), Fault> {
+    let mode = call.settings.template_findings;
+    if mode == TemplateFindings::Off {
+        return Ok(());
+    }
+    let Findings { found, left_out } = verify::definition(definition, variables);
+    let (api, stage) = (definition.api.id.as_str(), stage.unwrap_or_default());
+    if left_out > 0 {
+        tracing::warn!(api, stage, left_out, "more templates than are looked at");
+    }
+    let more = found.len().saturating_sub(FINDINGS_TOLD_MAX);
+    let told = found.iter().take(FINDINGS_TOLD_MAX);
+    if mode == TemplateFindings::Error && !found.is_empty() {
+        let told: Vec<String> = told
+            .map(|it| format!("{}, {}: {}", it.place, it.finding.at, it.finding.message))
+            .collect();
+        let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+        return Err(Fault::bad_request(format!(
+            "The templates have mistakes: {}{more}",
+            told.join("; ")
+        )));
+    }
+    for Found { place, finding, .. } in told {
+        tracing::warn!(
+            api,
+            stage,
+            template = %place,
+            line = finding.at.line,
+            column = finding.at.column,
+            error = %finding.message,
+            "a template that is deployed has a mistake"
+        );
+    }
+    if more > 0 {
+        tracing::warn!(api, stage, swallowed = more, "more templates have mistakes");
+    }
+    Ok(())
 }
 
 /// A canary needs a stage to be a canary of.
