@@ -607,6 +607,12 @@ impl<E: Env> Shard<E> {
                 self.record.recorder.upstream_connections(index, (all - idle) as u32, idle as u32);
             }
         }
+        if let Some(counts) = self.record.stages.take()
+            && let Err(FromShard::StageCounts(counts)) =
+                self.reporter.send(FromShard::StageCounts(counts))
+        {
+            self.record.stages.put_back(counts);
+        }
         loop {
             let more = self.record.recorder.has_older();
             let batch = self.record.recorder.take_batch(self.now);

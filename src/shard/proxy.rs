@@ -452,6 +452,8 @@ impl<E: Env> Shard<E> {
             request_bytes: exchange.request_bytes,
             response_bytes: exchange.response_bytes,
         };
+        let api = exchange.api.api(&exchange.snapshot);
+        self.record.count_stage(api, Some(exchange.route), &finished);
         // Indexes of an older snapshot would count for another API.
         if exchange.snapshot.version == self.snapshot.version {
             self.record.recorder.exchange(&finished);

@@ -310,6 +310,7 @@ impl<E: Env> Shard<E> {
         };
         self.record.recorder.exchange(&finished);
         let Some(api) = exchange.api.map(|admitted| admitted.api) else { return };
+        self.record.count_stage(api, exchange.route, &finished);
         if let Some(execution) = self.execution.take() {
             let request_id = exchange.ids.request.as_str();
             self.end_execution(Some(execution), api, request_id, status);
