@@ -146,6 +146,8 @@ pub struct Launch {
     pub environment: Vec<(String, String)>,
     /// What one worker's processes may hold.
     pub memory_bytes: u64,
+    /// The largest file that a worker may write, and most that its temporary folder may hold.
+    pub storage_bytes: u64,
     /// Whose processes the workers are; `None` is ringgate's own user.
     pub user: Option<User>,
     /// Where output goes.

@@ -246,6 +246,7 @@ mod tests {
             client: None,
             environment: Vec::new(),
             memory_bytes: 128 << 20,
+            storage_bytes: 512 << 20,
             user: None,
             log: FunctionLog::Stderr,
             region: "us-east-1".into(),
