@@ -191,6 +191,24 @@ pub enum ProblemKind {
         /// All declared.
         declared: Vec<String>,
     },
+    /// An authorizer that is not declared.
+    #[error("authorizer `{name}` is not declared; {}", suggestion(nearest.as_deref(), declared, "declared are"))]
+    UnknownAuthorizer {
+        /// The name.
+        name: String,
+        /// The nearest declared one.
+        nearest: Option<String>,
+        /// All declared.
+        declared: Vec<String>,
+    },
+    /// An authorizer for a token, which only REST APIs have.
+    #[error(
+        "authorizer `{name}` has `type = \"token\"`, which HTTP APIs do not have; `type = \"request\"` has all of their headers"
+    )]
+    TokenInHttp {
+        /// The name.
+        name: String,
+    },
     /// A payload format that REST APIs do not have.
     #[error(
         "a REST API has no `payload_format`: its events are those of format 1.0 with a context of its own"
@@ -363,6 +381,8 @@ impl ProblemKind {
             Self::UnknownPlaceholder { .. } => "unknown-placeholder",
             Self::UnknownUpstream { .. } => "unknown-upstream",
             Self::UnknownFunction { .. } => "unknown-function",
+            Self::UnknownAuthorizer { .. } => "unknown-authorizer",
+            Self::TokenInHttp { .. } => "token-in-http",
             Self::PayloadFormatInRest => "payload-format-in-rest",
             Self::UpstreamOrUrl { .. } => "upstream-or-url",
             Self::CodeOrSource { .. } => "code-or-source",

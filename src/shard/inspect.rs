@@ -18,7 +18,11 @@ impl<E: Env> Shard<E> {
 
     /// What is still held for clients; `None` when nothing is.
     pub(crate) fn open_for_clients(&self) -> Option<String> {
-        if self.clients.is_empty() && self.exchanges.is_empty() && self.asked.is_empty() {
+        if self.clients.is_empty()
+            && self.exchanges.is_empty()
+            && self.asked.is_empty()
+            && self.authorizing.is_idle()
+        {
             return None;
         }
         let mut lines = String::new();
@@ -70,6 +74,7 @@ impl<E: Env> Shard<E> {
             && self.backends.is_empty()
             && self.listeners.is_empty()
             && self.asked.is_empty()
+            && self.authorizing.is_idle()
             && self.workers.is_empty()
             && self.invocations.is_empty()
             && self.runtime_connections.is_empty()
@@ -145,6 +150,10 @@ impl<E: Env> Shard<E> {
     /// Panics when rows contradict each other.
     pub(crate) fn check_invariants(&self) {
         self.check_functions();
+        self.authorizing.check_invariants(
+            |client| self.clients.get(client).and_then(|client| client.waiting()),
+            |invocation| self.invocations.get(invocation).map(|it| it.caller),
+        );
         for (id, client) in self.clients.iter() {
             if let Some(exchange) = client.exchange() {
                 let exchange = self.exchanges.get(exchange);

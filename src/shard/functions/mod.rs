@@ -201,6 +201,7 @@ impl<E: Env> Shard<E> {
     fn tell(&mut self, invocation: &Invocation, completion: Completion) {
         match invocation.caller {
             Caller::Asked(asked) => self.asked_answered(asked, completion),
+            Caller::Authorizer(flight) => self.authorizer_answered(flight, completion),
             Caller::Control(call) => {
                 let request_id = invocation.request_id.as_str().into();
                 let told = Invoked { call, request_id, completion };
@@ -230,6 +231,7 @@ impl<E: Env> Shard<E> {
         let caller = std::mem::replace(&mut invocation.caller, Caller::Nobody);
         match caller {
             Caller::Asked(asked) => self.asked_answered(asked, late),
+            Caller::Authorizer(flight) => self.authorizer_answered(flight, late),
             Caller::Control(call) => {
                 let request_id = invocation.request_id.as_str().into();
                 let told = Invoked { call, request_id, completion: late };

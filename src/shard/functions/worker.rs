@@ -177,6 +177,8 @@ pub(in crate::shard) struct Invocation {
 pub(in crate::shard) enum Caller {
     /// A client's request.
     Asked(SlotId),
+    /// Requests that wait for an authorizer's verdict.
+    Authorizer(SlotId),
     /// The control thread, by its number for the call.
     Control(u64),
     /// Nobody any more; the function runs to its end.
