@@ -462,7 +462,12 @@ impl Running {
 
     /// Has credentials for the roles that stages use, and for no others.
     fn follow_roles(&mut self) {
-        self.credentials.want(self.publishing.roles());
+        let mut roles = self.publishing.roles();
+        let rolling = self.rollout.as_ref().map(|rollout| &rollout.snapshot);
+        for snapshot in self.served.iter().chain(rolling) {
+            roles.extend(snapshot.remote_functions.roles().cloned());
+        }
+        self.credentials.want(roles);
         self.post_credentials();
     }
 
@@ -584,6 +589,7 @@ impl Running {
             prepared,
             step: Step::Resolving { until: now + RESOLVE_PATIENCE, copies: compiled.copies },
         });
+        self.follow_roles();
     }
 
     /// Takes every step that can be taken now.

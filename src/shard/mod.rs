@@ -34,6 +34,7 @@ mod inspect;
 mod phases;
 mod proxy;
 mod record;
+mod remote;
 mod response;
 mod serve;
 mod services;
