@@ -268,14 +268,15 @@ impl<E: Env> Shard<E> {
     ) {
         let found =
             admit::admit(exchange, || self.env.random()).and_then(|()| route::route(exchange));
+        if let Some(rules) = cors::rules(exchange)
+            && (found.is_err() || rules.takes_every_preflight)
+            && cors::is_preflight(exchange)
+        {
+            return self.answer_preflight(id, exchange, rules, persistent);
+        }
         let route = match found {
             Ok(route) => route,
             Err(refusal) => {
-                if let Some(rules) = cors::rules(exchange)
-                    && cors::is_preflight(exchange)
-                {
-                    return self.answer_preflight(id, exchange, rules, persistent);
-                }
                 return self.answer_failure(id, exchange, &refusal.into(), persistent);
             }
         };
@@ -310,6 +311,7 @@ impl<E: Env> Shard<E> {
         };
         self.record.recorder.exchange(&finished);
         let Some(api) = exchange.api.map(|admitted| admitted.api) else { return };
+        self.record.count_stage(api, exchange.route, &finished);
         if let Some(execution) = self.execution.take() {
             let request_id = exchange.ids.request.as_str();
             self.end_execution(Some(execution), api, request_id, status);
@@ -516,6 +518,7 @@ impl<E: Env> Shard<E> {
             response_bytes: 0,
             log,
             kept,
+            remote: None,
             cors,
             execution,
         });
@@ -780,7 +783,7 @@ fn can_take(client: &Client, exchanges: &Slots<Proxied>, backends: &Slots<Backen
         ClientState::Exchange { body, exchange } => {
             !body.is_done()
                 && exchanges.get(*exchange).is_some_and(|exchange| match exchange.stage {
-                    Stage::Prepared | Stage::Waiting | Stage::Connecting => {
+                    Stage::Prepared | Stage::Pausing | Stage::Waiting | Stage::Connecting => {
                         exchange.request.len() < REPLAY_BYTES_MAX
                     }
                     Stage::Sent | Stage::Answering => exchange

@@ -52,6 +52,8 @@ pub struct LambdaFacts {
     pub operation_name: Option<Box<str>>,
     /// Names and values, those of a canary laid over them.
     pub stage_variables: Box<[(Box<str>, Box<str>)]>,
+    /// Whether it is a function URL that leads to it: another permission is asked for.
+    pub is_function_url: bool,
     /// What a REST API takes for binary.
     pub binary_media_types: Box<[Box<str>]>,
 }

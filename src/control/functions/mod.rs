@@ -540,7 +540,8 @@ impl Functions {
 
     /// When something is to be done even if nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.next_watch.into_iter().chain(self.next_settle).chain(self.next_try).min()
+        let settle = self.next_settle.into_iter().chain(self.tails.due());
+        self.next_watch.into_iter().chain(settle).chain(self.next_try).min()
     }
 
     pub(super) fn on_time(&mut self, now: Instant) {
@@ -553,6 +554,7 @@ impl Functions {
         if self.next_settle.is_some_and(|due| due <= now) {
             self.settle(now - SETTLE, now);
         }
+        self.tails.tell(now);
         if self.next_watch.is_some_and(|due| due <= now) {
             // One look after the last worker has ended, for what it left behind.
             self.next_watch = (!self.workers.is_empty()).then(|| now + WATCH);
