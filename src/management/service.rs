@@ -8,6 +8,7 @@ use super::lane::{Ailment, Done, Job, Lane, Question, Work, nouns, since_epoch};
 use super::operation::{self, Access, Operation};
 use super::publish::{self, Affected, Publisher};
 use super::refusal::{self, Protocol};
+use super::rest::test_invoke::authorizer::TEST_INVOKE_AUTHORIZER;
 use super::rest::test_invoke::{self, BackEnds, TEST_INVOKE_METHOD};
 use super::{Answer, Call, Settings, http, own, rest, sts};
 use crate::aws::id::IdSource;
@@ -248,6 +249,13 @@ impl Service {
             let answer = self.test_invoke(&caller.region, input).await?;
             return success(matched.operation.success, answer);
         }
+        if model == Model::V1 && matched.operation.name == TEST_INVOKE_AUTHORIZER {
+            let field = |name: &str| incoming.field(name);
+            let input =
+                matched.operation.input(&matched, &incoming.query, field, &incoming.body)?;
+            let answer = self.test_invoke_authorizer(&caller.region, input).await?;
+            return success(matched.operation.success, answer);
+        }
         let operation = operation::find(model.tables(), matched.operation.name)
             .ok_or_else(|| not_there(matched.operation.name))?;
         let input = |incoming: &Incoming| {
@@ -301,6 +309,23 @@ impl Service {
             self.look(|state| {
                 let function_of = |arn: &str| publish::function_of(state, settings, region, arn);
                 test_invoke::begin(call, &function_of)
+            })
+        })?;
+        Ok(begun.finish(&*self.0.back_ends).await)
+    }
+
+    /// Tries an authorizer, and waits for its function.
+    async fn test_invoke_authorizer(
+        &self,
+        region: &str,
+        input: Map<String, Value>,
+    ) -> Result<Answer, Fault> {
+        let settings = &self.0.settings;
+        let begun = self.draft(region, |call| {
+            call.input = input;
+            self.look(|state| {
+                let function_of = |arn: &str| publish::function_of(state, settings, region, arn);
+                test_invoke::authorizer::begin(call, &function_of)
             })
         })?;
         Ok(begun.finish(&*self.0.back_ends).await)

@@ -129,7 +129,7 @@ def test_the_time_to_live(v1, api):
 
 
 def test_it_is_tried_out(v1, api, missing):
-    """Functions are not called in test calls yet: that is an answer, whose log has the reason."""
+    """A function that is not there is an answer, whose log has the reason and no token."""
     made = v1.create_authorizer(restApiId=api, name="tried", type="TOKEN", authorizerUri=FUNCTION, identitySource=HEADER)
     at = {"restApiId": api, "authorizerId": made["id"]}
     tried = v1.test_invoke_authorizer(**at, headers={"authorization": "the-token"})

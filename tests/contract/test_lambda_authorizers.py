@@ -323,6 +323,23 @@ def test_refusals_come_in_order(gateway, python):
     assert api.get("/keyed", "allow").content == b'{"message":"Forbidden"}'
 
 
+def test_an_authorizer_is_tried_before_it_is_deployed(gateway, python):
+    api = Rest(gateway, python)
+    call = lambda token, **more: api.v1.test_invoke_authorizer(
+        restApiId=api.api, authorizerId=api.authorizer, headers={"Authorization": token}, **more
+    )
+    tried = call("own", pathWithQueryString="/some/path?a=1")
+    assert tried["clientStatus"] == 0 and tried["principalId"] == "user|a1b2"
+    statement = json.loads(tried["policy"])["Statement"][0]
+    assert statement["Resource"].endswith(f":{api.api}/test-invoke-stage/GET/some/path")
+    assert tried["authorization"]["kind"] == ["TOKEN"]
+    assert "Successfully completed authorizer execution" in tried["log"]
+    for token, status in (("unauthorized", 401), ("", 401), ("broken", 500), ("malformed", 500)):
+        assert call(token)["clientStatus"] == status, token
+    # Nothing is remembered of it.
+    assert call("own")["authorization"]["question"] != call("own")["authorization"]["question"]
+
+
 def test_the_function_follows_stage_variables_and_qualifiers(gateway, functions, python):
     client = gateway.client("lambda")
     version = client.publish_version(FunctionName="authorizer-python")["Version"]

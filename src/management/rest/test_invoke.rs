@@ -4,7 +4,7 @@
 //! run ([`trial`]); back ends and functions are really asked, by whoever is behind [`BackEnds`]. It waits
 //! for them on the call's own task, so no write and no other call waits with it.
 
-mod authorizer;
+pub(in crate::management) mod authorizer;
 mod back_ends;
 mod log;
 mod request;
@@ -29,7 +29,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// The operations of this file that need nobody else.
+/// Its functions are asked by [`authorizer::begin`]; this one asks nobody.
 pub(super) static OPERATIONS: &[Operation] = &[read("TestInvokeAuthorizer", authorizer::test)];
 
 /// The operation that asks back ends, so it is no function of a call.

@@ -23,8 +23,6 @@ pub(super) struct Request {
     pub(super) path: String,
     /// Empty where the path is not the resource's.
     pub(super) path_parameters: Vec<(String, String)>,
-    /// Decoded; of repeated names the last counts.
-    pub(super) query: Vec<(String, String)>,
     /// Behind the path's question mark, as given.
     pub(super) raw_query: Option<String>,
     /// The last value of each.
@@ -76,7 +74,6 @@ impl Request {
         Ok(Self {
             path_parameters: match_path(resource_path, path).unwrap_or_default(),
             path: path.to_owned(),
-            query: parse_query(query.unwrap_or_default()),
             raw_query: query.map(str::to_owned),
             all_headers,
             headers: headers.into_iter().collect(),
@@ -109,38 +106,6 @@ fn match_path(template: &str, path: &str) -> Option<Vec<(String, String)>> {
     segments.next().is_none().then_some(parameters)
 }
 
-fn parse_query(query: &str) -> Vec<(String, String)> {
-    let mut parameters = Map::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        parameters.insert(decode(name), decode(value));
-    }
-    parameters.into_iter().collect()
-}
-
-/// `%41` is `A`, `+` is a blank; what is no escape stays.
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        let digit = |byte: &u8| char::from(*byte).to_digit(16);
-        match (first, tail) {
-            (b'+', _) => bytes.push(b' '),
-            (b'%', [high, low, tail @ ..]) => match (digit(high), digit(low)) {
-                (Some(high), Some(low)) => {
-                    #[expect(clippy::cast_possible_truncation, reason = "two hexadecimal digits")]
-                    bytes.push((high * 16 + low) as u8);
-                    rest = tail;
-                }
-                _ => bytes.push(b'%'),
-            },
-            (other, _) => bytes.push(*other),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,18 +134,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn queries_are_decoded_and_the_last_of_a_name_counts() {
-        let pairs = parse_query("foo=bar&a=1&a=%322&b=x+y&c&d=%zz&&");
-        let pairs: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        assert_eq!(pairs, ["a=22", "b=x y", "c=", "d=%zz", "foo=bar"]);
-    }
-
     proptest! {
         #[test]
-        fn any_text_is_taken(template in "/.{0,20}", path in ".{0,20}", query in ".{0,20}") {
+        fn any_text_is_taken(template in "/.{0,20}", path in ".{0,20}") {
             let _ = match_path(&template, &path);
-            parse_query(&query);
         }
     }
 }
