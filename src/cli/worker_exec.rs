@@ -16,6 +16,9 @@ pub(super) struct Arguments {
     /// UID:GID to become
     #[arg(long)]
     user: Option<String>,
+    /// The largest file that it may write
+    #[arg(long)]
+    file_bytes: u64,
     /// Program and arguments
     #[arg(last = true, required = true)]
     program: Vec<OsString>,
@@ -31,8 +34,8 @@ pub(super) fn worker_exec(arguments: Arguments) -> ExitCode {
             return ExitCode::from(super::EXIT_CONFIGURATION);
         }
     };
-    let Arguments { parent, program, .. } = arguments;
-    let error = become_worker(&WorkerExec { parent, user, program });
+    let Arguments { parent, file_bytes, program, .. } = arguments;
+    let error = become_worker(&WorkerExec { parent, user, file_bytes_max: file_bytes, program });
     eprintln!("worker-exec: {error}");
     ExitCode::from(EXIT_NOT_EXECUTABLE)
 }

@@ -6,13 +6,15 @@ use crate::aws::policy::{Kind, Policy};
 use crate::resources::account::{HttpVpcLink, VpcLink};
 use crate::resources::domain::{ApiMapping, DomainName, RoutingRule};
 use crate::resources::function::{
-    Function, FunctionAlias, FunctionPolicy, FunctionVersion, LATEST, owner, version_id,
+    Function, FunctionAlias, FunctionPolicy, FunctionUrl, FunctionVersion, LATEST, owner,
+    version_id,
 };
 use crate::resources::{Entity, Key, State, Timestamp, http, http_stage, rest, rest_stage};
 use crate::snapshot::function::{FunctionChange, OtherVersion, Permission};
 use crate::snapshot::managed::{
     CompiledStage, DomainChange, FunctionPlace, ManagedDelta, PrivateLink, StageChange, StagePlace,
-    UsedCode, compile_domain, compile_function, compile_http_stage, compile_rest_stage,
+    URL_STAGE, UsedCode, compile_domain, compile_function, compile_function_url,
+    compile_http_stage, compile_rest_stage,
 };
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -40,6 +42,8 @@ pub(super) struct Affected {
     /// Region and the domain's id.
     domains: BTreeSet<(Box<str>, Box<str>)>,
     functions: BTreeSet<FunctionPart>,
+    /// Region, function, and the id of one of its URLs.
+    urls: BTreeSet<(Box<str>, Box<str>, Box<str>)>,
 }
 
 impl Affected {
@@ -74,6 +78,11 @@ impl Affected {
                     };
                     if let Some(name) = key.owner.strip_prefix("function/") {
                         affected.functions.insert((region, name.into(), Some(id.into())));
+                    }
+                }
+                FunctionUrl::KIND => {
+                    if let Some(name) = key.owner.strip_prefix("function/") {
+                        affected.urls.insert((region, name.into(), key.id.clone()));
                     }
                 }
                 FunctionPolicy::KIND => {
@@ -127,6 +136,18 @@ impl Affected {
             delta.domains.push(match compiled {
                 Some(domain) => DomainChange::Put(Box::new(domain)),
                 None => DomainChange::Remove { name: id.to_ascii_lowercase().into() },
+            });
+        }
+        for (region, name, id) in &self.urls {
+            let url = state.get::<FunctionUrl>(region, &owner(name), id);
+            delta.stages.push(match url {
+                Some(url) => {
+                    let qualifier = Some(&*url.qualifier);
+                    let place =
+                        FunctionPlace { region, account_id: &settings.account_id, qualifier };
+                    StageChange::Put(Box::new(compile_function_url(&place, name, &url)))
+                }
+                None => StageChange::Remove { api_id: id.clone(), name: URL_STAGE.into() },
             });
         }
         self.compile_functions(state, settings, &mut delta);

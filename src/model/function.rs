@@ -15,6 +15,9 @@ const HOUR: Duration = Duration::from_secs(3600);
 const MEMORY_MIN: u64 = 128 << 20;
 /// Amazon's most.
 const MEMORY_MAX: u64 = 10_240 << 20;
+/// Amazon's least and most of a function's own disk.
+const STORAGE_MIN: u64 = 512 << 20;
+const STORAGE_MAX: u64 = 10_240 << 20;
 /// Bytes of names and values in `environment`, Amazon's bound.
 const ENVIRONMENT_BYTES_MAX: usize = 4096;
 
@@ -79,6 +82,13 @@ pub(super) static TABLE: Table = Table {
             absent: Absent::Default("\"128MiB\""),
             example: "\"128MiB\"",
             about: "What one worker's processes may hold in memory together. Looked at four times a second: a worker above it is killed. Amazon's default and bounds.",
+        },
+        Key {
+            name: "ephemeral_storage",
+            kind: Kind::Size(STORAGE_MIN, STORAGE_MAX),
+            absent: Absent::Default("\"512MiB\""),
+            example: "\"512MiB\"",
+            about: "The largest file that a worker may write, and the most that its temporary folder (`TMPDIR`) may hold: looked at once a second, a worker above it is killed. Amazon's default and bounds.",
         },
         Key {
             name: "timeout",
@@ -177,6 +187,8 @@ pub struct Function {
     pub environment: Vec<(String, String)>,
     /// What one worker's processes may hold.
     pub memory_bytes: u64,
+    /// The largest file that a worker may write, and most that its temporary folder may hold.
+    pub storage_bytes: u64,
     /// How long one invocation may take.
     pub timeout: Duration,
     /// Most workers on all shards.
@@ -351,6 +363,7 @@ pub(super) fn read(reader: &Reader<'_>, all: &Functions) -> Option<Function> {
     });
     let environment = read_environment(reader);
     let memory_bytes = reader.size("memory");
+    let storage_bytes = reader.size("ephemeral_storage");
     let timeout = reader.duration("timeout");
     let reserved_concurrency = reader.count_if_set("reserved_concurrency");
     let workers = read_workers(&reader.table("workers"));
@@ -362,6 +375,7 @@ pub(super) fn read(reader: &Reader<'_>, all: &Functions) -> Option<Function> {
         client: client.unwrap_or(all.client),
         environment,
         memory_bytes,
+        storage_bytes,
         timeout,
         reserved_concurrency,
         user,

@@ -173,12 +173,14 @@ impl Entity for FunctionPolicy {
     const KIND: &'static str = "function-policy";
 }
 
-/// An address of a function's own. Owner: [`owner`]; id: an alias, `$LATEST` for the function itself.
+/// An address of a function's own. Owner: [`owner`]; id: the first label of its host name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct FunctionUrl {
     /// The first label of its host name.
     pub url_id: String,
+    /// An alias, `$LATEST` for the function itself: there is one for each.
+    pub qualifier: String,
     /// `NONE` or `AWS_IAM`.
     pub auth_type: String,
     /// `BUFFERED` or `RESPONSE_STREAM`.

@@ -26,6 +26,7 @@ use crate::exchange::{Exchange, Failure, Ids, Refusal};
 use crate::http::{self, BodyReader, Framing, RequestHead, Version};
 use crate::ring::outgoing::COPY_BYTES_MAX;
 use crate::ring::{Env, Outgoing, SlotId};
+use crate::snapshot::managed::DefaultEndpoint;
 use crate::snapshot::{Integration, Lambda, Managed, Phase, Protocol, Route, RouteIndex, Snapshot};
 use crate::telemetry::{Finished, ids};
 use bytes::Bytes;
@@ -106,6 +107,18 @@ impl Asked {
             Integration::Lambda(lambda) => Some(act(exchange, lambda)),
             _ => None,
         })?
+    }
+
+    /// How a failure of its function is told: by function URLs as by REST APIs.
+    fn failed(&self) -> Refusal {
+        match &self.api {
+            ServedBy::Managed(stage, _)
+                if stage.default_endpoint == DefaultEndpoint::FunctionUrl =>
+            {
+                Refusal::BadGateway
+            }
+            _ => Refusal::FunctionFailed,
+        }
     }
 
     /// Whether a function is what wants the content, and not a phase in front of it.
@@ -293,7 +306,10 @@ impl<E: Env> Shard<E> {
         let made = asked.with_function(&self.managed, |exchange, declared| {
             let row = function_of_arn.get(&declared.function).and_then(|id| functions.get(*id));
             if row.is_some_and(|row| !lambda::is_permitted(exchange, declared, &row.function)) {
-                return Err(Refusal::FunctionRefused);
+                return Err(match declared.facts.is_function_url {
+                    true => Refusal::Forbidden,
+                    false => Refusal::FunctionRefused,
+                });
             }
             let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
             let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
@@ -356,14 +372,16 @@ impl<E: Env> Shard<E> {
             return self.templated_answered(id, completion);
         }
         self.tell_completion(id, &completion);
+        let Some(asked) = self.asked.get(id) else { return };
         let result = match completion {
             Completion::NotDone(why) => return self.refuse_asked(id, refusal_of(why)),
             Completion::Failure(error) => {
-                return self.fail_asked(id, &function_failed(&error));
+                let refusal = asked.failed();
+                let failure = Failure { refusal, ..function_failed(&error) };
+                return self.fail_asked(id, &failure);
             }
             Completion::Result(result) => result,
         };
-        let Some(asked) = self.asked.get(id) else { return };
         let made = asked.with_function(&self.managed, |exchange, declared| {
             lambda::answer(exchange, declared, &result)
         });
@@ -372,7 +390,11 @@ impl<E: Env> Shard<E> {
             Some(Ok(answer)) => answer,
             Some(Err(fault)) => {
                 tracing::debug!(shard = self.id, ?fault, "a function's result is no answer");
-                return self.fail_asked(id, &malformed(fault.refusal()));
+                let refusal = match fault.refusal() {
+                    Refusal::FunctionFailed => asked.failed(),
+                    other => other,
+                };
+                return self.fail_asked(id, &malformed(refusal));
             }
         };
         if let Some(execution) = self.asked.get_mut(id).and_then(|it| it.execution.as_mut()) {

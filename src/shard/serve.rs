@@ -268,14 +268,15 @@ impl<E: Env> Shard<E> {
     ) {
         let found =
             admit::admit(exchange, || self.env.random()).and_then(|()| route::route(exchange));
+        if let Some(rules) = cors::rules(exchange)
+            && (found.is_err() || rules.takes_every_preflight)
+            && cors::is_preflight(exchange)
+        {
+            return self.answer_preflight(id, exchange, rules, persistent);
+        }
         let route = match found {
             Ok(route) => route,
             Err(refusal) => {
-                if let Some(rules) = cors::rules(exchange)
-                    && cors::is_preflight(exchange)
-                {
-                    return self.answer_preflight(id, exchange, rules, persistent);
-                }
                 return self.answer_failure(id, exchange, &refusal.into(), persistent);
             }
         };

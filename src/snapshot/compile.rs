@@ -203,6 +203,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
             client: Some(function.client),
             environment: function.environment.clone(),
             memory_bytes: function.memory_bytes,
+            storage_bytes: function.storage_bytes,
             user: function.user,
             log: function.log.clone(),
             region: aws.region.clone(),

@@ -52,6 +52,8 @@ pub struct LambdaFacts {
     pub operation_name: Option<Box<str>>,
     /// Names and values, those of a canary laid over them.
     pub stage_variables: Box<[(Box<str>, Box<str>)]>,
+    /// Whether it is a function URL that leads to it: another permission is asked for.
+    pub is_function_url: bool,
     /// What a REST API takes for binary.
     pub binary_media_types: Box<[Box<str>]>,
 }
@@ -146,6 +148,8 @@ pub struct Launch {
     pub environment: Vec<(String, String)>,
     /// What one worker's processes may hold.
     pub memory_bytes: u64,
+    /// The largest file that a worker may write, and most that its temporary folder may hold.
+    pub storage_bytes: u64,
     /// Whose processes the workers are; `None` is ringgate's own user.
     pub user: Option<User>,
     /// Where output goes.

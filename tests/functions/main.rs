@@ -16,6 +16,7 @@ mod faults;
 )]
 mod harness;
 mod host;
+mod isolation;
 mod languages;
 mod load;
 mod runtimes;

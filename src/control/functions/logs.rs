@@ -117,10 +117,16 @@ impl WorkerLog {
                 }
                 Entry::Line(line) => say(&self.request_id, &String::from_utf8_lossy(&line)),
                 Entry::Ended { request_id, began, remark } => {
+                    let mut end = String::new();
+                    let mut say = |line: &str| {
+                        let time = epoch.text(at);
+                        let _ = writeln!(text, "{time} {} {request_id} {line}", self.launch.name);
+                        let _ = writeln!(end, "{line}");
+                    };
                     if let Some(remark) = remark {
-                        say(&request_id, &format!("RequestId: {request_id} {remark}"));
+                        say(&format!("RequestId: {request_id} {remark}"));
                     }
-                    say(&request_id, &format!("END RequestId: {request_id}"));
+                    say(&format!("END RequestId: {request_id}"));
                     let peak = processes::peak_bytes(self.pid).unwrap_or(0).max(self.peak_bytes);
                     self.peak_bytes = peak;
                     let took = at.saturating_duration_since(began);
@@ -137,8 +143,8 @@ impl WorkerLog {
                         let millis = init.as_secs_f64() * 1000.0;
                         let _ = write!(report, "\tInit Duration: {millis:.2} ms");
                     }
-                    say(&request_id, &report);
-                    tails.reported(&request_id);
+                    say(&report);
+                    tails.reported(&request_id, end, at.max(epoch.now));
                 }
             }
         }
@@ -246,6 +252,7 @@ mod tests {
             client: None,
             environment: Vec::new(),
             memory_bytes: 128 << 20,
+            storage_bytes: 512 << 20,
             user: None,
             log: FunctionLog::Stderr,
             region: "us-east-1".into(),

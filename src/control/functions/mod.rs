@@ -8,6 +8,7 @@
 //! the caller ([`Invoker`]).
 
 mod codes;
+mod domain;
 mod events;
 mod lambda_api;
 mod languages;
@@ -15,6 +16,7 @@ mod logs;
 mod processes;
 mod readiness;
 mod sources;
+mod storage;
 pub mod spawn;
 mod supervise;
 mod tails;
@@ -53,6 +55,9 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Between two looks at the process table while there are workers.
 const WATCH: Duration = Duration::from_millis(250);
+
+/// Looks at the process table for each at temporary folders, which costs more.
+const LOOKS_PER_MEASURE: u64 = 4;
 
 /// Until a shard that had no room for a message is tried again: it takes them between two turns.
 const RETRY: Duration = Duration::from_millis(2);
@@ -146,6 +151,8 @@ pub(super) struct Functions {
     tails: Tails,
     next_watch: Option<Instant>,
     is_scanning: bool,
+    /// Looks at the process table so far.
+    looks: u64,
     next_settle: Option<Instant>,
     codes: Codes,
     /// For functions that do not say it themselves.
@@ -162,6 +169,8 @@ struct Running {
     runtime_api: String,
     stop: mpsc::Sender<StopWorker>,
     is_over_memory: bool,
+    /// Its temporary folder.
+    folder: PathBuf,
 }
 
 /// What comes from tasks.
@@ -178,6 +187,8 @@ pub(super) enum News {
         at: Instant,
     },
     Scanned(Vec<Process>),
+    /// Temporary folders that hold more than they may.
+    Overfull(Vec<(Name, u64)>),
     Called(Box<(Call, oneshot::Sender<Invoked>)>),
     /// The code of these functions has changed.
     Changed(Vec<Box<str>>),
@@ -212,6 +223,7 @@ impl Functions {
             tails: Tails::default(),
             next_watch: None,
             is_scanning: false,
+            looks: 0,
             next_settle: None,
             codes,
             client: Client::default(),
@@ -239,6 +251,7 @@ impl Functions {
                 }
             }
             News::Scanned(all) => self.on_scanned(&all),
+            News::Overfull(all) => self.on_overfull(&all),
             News::EventOver { shard, bytes } => self.tell(shard, ToShard::EventOver { bytes }),
             News::Called(call) => self.on_call(call.0, call.1),
             News::Changed(keys) => {
@@ -315,8 +328,8 @@ impl Functions {
         let reading = reader.map(|reader| tokio::spawn(read(reader, name, self.news.0.clone())));
         let (stop, stops) = mpsc::channel(2);
         let news = self.news.0.clone();
-        tokio::spawn(supervise(child, pid, name, folder, stops, reading, news));
-        let running = Running { launch, pid, runtime_api, stop, is_over_memory: false };
+        tokio::spawn(supervise(child, pid, name, folder.clone(), stops, reading, news));
+        let running = Running { launch, pid, runtime_api, stop, is_over_memory: false, folder };
         self.workers.insert(name, running);
         Ok(())
     }
@@ -527,7 +540,8 @@ impl Functions {
 
     /// When something is to be done even if nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.next_watch.into_iter().chain(self.next_settle).chain(self.next_try).min()
+        let settle = self.next_settle.into_iter().chain(self.tails.due());
+        self.next_watch.into_iter().chain(settle).chain(self.next_try).min()
     }
 
     pub(super) fn on_time(&mut self, now: Instant) {
@@ -540,9 +554,14 @@ impl Functions {
         if self.next_settle.is_some_and(|due| due <= now) {
             self.settle(now - SETTLE, now);
         }
+        self.tails.tell(now);
         if self.next_watch.is_some_and(|due| due <= now) {
             // One look after the last worker has ended, for what it left behind.
             self.next_watch = (!self.workers.is_empty()).then(|| now + WATCH);
+            self.looks += 1;
+            if self.looks.is_multiple_of(LOOKS_PER_MEASURE) {
+                self.measure_folders();
+            }
             self.scan();
         }
     }

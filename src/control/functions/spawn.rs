@@ -52,6 +52,7 @@ pub(super) fn spawn(start: Start<'_>) -> Result<tokio::process::Child, String> {
     if let Some(user) = launch.user {
         command.arg("--user").arg(format!("{}:{}", user.uid, user.gid));
     }
+    command.arg("--file-bytes").arg(launch.storage_bytes.to_string());
     command.arg("--").args(&start.program.command);
     command.env_clear();
     for name in PASSED_ON {
@@ -123,6 +124,8 @@ pub struct WorkerExec {
     pub parent: i32,
     /// Whose process to become.
     pub user: Option<User>,
+    /// The largest file that it may write.
+    pub file_bytes_max: u64,
     /// Program and arguments.
     pub program: Vec<OsString>,
 }
@@ -159,13 +162,18 @@ fn limit(exec: &WorkerExec) -> Result<(), String> {
     if rustix::process::getppid().map(Pid::as_raw_nonzero).map(i32::from) != Some(exec.parent) {
         return Err("the gateway is gone".to_owned());
     }
-    let open_files = rustix::process::getrlimit(Resource::Nofile);
-    let most = open_files.maximum.map_or(DESCRIPTORS_MAX, |most| most.min(DESCRIPTORS_MAX));
-    let limits = [(Resource::Nofile, most), (Resource::Core, 0), (Resource::Memlock, 64 * 1024)];
+    let limits = [
+        (Resource::Nofile, DESCRIPTORS_MAX),
+        (Resource::Core, 0),
+        (Resource::Memlock, 64 * 1024),
+        (Resource::Fsize, exec.file_bytes_max),
+    ];
     for (resource, most) in limits {
+        // A limit that is lower already stays: only root may raise it.
+        let most = rustix::process::getrlimit(resource).maximum.map_or(most, |own| own.min(most));
         let limit = Rlimit { current: Some(most), maximum: Some(most) };
         rustix::process::setrlimit(resource, limit)
             .map_err(|error| said("cannot set a limit")(error.into()))?;
     }
-    Ok(())
+    super::domain::enter()
 }

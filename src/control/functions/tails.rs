@@ -1,12 +1,17 @@
 //! The ends of logs that callers have asked for (`LogType` `Tail`): what is written of one invocation is
-//! kept on its way to the log, and told when the invocation has been reported.
+//! kept on its way to the log, and told a moment after the invocation has been reported: what comes
+//! through the worker's pipe later than its answer is a part of it.
 
 use bytes::Bytes;
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// What of a log is told, as on Lambda.
 const TAIL_BYTES_MAX: usize = 4096;
+
+/// How long lines are waited for behind the report.
+const LATE: Duration = Duration::from_millis(60);
 
 /// Logs that are waited for by request id.
 #[derive(Debug, Default)]
@@ -15,6 +20,8 @@ pub(super) struct Tails(HashMap<Box<str>, Tail>);
 #[derive(Debug)]
 struct Tail {
     text: Vec<u8>,
+    /// What stands behind it, and when it is told.
+    end: Option<(String, Instant)>,
     told: oneshot::Sender<Bytes>,
 }
 
@@ -23,7 +30,7 @@ impl Tails {
     pub(super) fn want(&mut self, request_id: Box<str>, told: oneshot::Sender<Bytes>) {
         // Whoever waits gives up after a while, so there are no more than callers.
         self.0.retain(|_, tail| !tail.told.is_closed());
-        self.0.insert(request_id, Tail { text: Vec::new(), told });
+        self.0.insert(request_id, Tail { text: Vec::new(), end: None, told });
     }
 
     /// A line is written.
@@ -37,9 +44,25 @@ impl Tails {
         }
     }
 
-    /// The invocation has been reported: nothing follows.
-    pub(super) fn reported(&mut self, request_id: &str) {
-        if let Some(mut tail) = self.0.remove(request_id) {
+    /// The invocation has been reported: with these lines its log ends.
+    pub(super) fn reported(&mut self, request_id: &str, end: String, now: Instant) {
+        if let Some(tail) = self.0.get_mut(request_id) {
+            tail.end = Some((end, now + LATE));
+        }
+    }
+
+    /// When the next log is to be told.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.0.values().filter_map(|tail| tail.end.as_ref().map(|(_, due)| *due)).min()
+    }
+
+    /// Tells the logs that are complete.
+    pub(super) fn tell(&mut self, now: Instant) {
+        let is_due = |tail: &Tail| tail.end.as_ref().is_some_and(|(_, due)| *due <= now);
+        for (_, mut tail) in self.0.extract_if(|_, tail| is_due(tail)) {
+            if let Some((end, _)) = &tail.end {
+                tail.text.extend_from_slice(end.as_bytes());
+            }
             tail.shorten();
             // Whoever waited may have gone.
             let _ = tail.told.send(tail.text.into());
@@ -69,11 +92,16 @@ mod tests {
             tails.line("a", "a line of some bytes");
         }
         assert!(log.try_recv().is_err(), "it is not over");
-        tails.line("a", "last");
-        tails.reported("a");
+        let now = Instant::now();
+        tails.reported("a", "END\nREPORT\n".into(), now);
+        tails.line("a", "late");
+        tails.tell(now);
+        assert!(log.try_recv().is_err(), "lines may be on their way");
+        assert_eq!(tails.due(), Some(now + LATE));
+        tails.tell(now + LATE);
         let log = log.try_recv().unwrap();
         assert_eq!(log.len(), TAIL_BYTES_MAX);
-        assert!(log.ends_with(b"bytes\nlast\n"));
+        assert!(log.ends_with(b"bytes\nlate\nEND\nREPORT\n"));
         assert!(tails.0.is_empty());
     }
 

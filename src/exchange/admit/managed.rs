@@ -6,8 +6,9 @@
 //! | a custom domain name | what its routing rules and mappings say |
 //! | `/_aws/execute-api/{api}/{stage}/…` on any host | as the first |
 //! | `/restapis/{api}/{stage}/_user_request_/…` on any host | named |
+//! | `{id}.lambda-url.{region}.{suffix}/…`, `/_aws/lambda-url/{id}/…` on any host | a function URL |
 //!
-//! The last two are reserved: no API of the file gets such a path. Of domain names the file's own go
+//! Paths that begin with `/_aws/` or `/restapis/` are reserved: no API of the file gets such a path. Of domain names the file's own go
 //! first, and APIs of the file without a domain answer what nothing else does.
 
 use crate::exchange::{Exchange, Refusal};
@@ -23,6 +24,7 @@ use std::rc::Rc;
 const HOST_BYTES_MAX: usize = 253;
 
 const PATH_FORM: &[u8] = b"/_aws/execute-api/";
+const URL_PATH_FORM: &[u8] = b"/_aws/lambda-url/";
 const OLD_PATH_FORM: &[u8] = b"/restapis/";
 const USER_REQUEST: &[u8] = b"/_user_request_";
 const DEFAULT_STAGE: &[u8] = b"$default";
@@ -49,12 +51,19 @@ pub(super) fn find<'x>(exchange: &Exchange<'x>, host: &[u8], path: &[u8]) -> Pla
         let (id, _) = split_segment(rest);
         return by_id(managed, id, None, path, PATH_FORM.len() + id.len(), Form::Path);
     }
+    if let Some(rest) = path.strip_prefix(URL_PATH_FORM) {
+        let (id, _) = split_segment(rest);
+        return function_url(managed, id, None, URL_PATH_FORM.len() + id.len());
+    }
     if let Some(place) = by_old_path(managed, path) {
         return place;
     }
     let host = without_port(host);
-    if let Some((id, region)) = default_host(host, &exchange.snapshot.domain_suffixes) {
-        return by_id(managed, id, Some(region), path, 0, Form::Host);
+    if let Some((service, id, region)) = default_host(host, &exchange.snapshot.domain_suffixes) {
+        return match service {
+            Service::Api => by_id(managed, id, Some(region), path, 0, Form::Host),
+            Service::FunctionUrl => function_url(managed, id, Some(region), 0),
+        };
     }
     if !managed.has_domains() || exchange.snapshot.addresses.declares(host) {
         return Place::OfTheFile;
@@ -62,6 +71,34 @@ pub(super) fn find<'x>(exchange: &Exchange<'x>, host: &[u8], path: &[u8]) -> Pla
     match in_lower_case(host).as_deref().and_then(|host| managed.domain(text(host))) {
         Some(domain) => by_domain(managed, domain, exchange.fields, path),
         None => Place::OfTheFile,
+    }
+}
+
+/// Whose name a host is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    /// An API's own.
+    Api,
+    /// A function URL's.
+    FunctionUrl,
+}
+
+/// A function URL by its id; so many bytes of the path are not its own.
+fn function_url<'x>(
+    managed: &'x Managed,
+    id: &[u8],
+    region: Option<&[u8]>,
+    base_path_bytes: usize,
+) -> Place<'x> {
+    const NOBODYS: Place<'static> =
+        Place::Nowhere { refusal: Refusal::Forbidden, protocol: Protocol::Http };
+    let id = in_lower_case(id);
+    let stages = id.and_then(|id| managed.api(text(&id)));
+    let Some(stage) = stages.and_then(ApiStages::any) else { return NOBODYS };
+    let is_here = region.is_none_or(|region| stage.region.as_bytes().eq_ignore_ascii_case(region));
+    match stage.default_endpoint {
+        DefaultEndpoint::FunctionUrl if is_here => Place::Stage { stage, base_path_bytes },
+        _ => NOBODYS,
     }
 }
 
@@ -134,7 +171,7 @@ fn named<'x>(api: &'x ApiStages, name: &[u8], base_path_bytes: usize) -> Place<'
 
 fn unless_disabled(place: Place<'_>) -> Place<'_> {
     match place {
-        Place::Stage { stage, .. } if stage.default_endpoint == DefaultEndpoint::Disabled => {
+        Place::Stage { stage, .. } if stage.default_endpoint != DefaultEndpoint::Enabled => {
             match stage.protocol {
                 Protocol::Rest => FORBIDDEN,
                 protocol => Place::Nowhere { refusal: Refusal::NoApi, protocol },
@@ -178,19 +215,25 @@ fn by_domain<'x>(
 }
 
 /// API and region of `{api}.execute-api.{region}.{suffix}`.
-fn default_host<'h>(host: &'h [u8], suffixes: &[Box<str>]) -> Option<(&'h [u8], &'h [u8])> {
-    const SERVICE: &[u8] = b"execute-api.";
+fn default_host<'h>(
+    host: &'h [u8],
+    suffixes: &[Box<str>],
+) -> Option<(Service, &'h [u8], &'h [u8])> {
     let (id, rest) = host.split_at_checked(memchr::memchr(b'.', host)?)?;
-    let (service, rest) = rest.get(1..)?.split_at_checked(SERVICE.len())?;
-    if !service.eq_ignore_ascii_case(SERVICE) {
-        return None;
-    }
+    let rest = rest.get(1..)?;
+    let (label, rest) = rest.split_at_checked(memchr::memchr(b'.', rest)?)?;
+    let service = match label {
+        _ if label.eq_ignore_ascii_case(b"execute-api") => Service::Api,
+        _ if label.eq_ignore_ascii_case(b"lambda-url") => Service::FunctionUrl,
+        _ => return None,
+    };
+    let rest = rest.get(1..)?;
     let (region, suffix) = rest.split_at_checked(memchr::memchr(b'.', rest)?)?;
     let suffix = suffix.get(1..)?;
     suffixes
         .iter()
         .any(|known| known.as_bytes().eq_ignore_ascii_case(suffix))
-        .then_some((id, region))
+        .then_some((service, id, region))
 }
 
 /// Up to the next slash, and the rest from it on.

@@ -152,6 +152,7 @@ impl<'x> Prefix<'x> {
         let second = host.split(|&byte| byte == b'.').nth(1).unwrap_or_default();
         let is_own = second.eq_ignore_ascii_case(b"execute-api")
             || path.starts_with(b"/_aws/execute-api/")
+            || path.starts_with(b"/_aws/lambda-url/")
             || path.starts_with(b"/restapis/");
         match stage {
             Some(stage) if is_own => {

@@ -4,6 +4,7 @@
 use super::fault::{changed_since, conflict, invalid, no_function, not_found};
 use super::function::listed;
 use super::place::{self, Place, arn};
+use super::url;
 use crate::aws::Fault;
 use crate::management::operation::{Operation, read, write};
 use crate::management::page::Page;
@@ -168,7 +169,9 @@ fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let (owner, name) = (owner(&function), call.text("Name").to_owned());
     call.draft.remove::<FunctionAlias>(&owner, &name);
     call.draft.remove::<FunctionPolicy>(&owner, &name);
-    call.draft.remove::<FunctionUrl>(&owner, &name);
+    if let Some(url) = url::of(call, &function, &name) {
+        call.draft.remove::<FunctionUrl>(&owner, &url.url_id);
+    }
     Ok(Answer::Empty)
 }
 

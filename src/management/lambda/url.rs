@@ -37,8 +37,13 @@ fn id(place: &Place) -> &str {
 }
 
 fn found(call: &Call<'_>, place: &Place) -> Result<Arc<FunctionUrl>, Fault> {
-    let url = call.draft.get::<FunctionUrl>(&owner(&place.name), id(place));
-    url.ok_or_else(nothing_there)
+    of(call, &place.name, id(place)).ok_or_else(nothing_there)
+}
+
+/// The URL of a function or of one of its aliases.
+pub(super) fn of(call: &Call<'_>, function: &str, qualifier: &str) -> Option<Arc<FunctionUrl>> {
+    let all: Vec<Arc<FunctionUrl>> = call.draft.list(&owner(function));
+    all.into_iter().find(|url| url.qualifier == qualifier)
 }
 
 fn answer(call: &Call<'_>, place: &Place, url: &FunctionUrl) -> Value {
@@ -74,7 +79,7 @@ fn apply(call: &Call<'_>, url: &mut FunctionUrl) {
 fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let place = place(call)?;
     let owner = owner(&place.name);
-    if call.draft.has::<FunctionUrl>(&owner, id(&place)) {
+    if of(call, &place.name, id(&place)).is_some() {
         return Err(conflict(format!(
             "Failed to create function url config for [functionArn = {}]. Error message:  \
              FunctionUrlConfig exists for this Lambda function",
@@ -84,13 +89,15 @@ fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let mut url = FunctionUrl {
         // Amazon's have 32 characters.
         url_id: call.ids.long() + &call.ids.long() + &call.ids.short() + &call.ids.short(),
+        qualifier: id(&place).to_owned(),
         invoke_mode: "BUFFERED".into(),
         created: call.now,
         ..FunctionUrl::default()
     };
     apply(call, &mut url);
     let answered = answer(call, &place, &url);
-    call.draft.put(&owner, id(&place), url);
+    let url_id = url.url_id.clone();
+    call.draft.put(&owner, &url_id, url);
     Ok(Answer::Json(answered))
 }
 
@@ -114,15 +121,16 @@ fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let mut url = (*found(call, &place)?).clone();
     apply(call, &mut url);
     let answered = whole(call, &place, &url);
-    call.draft.put(&owner(&place.name), id(&place), url);
+    let url_id = url.url_id.clone();
+    call.draft.put(&owner(&place.name), &url_id, url);
     Ok(Answer::Json(answered))
 }
 
 /// `DeleteFunctionUrlConfig`.
 fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let place = place(call)?;
-    found(call, &place)?;
-    call.draft.remove::<FunctionUrl>(&owner(&place.name), id(&place));
+    let url = found(call, &place)?;
+    call.draft.remove::<FunctionUrl>(&owner(&place.name), &url.url_id);
     Ok(Answer::Empty)
 }
 
@@ -139,7 +147,7 @@ fn list(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let mut all: Vec<(String, Value)> = qualifiers
         .filter_map(|qualifier| {
             let place = Place { name: name.clone(), qualifier };
-            let url = call.draft.get::<FunctionUrl>(&owner, id(&place))?;
+            let url = of(call, &name, id(&place))?;
             Some((id(&place).to_owned(), whole(call, &place, &url)))
         })
         .collect();

@@ -7,6 +7,8 @@ use crate::resources::http;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cors {
     origins: Box<[Origin]>,
+    /// Whether preflights are answered here also where a route would take them.
+    pub takes_every_preflight: bool,
     /// Whether the answer depends on the origin.
     pub varies: bool,
     /// Field lines of every answer to an origin that is let in.
@@ -57,6 +59,7 @@ impl Cors {
             preflight.extend_from_slice(format!("access-control-max-age: {age}\r\n").as_bytes());
         }
         (!origins.is_empty()).then(|| Self {
+            takes_every_preflight: false,
             varies: !origins.contains(&Origin::Any),
             origins,
             answer: answer.into(),

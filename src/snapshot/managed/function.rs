@@ -13,6 +13,8 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 const WORKERS_MAX: usize = 16;
 const QUEUE_MAX: usize = 1000;
+/// MiB; functions that were kept without it have this.
+const STORAGE_MIN: u32 = 512;
 
 /// Code that functions of the same change run.
 #[derive(Debug, Clone)]
@@ -61,10 +63,11 @@ pub fn compile_function(
     let environment: Vec<(String, String)> =
         variables.map(|(name, value)| (name.clone(), value.clone())).collect();
     let memory_bytes = u64::from(configuration.memory_size) << 20;
+    let storage_bytes = u64::from(configuration.ephemeral_storage.max(STORAGE_MIN)) << 20;
     // What workers depend on and nothing else: a tag or a description replaces none. The text holds
     // secrets and is only hashed.
     let fingerprint = format!(
-        "{code_id} {:?} {} {} {memory_bytes} {environment:?} {reserved_concurrency:?} {}",
+        "{code_id} {:?} {} {} {memory_bytes} {storage_bytes} {environment:?} {reserved_concurrency:?} {}",
         runtime, configuration.handler, configuration.version, configuration.timeout
     );
     let key: Box<str> = format!("{arn}#{:016x}", fnv1a(fingerprint.as_bytes())).into();
@@ -91,6 +94,7 @@ pub fn compile_function(
             client: None,
             environment,
             memory_bytes,
+            storage_bytes,
             user: None,
             log: FunctionLog::Stderr,
             region: place.region.to_owned(),

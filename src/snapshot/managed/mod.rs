@@ -16,6 +16,7 @@ mod backend;
 mod cors;
 mod domain;
 mod function;
+mod function_url;
 mod gateway_response;
 mod guard;
 mod http;
@@ -45,6 +46,7 @@ pub use domain::{
     Condition, HeaderGlob, ManagedDomain, Mapping, RoutingMode, Rule, compile_domain,
 };
 pub use function::{FunctionPlace, UsedCode, compile_function};
+pub use function_url::{URL_STAGE, compile_function_url};
 pub use gateway_response::{Body, GatewayResponse, GatewayResponses, Piece, Value};
 pub use http::compile_http_stage;
 pub use http_mapping::{Action, AnswerEdits, Edit, RequestEdits, ResponseEdits};
@@ -237,6 +239,8 @@ pub enum DefaultEndpoint {
     Enabled,
     /// Only custom domain names lead to it (`disableExecuteApiEndpoint`).
     Disabled,
+    /// It is no API: only a function URL's own names lead to it.
+    FunctionUrl,
 }
 
 impl DefaultEndpoint {

@@ -12,6 +12,9 @@ pub fn is_permitted(exchange: &Exchange<'_>, lambda: &Lambda, function: &Functio
     if !lambda.needs_permission {
         return true;
     }
+    if lambda.facts.is_function_url {
+        return is_open(function);
+    }
     let (Some(admitted), Some(route)) = (exchange.api, exchange.route) else { return false };
     let (api, facts) = (admitted.api, &lambda.facts);
     let key = &api.route(route).key;
@@ -45,6 +48,34 @@ pub fn permits(function: &Function, source_arn: &str, account_id: &str) -> bool 
         keys: &source,
     };
     policy.decide(&ask) == Decision::Allowed
+}
+
+/// Whether anybody may call a function by its URL.
+fn is_open(function: &Function) -> bool {
+    let policy = match &function.permission {
+        Permission::Everybody => return true,
+        Permission::Nobody => return false,
+        Permission::By(policy) => policy,
+    };
+    let ask = Ask {
+        caller: Caller::Anonymous,
+        action: "lambda:InvokeFunctionUrl",
+        resource: &function.arn,
+        keys: &Unsigned,
+    };
+    policy.decide(&ask) == Decision::Allowed
+}
+
+/// What is known of a call of a function URL without a signature.
+struct Unsigned;
+
+impl Keys for Unsigned {
+    fn values(&self, key: &str) -> Vec<Cow<'_, str>> {
+        match key {
+            "lambda:functionurlauthtype" => vec!["NONE".into()],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// What a permission's conditions ask about.
