@@ -1,7 +1,7 @@
 //! What does rendering a mapping template cost?
 //!
 //! Bar: a typical 40-line template with a 2 KiB JSON body takes a third of what Apache Velocity takes on a
-//! warmed JVM, and a tenth of npm's velocityjs (`bench/README.md` says how those are run). The other rows
+//! warmed JVM, and a tenth of npm's velocityjs (`bench/templates/compare.py` runs those). The other rows
 //! show where the time goes: reading the body, the language, printing.
 
 use std::hint::black_box;
@@ -10,48 +10,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ringgate::template::{ContextVariables, Inputs, Limits, Scratch, Template, Variable};
 
 /// An order is reshaped: 40 lines with loops, conditions, escapes and a few variables.
-const TYPICAL: &str = r##"#set($inputRoot = $input.path('$'))
-#set($customer = $inputRoot.customer)
-#set($total = 0)
-#set($count = 0)
-{
-  "requestId": "$context.requestId",
-  "stage": "$context.stage",
-  "caller": {
-    "ip": "$context.identity.sourceIp",
-    "agent": "$util.escapeJavaScript($context.identity.userAgent)"
-  },
-  "customer": {
-    "id": $customer.id,
-    "name": "$util.escapeJavaScript($customer.name)",
-#if($customer.email && $customer.email != "")
-    "email": "$customer.email.toLowerCase()",
-#end
-    "tags": $input.json('$.customer.tags')
-  },
-  "items": [
-#foreach($item in $inputRoot.items)
-    {
-      "sku": "$item.sku",
-      "title": "$util.escapeJavaScript($item.title)",
-      "quantity": $item.quantity,
-#if($item.price >= 100)
-      "class": "premium",
-#elseif($item.price >= 20)
-      "class": "standard",
-#else
-      "class": "basic",
-#end
-      "price": $item.price
-    }#if($foreach.hasNext),#end
-
-#set($count = $count + $item.quantity)
-#set($total = $total + ($item.price * $item.quantity))
-#end
-  ],
-  "summary": { "count": $count, "total": $total, "environment": "$stageVariables.env" },
-  "address": $input.json('$.customer.address')
-}"##;
+const TYPICAL: &str = include_str!("../templates/order.vtl");
+/// 2 KiB, ten items.
+const BODY: &str = include_str!("../templates/order.json");
 
 struct Context;
 
@@ -70,36 +31,9 @@ impl ContextVariables for Context {
     fn names<'a>(&'a self, _: &[&str], _: &mut dyn FnMut(&'a str)) {}
 }
 
-/// 2 KiB, ten items.
-fn body() -> String {
-    let items: Vec<_> = (0..10)
-        .map(|index| {
-            serde_json::json!({
-                "sku": format!("SKU-{index:05}"),
-                "title": format!("A \"fine\" product, number {index}, with a name of usual length"),
-                "quantity": index % 3 + 1,
-                "price": 7.5 * f64::from(index * index),
-                "attributes": {"colour": "blue", "weight": 1.25, "fragile": index % 2 == 0},
-            })
-        })
-        .collect();
-    serde_json::json!({
-        "customer": {
-            "id": 4711,
-            "name": "Ada O'Example",
-            "email": "Ada@Example.COM",
-            "tags": ["new", "b2b", "eu/west"],
-            "address": {"street": "1 Long Street", "city": "Springfield", "zip": "12345", "country": "XX"},
-        },
-        "items": items,
-    })
-    .to_string()
-}
-
 fn template(criterion: &mut Criterion) {
-    let body = body();
     let inputs = Inputs {
-        body: &body,
+        body: BODY,
         stage_variables: &[("env", "production")],
         context: &Context,
         ..Inputs::default()
@@ -107,7 +41,7 @@ fn template(criterion: &mut Criterion) {
     let mut scratch = Scratch::new(1);
     let mut out = String::new();
     let mut group = criterion.benchmark_group("template");
-    group.throughput(Throughput::Bytes(body.len() as u64));
+    group.throughput(Throughput::Bytes(BODY.len() as u64));
     for (name, text) in [
         ("typical_40_lines_2_kib", TYPICAL),
         ("body_to_json", "$input.json('$')"),

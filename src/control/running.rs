@@ -24,6 +24,7 @@ use super::{
 use crate::management::access::Gate;
 use crate::management::audit::Audit;
 use crate::management::{Beginning, Service};
+use crate::snapshot::managed::StageChange;
 use crate::snapshot::{AccessLog, Snapshot};
 use crate::store::StoreError;
 use crate::telemetry::access_log::{Destination, Writer};
@@ -356,6 +357,19 @@ impl Running {
                 }
             }
             Event::Published(publications) => {
+                let changes = publications.iter().flat_map(|it| &it.delta.stages);
+                let mut status = self.status.lock();
+                for change in changes {
+                    match change {
+                        StageChange::Put(put) => {
+                            status.metrics.stage_appears(&put.stage.api_id, &put.stage.name);
+                        }
+                        StageChange::Remove { api_id, name } => {
+                            status.metrics.retire_stage(api_id, name);
+                        }
+                    }
+                }
+                drop(status);
                 self.publishing.begin(publications, &mut self.targets, now);
                 self.follow_roles();
             }
@@ -385,6 +399,7 @@ impl Running {
                 batch.give_back();
             }
             FromShard::Log(batch) => self.writer.write(batch),
+            FromShard::StageCounts(counts) => self.status.lock().metrics.merge_stages(&counts),
             FromShard::StageLog(batch) => self.stage_logs.write(batch),
             // Dropped here and not on a shard: that is what they are sent for.
             FromShard::Retired(_)
@@ -447,7 +462,12 @@ impl Running {
 
     /// Has credentials for the roles that stages use, and for no others.
     fn follow_roles(&mut self) {
-        self.credentials.want(self.publishing.roles());
+        let mut roles = self.publishing.roles();
+        let rolling = self.rollout.as_ref().map(|rollout| &rollout.snapshot);
+        for snapshot in self.served.iter().chain(rolling) {
+            roles.extend(snapshot.remote_functions.roles().cloned());
+        }
+        self.credentials.want(roles);
         self.post_credentials();
     }
 
@@ -569,6 +589,7 @@ impl Running {
             prepared,
             step: Step::Resolving { until: now + RESOLVE_PATIENCE, copies: compiled.copies },
         });
+        self.follow_roles();
     }
 
     /// Takes every step that can be taken now.

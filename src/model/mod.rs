@@ -23,6 +23,7 @@ pub(crate) mod percent;
 mod problem;
 mod reader;
 pub mod reference;
+mod remote_function;
 mod ring;
 mod route_key;
 mod server;
@@ -60,6 +61,7 @@ pub use management::{AuditLog, Credential, Management, Role, TemplateFindings};
 pub(crate) use problem::nearest;
 pub use problem::{Problem, ProblemKind, Problems, Severity, Source};
 pub(crate) use reader::found;
+pub use remote_function::RemoteFunction;
 pub use ring::{Buffers, Ring};
 pub use route_key::{
     Method, MethodMatch, PARAMETERS_MAX, RouteKey, RouteKeyError, RoutePath, SEGMENT_BYTES_MAX,
@@ -105,6 +107,8 @@ pub struct Model {
     pub functions: Vec<Function>,
     /// Authorizers in file order.
     pub authorizers: Vec<Authorizer>,
+    /// Functions that are invoked elsewhere, in file order.
+    pub remote_functions: Vec<RemoteFunction>,
     /// APIs in file order.
     pub apis: Vec<Api>,
     /// What somebody should look at although the configuration is used.
@@ -130,6 +134,7 @@ pub static ROOT: Table = Table {
         table("functions", Kind::Table(&functions::TABLE)),
         table("function", Kind::Tables(&function::TABLE)),
         table("authorizer", Kind::Tables(&authorizer::TABLE)),
+        table("remote_function", Kind::Tables(&remote_function::TABLE)),
         table("api", Kind::Tables(&api::TABLE)),
     ],
 };
@@ -271,6 +276,15 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
     let authorizer_names = names(&authorizer_tables, "authorizer");
     let authorizers: Vec<_> =
         authorizer_tables.iter().map(|table| authorizer::read(table, &function_names)).collect();
+    let remote_tables = root.tables("remote_function");
+    let remote_names = names(&remote_tables, "remote function");
+    let remote_functions: Vec<_> = remote_tables
+        .iter()
+        .map(|table| remote_function::read(table, &aws, upstream_names.len(), &mut implied))
+        .collect();
+    // Routes may name both.
+    let remote_names = remote_names.into_iter().filter(|name| name != "*");
+    let function_names: Vec<String> = function_names.into_iter().chain(remote_names).collect();
 
     let api_tables = root.tables("api");
     names(&api_tables, "API");
@@ -312,6 +326,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         all_functions,
         functions: functions.into_iter().collect::<Option<Vec<_>>>()?,
         authorizers: authorizers.into_iter().collect::<Option<Vec<_>>>()?,
+        remote_functions: remote_functions.into_iter().collect::<Option<Vec<_>>>()?,
         apis: apis.into_iter().collect::<Option<Vec<_>>>()?,
         warnings: Problems::new(source.clone(), Vec::new()),
     })

@@ -525,6 +525,8 @@ impl<E: Env> Shard<E> {
             request_bytes: asked.request_bytes,
             response_bytes,
         };
+        let api = asked.api.api(&asked.snapshot);
+        self.record.count_stage(api, Some(asked.route), &finished);
         // Indexes of an older snapshot would count for another API.
         if asked.snapshot.version == self.snapshot.version {
             self.record.recorder.exchange(&finished);

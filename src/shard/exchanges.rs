@@ -1,6 +1,7 @@
 //! What the shard keeps of a request that a back end is answering.
 
-use super::kept::Kept;
+use super::kept::{Kept, KeptAnswer};
+use super::remote::RemoteCall;
 use super::timers::Deadline;
 use super::upstream::pool::TargetIndex;
 use crate::exchange::integrate::http_proxy::HostPlace;
@@ -68,6 +69,8 @@ pub(super) struct Proxied {
     pub(super) log: Option<Box<super::record::Noted>>,
     /// The client's request, where its answer or its failure needs it.
     pub(super) kept: Option<Box<Kept>>,
+    /// The invocation that it is where there is no client.
+    pub(super) remote: Option<Box<RemoteCall>>,
     /// Field lines that every answer gets, where the API has rules for browsers.
     pub(super) cors: Option<Box<[u8]>>,
     /// What it tells of its way.
@@ -111,7 +114,16 @@ impl ServedBy {
 impl Proxied {
     /// Whether the back end's answer is kept until it is complete.
     pub(super) fn keeps_answer(&self) -> bool {
-        self.kept.as_ref().is_some_and(|kept| kept.answer.is_some())
+        self.remote.is_some() || self.kept.as_ref().is_some_and(|kept| kept.answer.is_some())
+    }
+
+    /// The answer that is kept.
+    pub(super) fn kept_answer(&mut self) -> Option<&mut KeptAnswer> {
+        match (&mut self.remote, &mut self.kept) {
+            (Some(call), _) => Some(&mut call.answer),
+            (None, Some(kept)) => kept.answer.as_deref_mut(),
+            (None, None) => None,
+        }
     }
 
     /// Whether the back end is an AWS service.
@@ -175,6 +187,8 @@ impl AnswerRules {
 pub(super) enum Stage {
     /// Its head is written; nothing was sent.
     Prepared,
+    /// It waits for the time of its first or next try.
+    Pausing,
     /// It waits in the pool's queue for a connection.
     Waiting,
     /// A connection is being made for it.

@@ -120,6 +120,10 @@ impl<E: Env> Shard<E> {
                     let state = self.workers.get(worker).map(|worker| worker.state);
                     assert_eq!(state, Some(WorkerState::Busy { invocation: id }), "{name:x}");
                 }
+                None if invocation.remote.is_some() => {
+                    let request = invocation.remote.and_then(|it| self.exchanges.get(it));
+                    assert!(request.is_some_and(|it| it.remote.is_some()), "{name:x} is not asked");
+                }
                 None => {
                     let row = self.functions.get(invocation.function).expect("its function");
                     assert!(row.waiting.contains(&id), "invocation {name:x} waits nowhere");
@@ -175,7 +179,9 @@ impl<E: Env> Shard<E> {
             let name = id.bits();
             let client = self.clients.get(exchange.client);
             let of = client.and_then(|client| client.exchange());
-            assert_eq!(of, Some(id), "exchange {name:x} has no client: {:?}", exchange.stage);
+            if exchange.remote.is_none() {
+                assert_eq!(of, Some(id), "exchange {name:x} has no client: {:?}", exchange.stage);
+            }
             let backend = exchange.backend.map(|backend| {
                 let backend = self.backends.get(backend);
                 backend.map(|backend| (backend.exchange(), backend.pool))
@@ -185,6 +191,10 @@ impl<E: Env> Shard<E> {
                 Stage::Waiting => {
                     assert_eq!(backend, None, "exchange {name:x} waits and has a connection");
                     1
+                }
+                Stage::Pausing => {
+                    assert_eq!(backend, None, "exchange {name:x} pauses with a connection");
+                    0
                 }
                 Stage::Connecting | Stage::Sent | Stage::Answering => {
                     let right = Some(Some((Some(id), exchange.pool)));

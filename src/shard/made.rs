@@ -39,7 +39,7 @@ impl<E: Env> Shard<E> {
         {
             execution.back_end_answers(self.since_epoch, head.status, latency, fields);
         }
-        let answer = exchange.kept.as_mut().and_then(|kept| kept.answer.as_mut());
+        let answer = exchange.kept_answer();
         let Some(answer) = answer else { return false };
         answer.begin(head, fields);
         let reader = BodyReader::new(head.framing);
@@ -81,7 +81,7 @@ impl<E: Env> Shard<E> {
                 return false;
             }
         };
-        let answer = exchange.kept.as_mut().and_then(|kept| kept.answer.as_mut());
+        let answer = exchange.kept_answer();
         let Some(answer) = answer else { return false };
         if (answer.content.len() + piece.data.len()) as u64 > CONTENT_BYTES_MAX {
             let too_large = Failure::configuration("Integration response is too large");

@@ -34,6 +34,7 @@ mod inspect;
 mod phases;
 mod proxy;
 mod record;
+mod remote;
 mod response;
 mod serve;
 mod services;
@@ -605,6 +606,12 @@ impl<E: Env> Shard<E> {
                 let (all, idle) = pool.connection_counts();
                 self.record.recorder.upstream_connections(index, (all - idle) as u32, idle as u32);
             }
+        }
+        if let Some(counts) = self.record.stages.take()
+            && let Err(FromShard::StageCounts(counts)) =
+                self.reporter.send(FromShard::StageCounts(counts))
+        {
+            self.record.stages.put_back(counts);
         }
         loop {
             let more = self.record.recorder.has_older();

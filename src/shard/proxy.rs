@@ -341,6 +341,9 @@ impl<E: Env> Shard<E> {
     pub(super) fn fail_exchange(&mut self, id: SlotId, failure: &Failure) {
         let refusal = failure.refusal;
         let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        if exchange.remote.is_some() {
+            return self.remote_failed(id, failure);
+        }
         let client_id = exchange.client;
         if exchange.stage == Stage::Answering {
             self.end_exchange(id, Some(refusal));
@@ -434,6 +437,11 @@ impl<E: Env> Shard<E> {
             pool.end();
         }
         self.free_pool_if_unused(exchange.pool);
+        if exchange.remote.is_some() {
+            // Counted as the request that it is for.
+            self.spare_request(exchange.request);
+            return self.retire(exchange.snapshot);
+        }
         let (api, route) = self.record.series(exchange.api.index(), Some(exchange.route));
         let finished = Finished {
             api: Some(api),
@@ -444,6 +452,8 @@ impl<E: Env> Shard<E> {
             request_bytes: exchange.request_bytes,
             response_bytes: exchange.response_bytes,
         };
+        let api = exchange.api.api(&exchange.snapshot);
+        self.record.count_stage(api, Some(exchange.route), &finished);
         // Indexes of an older snapshot would count for another API.
         if exchange.snapshot.version == self.snapshot.version {
             self.record.recorder.exchange(&finished);
@@ -453,16 +463,20 @@ impl<E: Env> Shard<E> {
         } else {
             self.record.recorder.exchange(&Finished { api: None, route: None, ..finished });
         }
-        let mut request = exchange.request;
+        self.spare_request(exchange.request);
+        self.retire(exchange.snapshot);
+        if let ServedBy::Managed(stage, _) = exchange.api {
+            self.retire_stage(stage);
+        }
+    }
+
+    /// Keeps a request's memory for another one.
+    fn spare_request(&mut self, mut request: Vec<u8>) {
         request.clear();
         if request.capacity() <= 2 * super::exchanges::REPLAY_BYTES_MAX
             && self.spare_requests.len() < 1024
         {
             self.spare_requests.push(request);
-        }
-        self.retire(exchange.snapshot);
-        if let ServedBy::Managed(stage, _) = exchange.api {
-            self.retire_stage(stage);
         }
     }
 
@@ -657,8 +671,10 @@ impl<E: Env> Shard<E> {
 
     /// A request waited too long for a connection.
     pub(super) fn wait_timed_out(&mut self, id: SlotId) {
-        if self.exchanges.get(id).is_some_and(|exchange| exchange.stage == Stage::Waiting) {
-            self.fail_request(id, Refusal::IntegrationTimeout);
+        match self.exchanges.get(id).map(|exchange| exchange.stage) {
+            Some(Stage::Waiting) => self.fail_request(id, Refusal::IntegrationTimeout),
+            Some(Stage::Pausing) => self.pause_over(id),
+            _ => {}
         }
     }
 

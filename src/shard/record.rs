@@ -8,6 +8,7 @@ use crate::snapshot::{Api, ApiIndex, Protocol, RouteIndex, Snapshot};
 use crate::telemetry::LogBatch;
 use crate::telemetry::access_log::{Facts, Format, LogBuffer};
 use crate::telemetry::fields::RateLimiter;
+use crate::telemetry::stage_counts::{StageCounter, StageRequest};
 use crate::telemetry::stage_log::{StageLogBatch, StageLogBuffer};
 use crate::telemetry::{Finished, Recorder};
 use std::fmt::Write as _;
@@ -175,6 +176,8 @@ pub(super) struct Record {
     /// First series of each API's routes.
     route_bases: Vec<u32>,
     source_text: String,
+    /// Counts of managed stages.
+    pub(super) stages: StageCounter,
     /// Lines of managed stages.
     stage_lines: StageLogBuffer,
     /// Bounds the warnings about back ends.
@@ -189,6 +192,7 @@ impl Record {
             buffers: Vec::new(),
             route_bases: Vec::new(),
             source_text: String::new(),
+            stages: StageCounter::new(),
             stage_lines: StageLogBuffer::default(),
             warnings: RateLimiter::new(WARNING_PERIOD),
         }
@@ -271,6 +275,26 @@ impl Record {
         {
             self.recorder.log_lines_dropped(batch.count());
         }
+    }
+
+    /// Counts a request of a managed stage for it.
+    pub(super) fn count_stage(
+        &mut self,
+        api: &Api,
+        route: Option<RouteIndex>,
+        finished: &Finished,
+    ) {
+        let Some(shared) = api.shared.as_deref() else { return };
+        let is_detailed = |index: &RouteIndex| shared.detailed.get(index.0 as usize) == Some(&true);
+        self.stages.add(&StageRequest {
+            api_id: &api.id,
+            api: &api.name,
+            stage: &api.stage,
+            method: route.filter(is_detailed).map(|index| &*api.route(index).key),
+            status: finished.status,
+            latency: finished.latency,
+            integration_latency: finished.integration_latency,
+        });
     }
 
     /// Appends what a request of a managed stage has told to its execution log.

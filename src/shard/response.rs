@@ -443,6 +443,10 @@ impl<E: Env> Shard<E> {
         let is_reusable = *persistent && is_all;
         *response = Response::Done;
         let Some(exchange) = self.exchanges.get(exchange_id) else { return };
+        if exchange.remote.is_some() {
+            self.let_go(exchange_id, id, !is_reusable);
+            return self.remote_answered(exchange_id);
+        }
         let Some(client) = self.clients.get_mut(exchange.client) else { return };
         if exchange.framing == ResponseFraming::Chunked {
             client.stream.out(self.env.ring()).copy(http::write::LAST_CHUNK);
@@ -462,8 +466,16 @@ impl<E: Env> Shard<E> {
         backend_id: SlotId,
         is_poisoned: bool,
     ) {
-        let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return };
+        let Some(exchange) = self.exchanges.get(exchange_id) else { return };
         let (client_id, persistent) = (exchange.client, exchange.persistent);
+        self.let_go(exchange_id, backend_id, is_poisoned);
+        self.end_exchange(exchange_id, None);
+        self.exchange_over(client_id, persistent);
+    }
+
+    /// Takes the connection from an exchange whose answer is complete.
+    fn let_go(&mut self, exchange_id: SlotId, backend_id: SlotId, is_poisoned: bool) {
+        let Some(exchange) = self.exchanges.get_mut(exchange_id) else { return };
         exchange.backend = None;
         let is_usable = self
             .backends
@@ -474,8 +486,6 @@ impl<E: Env> Shard<E> {
         } else {
             self.backend_is_free(backend_id);
         }
-        self.end_exchange(exchange_id, None);
-        self.exchange_over(client_id, persistent);
     }
 
     /// The back end will send no more.

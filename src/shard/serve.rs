@@ -311,6 +311,7 @@ impl<E: Env> Shard<E> {
         };
         self.record.recorder.exchange(&finished);
         let Some(api) = exchange.api.map(|admitted| admitted.api) else { return };
+        self.record.count_stage(api, exchange.route, &finished);
         if let Some(execution) = self.execution.take() {
             let request_id = exchange.ids.request.as_str();
             self.end_execution(Some(execution), api, request_id, status);
@@ -517,6 +518,7 @@ impl<E: Env> Shard<E> {
             response_bytes: 0,
             log,
             kept,
+            remote: None,
             cors,
             execution,
         });
@@ -781,7 +783,7 @@ fn can_take(client: &Client, exchanges: &Slots<Proxied>, backends: &Slots<Backen
         ClientState::Exchange { body, exchange } => {
             !body.is_done()
                 && exchanges.get(*exchange).is_some_and(|exchange| match exchange.stage {
-                    Stage::Prepared | Stage::Waiting | Stage::Connecting => {
+                    Stage::Prepared | Stage::Pausing | Stage::Waiting | Stage::Connecting => {
                         exchange.request.len() < REPLAY_BYTES_MAX
                     }
                     Stage::Sent | Stage::Answering => exchange

@@ -59,7 +59,7 @@ impl<E: Env> Shard<E> {
         }
     }
 
-    fn warn_unsigned(&mut self, role: &str, error: NoKey) {
+    pub(super) fn warn_unsigned(&mut self, role: &str, error: NoKey) {
         let Some(swallowed) = self.record.warnings.allow(self.now) else { return };
         tracing::warn!(
             shard = self.id, role, %error, swallowed,

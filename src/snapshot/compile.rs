@@ -7,7 +7,7 @@ use super::upstream::{Target, Upstream};
 use super::{
     AccessLog, AccessLogIndex, Addresses, Authorizer, AuthorizerIndex, AuthorizerKind, Expression,
     HTTP_AUTHORIZER_TIMEOUT, IdentitySource, LambdaAuthorizer, Mock, Protocol,
-    REST_AUTHORIZER_TIMEOUT, RouteTable, Snapshot, UpstreamIndex,
+    REST_AUTHORIZER_TIMEOUT, RemoteFunctions, RouteTable, Snapshot, UpstreamIndex,
 };
 use crate::model::{self, Model, PathPiece};
 use std::sync::Arc;
@@ -32,6 +32,7 @@ pub fn compile(model: &Model, version: u64, seed: u64) -> Snapshot {
         apis,
         upstreams: model.upstreams.iter().map(compile_upstream).collect(),
         functions: model.functions.iter().map(|it| compile_function(it, &model.aws)).collect(),
+        remote_functions: RemoteFunctions::of(&model.remote_functions, &model.aws),
         access_logs,
     }
 }

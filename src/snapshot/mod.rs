@@ -15,6 +15,7 @@ mod lambda_authorizer;
 pub mod managed;
 mod mock;
 mod path_template;
+mod remote;
 mod route_table;
 pub mod service;
 mod upstream;
@@ -35,6 +36,7 @@ pub use managed::{Managed, ManagedDelta, ManagedDomain, ManagedStage};
 pub use mock::Mock;
 pub use path_template::{DotSegment, PathTemplate, ProxyPath};
 pub(crate) use path_template::{encode_text, write_value};
+pub use remote::{Remote, RemoteFunctions, RemotePlace};
 pub use route_table::{PARAMETERS_MAX, PathParameters, RouteTable};
 pub use upstream::{Target, Upstream};
 
@@ -92,6 +94,8 @@ pub struct Snapshot {
     pub upstreams: Vec<Upstream>,
     /// The functions of the file.
     pub functions: Vec<Function>,
+    /// Functions that are invoked elsewhere.
+    pub remote_functions: RemoteFunctions,
     /// The access logs, by [`AccessLogIndex`]; APIs that log the same way to the same place share one.
     pub access_logs: Vec<AccessLog>,
 }

@@ -15,6 +15,7 @@ pub mod fields;
 pub mod batch;
 pub mod recorder;
 pub mod access_log;
+pub mod stage_counts;
 pub mod stage_log;
 pub mod metrics;
 

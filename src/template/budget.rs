@@ -77,17 +77,14 @@ pub(super) struct Budget<'a> {
 impl<'a> Budget<'a> {
     /// Takes `count` steps.
     pub(super) fn steps(&self, count: usize) -> Outcome<()> {
-        let left = u32::try_from(count).ok().and_then(|it| self.steps_left.get().checked_sub(it));
-        match left {
-            Some(left) => {
-                self.steps_left.set(left);
-                Ok(())
-            }
-            None => {
-                self.steps_left.set(0);
-                limit("steps", self.limits.steps as usize)
-            }
+        let left = self.steps_left.get();
+        if count > left as usize {
+            self.steps_left.set(0);
+            return limit("steps", self.limits.steps as usize);
         }
+        #[expect(clippy::cast_possible_truncation, reason = "it is no more than `left`")]
+        self.steps_left.set(left - count as u32);
+        Ok(())
     }
 
     /// Takes the steps for reading or making `bytes`.
@@ -163,6 +160,7 @@ impl<'a> Budget<'a> {
 /// Twice an entry, for what growing leaves behind, and its share of the index.
 pub(super) const MAP_ENTRY_BYTES: usize = 2 * size_of::<(Value<'_>, Value<'_>)>() + 32;
 
+#[cold]
 pub(super) fn limit<T>(what: &'static str, maximum: usize) -> Outcome<T> {
     Err(Box::new(RenderProblem::Limit { what, maximum }))
 }

@@ -5,8 +5,14 @@ use std::fmt::Write;
 /// `StringEscapeUtils.escapeJavaScript` of Commons Lang 2: `/` and both quotes are escaped too, and
 /// everything beyond ASCII.
 pub(super) fn java_script(text: &str, out: &mut String) {
+    let is_special =
+        |byte: &u8| !(b' '..=0x7f).contains(byte) || matches!(byte, b'"' | b'\'' | b'\\' | b'/');
     let mut plain = 0;
-    for (at, character) in text.char_indices() {
+    let mut from = 0;
+    // Only bytes are looked at until one may need an escape.
+    while let Some(at) = text.as_bytes()[from..].iter().position(is_special).map(|at| from + at) {
+        let Some(character) = text[at..].chars().next() else { break };
+        from = at + character.len_utf8();
         let escape = match character {
             '"' => "\\\"",
             '\'' => "\\'",
@@ -17,11 +23,10 @@ pub(super) fn java_script(text: &str, out: &mut String) {
             '\t' => "\\t",
             '\u{c}' => "\\f",
             '\r' => "\\r",
-            ' '..='\u{7f}' => continue,
             _ => "",
         };
         out.push_str(&text[plain..at]);
-        plain = at + character.len_utf8();
+        plain = from;
         out.push_str(escape);
         if escape.is_empty() {
             for unit in character.encode_utf16(&mut [0; 2]) {

@@ -159,15 +159,23 @@ impl<'a> Reader<'a, '_> {
     /// In these json-smart also leaves out control characters, which it keeps in texts without escapes.
     fn quoted_with_escapes(&mut self, quote: u8, begin: usize) -> Outcome<&'a str> {
         let is_kept = |it: &char| !matches!(it, '\0'..='\u{1f}' | '\u{7f}');
-        let mut text: String = self.text[begin..self.at].chars().filter(is_kept).collect();
+        let append = |text: &mut String, piece: &str| {
+            if piece.bytes().any(|byte| byte < b' ' || byte == 0x7f) {
+                text.extend(piece.chars().filter(is_kept));
+            } else {
+                text.push_str(piece);
+            }
+        };
+        let mut text = String::new();
+        append(&mut text, &self.text[begin..self.at]);
         loop {
             let rest = &self.text[self.at..];
-            let plain = rest.bytes().position(|it| it == quote || it == b'\\');
+            let plain = memchr::memchr2(quote, b'\\', rest.as_bytes());
             let Some(plain) = plain else {
                 self.at = self.text.len();
                 return self.ended();
             };
-            text.extend(rest[..plain].chars().filter(is_kept));
+            append(&mut text, &rest[..plain]);
             self.at += plain;
             if self.peek() == Some(quote) {
                 self.at += 1;
@@ -257,12 +265,27 @@ impl<'a> Reader<'a, '_> {
                 end += 1 + signed + exponent;
             }
         }
-        // Only a number that nothing but white space follows is one.
         let literal = &self.text[begin..end];
+        // What ends it nearly always; the other bracket is part of a text.
+        let is_ended = match bytes.get(end) {
+            Some(b'}') => stop == Stop::Object,
+            Some(b']') => stop == Stop::Array,
+            Some(b',') => matches!(stop, Stop::Object | Stop::Array),
+            _ => false,
+        };
+        if is_ended {
+            self.at = end;
+            return self.number(literal, is_real, whole);
+        }
+        // Only a number that nothing but white space follows is one.
         let word = self.unquoted(stop);
         if word.len() != literal.len() {
             return Ok(Value::Text(word));
         }
+        self.number(literal, is_real, whole)
+    }
+
+    fn number(&self, literal: &'a str, is_real: bool, whole: usize) -> Outcome<Value<'a>> {
         if !is_real {
             return Ok(match literal.parse() {
                 Ok(number) => Value::Integer(number),

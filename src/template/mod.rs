@@ -55,6 +55,9 @@ pub struct Template {
     source: Box<str>,
 }
 
+/// What of the template's and the body's length is allocated before anything is written.
+const OUTPUT_BYTES_FIRST: usize = 4 * 1024;
+
 impl Template {
     /// Parses a template of up to 300 KB.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
@@ -73,6 +76,9 @@ impl Template {
         // The output's limit is for this template, not for what stands before it.
         let begin = out.len();
         let limits = Limits { output_bytes: limits.output_bytes.saturating_add(begin), ..limits };
+        // Grown once and not step by step: most templates write about as much as they and the body hold.
+        let text_bytes = self.source.len().min(OUTPUT_BYTES_FIRST);
+        out.reserve(text_bytes + inputs.body.len().min(OUTPUT_BYTES_FIRST));
         let (budget, mut watch): (Budget<'_>, _) = scratch.watched_budget(limits);
         if let Some(watch) = watch.as_deref_mut() {
             watch.begins(&self.source, inputs.body);

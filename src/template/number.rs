@@ -80,7 +80,11 @@ impl Number {
     #[expect(clippy::cast_precision_loss, reason = "as Java widens")]
     pub(super) fn real(self) -> f64 {
         match self {
-            Self::Whole(number) => number as f64,
+            // 128 bits take a function of their own.
+            Self::Whole(number) => match i64::try_from(number) {
+                Ok(number) => number as f64,
+                Err(_) => number as f64,
+            },
             Self::Real(number) => number,
         }
     }

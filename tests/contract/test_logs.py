@@ -3,6 +3,7 @@
 import json
 import re
 import time
+import urllib.request
 
 import pytest
 
@@ -126,6 +127,31 @@ def test_an_http_api_has_an_access_log(gateway, v2, http_api, backend, lines, na
     (line,) = lines(f"amazon-apigateway-{name}", 1)
     request_id = dict((name.lower(), value) for name, value in dict(headers).items())["apigw-requestid"]
     assert re.fullmatch(re.escape(request_id) + r" GET /x 200 200 \$default \d+", line)
+
+
+def test_a_stage_is_counted(gateway, v1, stage, patch):
+    operations = patch(("replace", "/~1pets/GET/metrics/enabled", "true"))
+    v1.update_stage(restApiId=stage, stageName="prod", patchOperations=operations)
+    for path in ("/pets", "/pets", "/nope"):
+        gateway.request("GET", f"/prod{path}", host=host(stage))
+
+    def values():
+        page = urllib.request.urlopen(f"http://{gateway.management}/metrics", timeout=20).read().decode()
+        found = re.findall(rf'^(ringgate_\w+){{api_id="{stage}",api="[^"]*",stage="prod",?(.*)}} (.*)$', page, re.M)
+        return {(name, labels): value for name, labels, value in found}
+
+    method = ("ringgate_method_requests_total", 'method="GET",resource="/pets",class="2xx"')
+    deadline = time.monotonic() + 20
+    while values().get(method) != "2":
+        assert time.monotonic() < deadline, values()
+        time.sleep(0.2)
+    found = values()
+    assert found["ringgate_stage_requests_total", 'class="2xx"'] == "2"
+    assert found["ringgate_stage_requests_total", 'class="4xx"'] == "1"
+    assert found["ringgate_stage_request_duration_seconds_count", ""] == "3"
+    assert not [labels for name, labels in found if "nope" in labels]
+    v1.delete_stage(restApiId=stage, stageName="prod")
+    assert values() == {}, "gone with the stage"
 
 
 def test_an_execution_log_tells_every_step(gateway, v1, stage, patch, lines, backend):

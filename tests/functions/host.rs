@@ -11,8 +11,9 @@ pub(crate) fn make_function(folder: &Path) {
     let bootstrap = folder.join("bootstrap");
     let own = std::env::current_exe().unwrap();
     let own = own.display();
-    let script =
-        format!("#!/bin/sh\nexec '{own}' --exact bootstrap::bootstrap --ignored --nocapture\n");
+    let script = format!(
+        "#!/bin/sh\n[ \"$OUTPUT\" != closed ] || exec >/dev/null 2>&1\nexec '{own}' --exact bootstrap::bootstrap --ignored --nocapture\n"
+    );
     fs::write(&bootstrap, script).unwrap();
     fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o755)).unwrap();
 }

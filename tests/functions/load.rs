@@ -31,6 +31,28 @@ fn a_thousand_invocations_share_sixteen_workers() {
     eventually("all sockets are closed", || gateway.open_sockets() <= sockets + 17);
 }
 
+/// Most cannot be served in time. Those who can be are, the others are told, and then all is as before.
+#[test]
+fn a_thousand_invocations_time_out_and_leave_sixteen_workers_at_work() {
+    let keys = "log = \"none\"\nworkers = { max = 16 }\ntimeout = \"20s\"";
+    let gateway = gateway_of("rest", keys, "2s");
+    let sockets = gateway.open_sockets();
+    let mut clients: Vec<Client> = (0..1000).map(|_| gateway.client()).collect();
+    for client in &mut clients {
+        client.send("GET /sleep/300 HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    let statuses: Vec<u16> = clients.iter_mut().map(|client| client.reply().status).collect();
+    let count = |status: u16| statuses.iter().filter(|it| **it == status).count();
+    assert_eq!(count(200) + count(504), 1000, "{statuses:?}");
+    // 16 at a time, seven times at most in two seconds.
+    assert!(count(200) <= 7 * 16 && count(504) > 0, "{} were served", count(200));
+    drop(clients);
+    eventually("a worker is free", || gateway.get("/echo").status == 200);
+    assert_eq!(workers_of(&gateway).len(), 16);
+    gateway.await_no_connections();
+    eventually("all sockets are closed", || gateway.open_sockets() <= sockets + 17);
+}
+
 #[test]
 fn a_full_queue_refuses_and_recovers() {
     let gateway = gateway_of("http", "workers = { max = 1, queue = 2 }\nlog = \"f.log\"", "5s");

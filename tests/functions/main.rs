@@ -18,6 +18,7 @@ mod harness;
 mod host;
 mod isolation;
 mod languages;
+mod leaks;
 mod load;
 mod runtimes;
 mod watch;

@@ -91,6 +91,25 @@ fn generated_templates_and_paths_agree_with_the_originals() {
     assert!(wrong.is_empty(), "{} of {count} differ:\n{}", wrong.len(), wrong[..shown].join("\n"));
 }
 
+/// Suites of others that are not in this repository: a folder with templates (`*.vm`, rendered with the
+/// body `{}`) and files of questions (`*.jsonl`, each line as in `cases.json`).
+#[test]
+#[ignore = "needs a JVM with Velocity, and RINGGATE_SUITE with a folder"]
+fn a_folder_of_questions_agrees_with_the_originals() {
+    let Some(folder) = std::env::var_os("RINGGATE_SUITE") else { return };
+    let mut oracle = Oracle::start();
+    let questions = oracle::questions_in(folder.as_ref());
+    let mut wrong = Vec::new();
+    for (name, question) in &questions {
+        let (theirs, ours) = (oracle.ask(question), ringgate(question));
+        if !theirs.agrees(&ours) && !is_thrown(question, &theirs) {
+            wrong.push(format!("{name}: {question:?}\n  original {theirs:?}\n  ringgate {ours:?}"));
+        }
+    }
+    let count = questions.len();
+    assert!(wrong.is_empty(), "{} of {count} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 /// Jayway 2.0.0 throws for indefinite paths where one of the values lacks what is asked for, or is no
 /// list. Its later releases leave that value out, as ringgate does.
 fn is_thrown(question: &Question, theirs: &Answer) -> bool {

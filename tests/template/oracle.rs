@@ -145,6 +145,38 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.iter().map(read).collect()
 }
 
+/// The questions in a folder of somebody else's, each with the name of its file.
+pub(crate) fn questions_in(folder: &Path) -> Vec<(String, Question)> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut questions = Vec::new();
+    for file in files {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&file).unwrap();
+        match file.extension().and_then(|it| it.to_str()) {
+            Some("vm") => {
+                questions
+                    .push((name, Question::Template { template: text, body: "{}".to_owned() }));
+            }
+            Some("jsonl") => {
+                questions.extend(text.lines().map(|line| {
+                    let case: Value = serde_json::from_str(line).unwrap();
+                    let text = |name| case.get(name).and_then(Value::as_str).map(str::to_owned);
+                    let body = text("body").unwrap();
+                    let question = match text("path") {
+                        Some(path) => Question::Path { path, body },
+                        None => Question::Template { template: text("template").unwrap(), body },
+                    };
+                    (name.clone(), question)
+                }));
+            }
+            _ => {}
+        }
+    }
+    questions
+}
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/template")
 }

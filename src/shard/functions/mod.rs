@@ -100,7 +100,9 @@ impl<E: Env> Shard<E> {
         arn: &str,
         new: NewInvocation,
     ) -> Result<SlotId, NotDone> {
-        let function_id = *self.function_of_arn.get(arn).ok_or(NotDone::NoFunction)?;
+        let Some(&function_id) = self.function_of_arn.get(arn) else {
+            return self.invoke_remote(arn, new);
+        };
         let row = self.functions.get_mut(function_id).ok_or(NotDone::NoFunction)?;
         if new.event.len() > PAYLOAD_BYTES_MAX {
             return Err(NotDone::EventTooLarge);
@@ -124,6 +126,7 @@ impl<E: Env> Shard<E> {
             client_context: new.client_context,
             caller: new.caller,
             worker: None,
+            remote: None,
             began: None,
             deadline: Default::default(),
         });
@@ -189,6 +192,9 @@ impl<E: Env> Shard<E> {
     /// An invocation is over: takes it off the table and tells who waits.
     pub(super) fn end_invocation(&mut self, id: SlotId, completion: Completion) {
         let Some(invocation) = self.invocations.remove(id) else { return };
+        if let Some(request) = invocation.remote {
+            self.end_exchange(request, None);
+        }
         if invocation.worker.is_none()
             && let Some(row) = self.functions.get_mut(invocation.function)
         {

@@ -166,6 +166,8 @@ pub(in crate::shard) struct Invocation {
     pub(in crate::shard) caller: Caller,
     /// `None` while it waits for one.
     pub(in crate::shard) worker: Option<SlotId>,
+    /// The request that it is where the function is elsewhere.
+    pub(in crate::shard) remote: Option<SlotId>,
     /// When the worker got it.
     pub(in crate::shard) began: Option<Instant>,
     /// The caller's patience.

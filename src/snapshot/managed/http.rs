@@ -99,6 +99,16 @@ impl Compiler<'_> {
         self.with_routes(&[RouteKey::Default], vec![refused], Box::default())
     }
 
+    fn detailed(&self, keys: &[RouteKey]) -> Box<[bool]> {
+        let own = |key: &RouteKey| self.stage.route_settings.get(&key.to_string());
+        let is_detailed = |key| {
+            let settings = own(key).unwrap_or(&self.stage.default_route_settings);
+            settings.detailed_metrics_enabled == Some(true)
+        };
+        let detailed: Box<[bool]> = keys.iter().map(is_detailed).collect();
+        if detailed.contains(&true) { detailed } else { Box::default() }
+    }
+
     /// HTTP APIs have access logs and no execution logs.
     fn logging(&self) -> Option<Box<StageLogging>> {
         let settings = self.stage.access_log_settings.as_ref()?;
@@ -116,6 +126,7 @@ impl Compiler<'_> {
         let deployment = self.stage.deployment_id.as_deref().unwrap_or_default();
         let shared = Shared {
             cors: self.release.api.cors_configuration.as_ref().and_then(Cors::of),
+            detailed: self.detailed(keys),
             logging: self.logging(),
             ..Shared::of(self.place, deployment, &self.stage.stage_variables)
         };

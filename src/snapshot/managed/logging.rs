@@ -99,13 +99,24 @@ pub(super) fn execution(
     routes: &[RouteKey],
     is_canary: bool,
 ) -> Option<ExecutionLogging> {
-    let all: Vec<_> =
-        settings.iter().filter_map(|(key, setting)| Some((Addressed::of(key)?, setting))).collect();
+    let all = addressed(settings);
     let levels: Box<[_]> = routes.iter().map(|route| level_of(&all, route)).collect();
     levels.iter().any(Option::is_some).then(|| {
         let group = format!("API-Gateway-Execution-Logs_{api_id}/{stage}");
         ExecutionLogging { groups: LogGroups::of(&group, is_canary), levels }
     })
+}
+
+/// Which routes of a REST stage have metrics of their own; nothing where none has.
+pub(super) fn detailed(settings: &Map<MethodSetting>, routes: &[RouteKey]) -> Box<[bool]> {
+    let all = addressed(settings);
+    let is_detailed = |route| setting_of(&all, route).is_some_and(|it| it.metrics_enabled);
+    let detailed: Box<[bool]> = routes.iter().map(is_detailed).collect();
+    if detailed.contains(&true) { detailed } else { Box::default() }
+}
+
+fn addressed(settings: &Map<MethodSetting>) -> Vec<(Addressed, &MethodSetting)> {
+    settings.iter().filter_map(|(key, setting)| Some((Addressed::of(key)?, setting))).collect()
 }
 
 /// What a method setting's key names.
@@ -140,13 +151,20 @@ impl Addressed {
     }
 }
 
-fn level_of(settings: &[(Addressed, &MethodSetting)], route: &RouteKey) -> Option<Level> {
+/// The setting that names a route most closely: it counts as a whole.
+fn setting_of<'s>(
+    settings: &[(Addressed, &'s MethodSetting)],
+    route: &RouteKey,
+) -> Option<&'s MethodSetting> {
     let text = route.to_string();
     let (verb, path) = text.split_once(' ')?;
-    // The one that names it most closely counts as a whole.
     let fitting =
         settings.iter().filter_map(|(key, setting)| Some((key.fits(verb, path)?, setting)));
-    let (_, setting) = fitting.max_by_key(|(rank, _)| *rank)?;
+    fitting.max_by_key(|(rank, _)| *rank).map(|(_, setting)| *setting)
+}
+
+fn level_of(settings: &[(Addressed, &MethodSetting)], route: &RouteKey) -> Option<Level> {
+    let setting = setting_of(settings, route)?;
     let only_failed = match setting.logging_level.as_deref() {
         Some("INFO") => false,
         Some("ERROR") => true,

@@ -127,6 +127,7 @@ impl Compiler<'_> {
         let mut warnings = Vec::new();
         let shared = Shared {
             is_canary: of_stage.1,
+            detailed: logging::detailed(&self.declared.method_settings, &keys),
             logging: self.logging(&keys, of_stage.1 == Some(true)),
             binary_types: BinaryTypes::of(&definition.api.binary_media_types),
             gateway_responses: GatewayResponses::of(&definition.gateway_responses, &mut |it| {

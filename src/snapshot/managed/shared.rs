@@ -23,6 +23,8 @@ pub struct Shared {
     pub gateway_responses: GatewayResponses,
     /// Cross-origin rules of an HTTP API.
     pub cors: Option<Cors>,
+    /// Which routes are counted by themselves, by their number; empty where none is.
+    pub detailed: Box<[bool]>,
     /// What is logged; `None`: nothing.
     pub logging: Option<Box<StageLogging>>,
 }

@@ -70,6 +70,13 @@ families! {
     SERIES_DROPPED = Counter "ringgate_series_dropped_total", "Requests counted as `other` because there are more APIs or routes than series.";
     SERIES_RETIRED = Counter "ringgate_series_retired_total", "Series of APIs, routes or upstreams that no longer exist, folded into `other` to make room.";
 
+    STAGE_REQUESTS = Counter "ringgate_stage_requests_total", "Requests of stages made through the management API, by class of status code.";
+    STAGE_DURATION = Histogram "ringgate_stage_request_duration_seconds", "From the first byte of such a request to the last of its response.";
+    STAGE_INTEGRATION_DURATION = Histogram "ringgate_stage_integration_duration_seconds", "The part of such a request's time that its back end took.";
+    METHOD_REQUESTS = Counter "ringgate_method_requests_total", "Requests by method and resource, where a stage has detailed metrics.";
+    METHOD_SECONDS = Counter "ringgate_method_request_seconds_total", "The time that these requests took together.";
+    METHOD_INTEGRATION_SECONDS = Counter "ringgate_method_integration_seconds_total", "The part of it that back ends took.";
+
     CONNECTIONS_OPENED = Counter "ringgate_client_connections_total", "Connections accepted from clients.";
     CONNECTIONS_OPEN = Gauge "ringgate_client_connections", "Connections of clients that are open.";
     TLS_HANDSHAKES = Counter "ringgate_tls_handshakes_total", "TLS handshakes with clients by result.";

@@ -10,7 +10,7 @@ use crate::telemetry::batch::latency_histogram;
 
 /// Upper bounds in microseconds, and as they are printed, in seconds. Two to three per decade, finer
 /// where a gateway's answers are; 29 s is Amazon's integration timeout.
-pub(super) const BOUNDS: [(u64, &str); 20] = [
+pub const BOUNDS: [(u64, &str); 20] = [
     (50, "0.00005"),
     (100, "0.0001"),
     (250, "0.00025"),

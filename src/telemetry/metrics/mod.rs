@@ -10,22 +10,26 @@ mod names;
 mod process;
 mod render;
 mod series;
+mod stages;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+pub use latency::BOUNDS;
 pub use names::{ApiName, Names, RouteName};
 pub use process::ProcessUsage;
 
 use self::latency::Latency;
 use self::series::Table;
+use self::stages::Stages;
 use super::access_log::writer::Delivery;
 use super::batch::{
     APIS_MAX, ApiCounts, Batch, ROUTES_MAX, ShardCounts, Status, StatusCounts, UPSTREAMS_MAX,
     UpstreamCounts, UpstreamEvent,
 };
+use super::stage_counts::StageCounts;
 
 /// Names kept although no snapshot has them any more: as many again as a snapshot may have.
 const RETIRED_FACTOR: usize = 2;
@@ -61,6 +65,7 @@ pub struct Metrics {
     imbalance: f64,
     series_dropped: u64,
     series_retired: u64,
+    stages: Stages,
 
     reload: Option<(Reload, Duration)>,
     snapshot_version: u64,
@@ -166,6 +171,7 @@ impl Metrics {
             imbalance: 1.0,
             series_dropped: 0,
             series_retired: 0,
+            stages: Stages::default(),
             reload: None,
             snapshot_version: 0,
             reloads: [0; 2],
@@ -358,6 +364,21 @@ impl Metrics {
                 }
             }
         }
+    }
+
+    /// Adds what a shard counted for stages of the management API.
+    pub fn merge_stages(&mut self, counts: &[StageCounts]) {
+        self.stages.merge(counts);
+    }
+
+    /// A stage of the management API is gone.
+    pub fn retire_stage(&mut self, api_id: &str, stage: &str) {
+        self.series_retired += self.stages.retire(api_id, stage);
+    }
+
+    /// A stage of the management API is there.
+    pub fn stage_appears(&mut self, api_id: &str, stage: &str) {
+        self.stages.appear(api_id, stage);
     }
 
     /// Once per interval (about a second): works out the load of the time since the last call, and

@@ -14,6 +14,7 @@ pub(super) fn render(metrics: &Metrics, out: &mut String) {
     let mut page = Page { out };
     page.lifecycle(metrics);
     page.exchanges(metrics);
+    page.stages(&metrics.stages);
     page.clients(metrics);
     page.upstreams(metrics);
     page.access_logs(metrics);
@@ -21,23 +22,29 @@ pub(super) fn render(metrics: &Metrics, out: &mut String) {
     page.process(metrics);
 }
 
-struct Page<'a> {
+pub(super) struct Page<'a> {
     out: &'a mut String,
 }
 
 type Labels<'a> = &'a [(&'a str, &'a str)];
 
 impl Page<'_> {
-    fn family(&mut self, family: &Family) {
+    /// An empty page.
+    #[cfg(test)]
+    pub(super) fn on(out: &mut String) -> Page<'_> {
+        Page { out }
+    }
+
+    pub(super) fn family(&mut self, family: &Family) {
         let Family { name, kind, help } = family;
         self.write(format_args!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.text()));
     }
 
-    fn sample(&mut self, family: &Family, labels: Labels<'_>, value: impl Display) {
+    pub(super) fn sample(&mut self, family: &Family, labels: Labels<'_>, value: impl Display) {
         self.sample_with_suffix(family, "", labels, value);
     }
 
-    fn sample_with_suffix(
+    pub(super) fn sample_with_suffix(
         &mut self,
         family: &Family,
         suffix: &str,

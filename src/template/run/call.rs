@@ -5,9 +5,10 @@
 
 use arrayvec::ArrayVec;
 
+use super::input::Written;
 use super::{Outcome, Run, Scope, Value};
 use crate::template::method::Method;
-use crate::template::program::Call;
+use crate::template::program::{Call, Reference};
 use crate::template::value::class_of;
 
 impl<'a> Run<'a, '_> {
@@ -17,12 +18,7 @@ impl<'a> Run<'a, '_> {
         call: &Call,
         scope: Scope<'_, 'a>,
     ) -> Outcome<Value<'a>> {
-        let mut arguments: ArrayVec<Value<'a>, 16> = ArrayVec::new();
-        for argument in &call.arguments {
-            let value = self.expression(argument, scope)?;
-            // The parser allows 16.
-            let _ = arguments.try_push(value);
-        }
+        let arguments = self.arguments(call, scope)?;
         let Some(method) = call.method else { return Ok(Value::Null) };
         let compiled = &call.compiled;
         match receiver {
@@ -77,6 +73,47 @@ impl<'a> Run<'a, '_> {
             },
             Value::Null | Value::Block(_) | Value::Empty => Ok(Value::Null),
         }
+    }
+
+    /// A call whose value is printed. `None`: it is; what is made of `$input.json` and `$util` need not be
+    /// a value in between.
+    pub(super) fn written_call(
+        &mut self,
+        reference: &Reference,
+        call: &Call,
+        scope: Scope<'_, 'a>,
+    ) -> Outcome<Option<Value<'a>>> {
+        self.budget.steps(2)?;
+        let receiver = self.variable(reference.symbol, scope)?;
+        let written = match (receiver, call.method) {
+            (Value::Null, _) => return Ok(Some(Value::Null)),
+            (Value::Util, Some(method)) => {
+                let arguments = self.arguments(call, scope)?;
+                self.util_written(method, &arguments)?
+            }
+            (Value::Input, Some(Method::Json)) => {
+                let arguments = self.arguments(call, scope)?;
+                self.json_written(&arguments, &call.compiled)?
+            }
+            _ => return self.call(receiver, call, scope).map(Some),
+        };
+        match written {
+            Written::Value(value) => Ok(Some(value)),
+            Written::ToOutput => {
+                self.budget.output(self.out.len())?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn arguments(&mut self, call: &Call, scope: Scope<'_, 'a>) -> Outcome<ArrayVec<Value<'a>, 16>> {
+        let mut arguments = ArrayVec::new();
+        for argument in &call.arguments {
+            let value = self.expression(argument, scope)?;
+            // The parser allows 16.
+            let _ = arguments.try_push(value);
+        }
+        Ok(arguments)
     }
 
     /// What every object has.

@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 
 use super::{Outcome, Run, Scope, Value};
 use crate::template::number::Number;
-use crate::template::print;
 use crate::template::program::{Expression, Operator};
 use crate::template::value::{ListKind, is_equal_scalar};
 
@@ -111,6 +110,11 @@ impl<'a> Run<'a, '_> {
         right: Value<'a>,
         sides: &(Expression, Expression),
     ) -> Outcome<Value<'a>> {
+        if let (Value::Integer(left), Value::Integer(right)) = (left, right)
+            && let Some(found) = of_integers(operator, left, right)
+        {
+            return Ok(found);
+        }
         Ok(match operator {
             Operator::Equal => Value::Boolean(self.is_equal(left, right)?),
             Operator::Unequal => Value::Boolean(!self.is_equal(left, right)?),
@@ -244,13 +248,24 @@ impl<'a> Run<'a, '_> {
         self.depth -= 1;
         Ok(is_equal)
     }
+}
 
-    /// A value as JSON text.
-    pub(super) fn json_of(&mut self, value: Value<'a>) -> Outcome<&'a str> {
-        let begin = self.out.len();
-        print::json(value, print::Style::Plain, self.budget, self.out)?;
-        self.take_written(begin)
-    }
+/// What two integers give, where that is an integer of 64 bits or a boolean: nearly always.
+fn of_integers<'a>(operator: Operator, left: i64, right: i64) -> Option<Value<'a>> {
+    Some(match operator {
+        Operator::Equal => Value::Boolean(left == right),
+        Operator::Unequal => Value::Boolean(left != right),
+        Operator::Less => Value::Boolean(left < right),
+        Operator::AtMost => Value::Boolean(left <= right),
+        Operator::Greater => Value::Boolean(left > right),
+        Operator::AtLeast => Value::Boolean(left >= right),
+        Operator::Add => Value::Integer(left.checked_add(right)?),
+        Operator::Subtract => Value::Integer(left.checked_sub(right)?),
+        Operator::Multiply => Value::Integer(left.checked_mul(right)?),
+        Operator::Divide => Value::Integer(left.checked_div(right)?),
+        Operator::Remainder => Value::Integer(left.checked_rem(right)?),
+        Operator::Or | Operator::And => return None,
+    })
 }
 
 pub(super) fn number(value: Value<'_>) -> Option<Number> {

@@ -7,8 +7,18 @@ use crate::template::escape;
 use crate::template::json;
 use crate::template::json_path::JsonPath;
 use crate::template::method::Method;
+use crate::template::print;
 use crate::template::problem::RenderProblem;
 use crate::template::program::Compiled;
+
+/// Where the text that a function makes is.
+#[derive(Clone, Copy)]
+pub(super) enum Written<'a> {
+    /// At the end of the output; its limit is still to be looked at.
+    ToOutput,
+    /// It is a value, and nothing is written.
+    Value(Value<'a>),
+}
 
 impl<'a> Run<'a, '_> {
     pub(super) fn input_property(&self, name: &str) -> Value<'a> {
@@ -39,14 +49,10 @@ impl<'a> Run<'a, '_> {
         compiled: &Compiled,
     ) -> Outcome<Value<'a>> {
         match (method, arguments) {
-            (Method::Json, [path]) => {
-                if self.inputs.body.is_empty() && matches!(path, Value::Text("$")) {
-                    return Ok(Value::Text("{}"));
-                }
-                match self.input_path(*path, compiled)? {
-                    Value::Null => Ok(Value::Text("\"\"")),
-                    found => Ok(Value::Text(self.json_of(found)?)),
-                }
+            (Method::Json, [_]) => {
+                let begin = self.out.len();
+                let written = self.json_written(arguments, compiled)?;
+                self.taken(written, begin)
             }
             (Method::Path, [path]) => self.input_path(*path, compiled),
             (Method::Params, []) => self.input_params(),
@@ -58,6 +64,36 @@ impl<'a> Run<'a, '_> {
                 Ok(Value::Text(found.unwrap_or("")))
             }
             _ => Ok(Value::Null),
+        }
+    }
+
+    /// Writes what `$input.json` gives.
+    pub(super) fn json_written(
+        &mut self,
+        arguments: &[Value<'a>],
+        compiled: &Compiled,
+    ) -> Outcome<Written<'a>> {
+        let [path] = arguments else { return Ok(Written::Value(Value::Null)) };
+        if self.inputs.body.is_empty() && matches!(path, Value::Text("$")) {
+            return Ok(Written::Value(Value::Text("{}")));
+        }
+        match self.input_path(*path, compiled)? {
+            Value::Null => Ok(Written::Value(Value::Text("\"\""))),
+            found => {
+                print::json(found, print::Style::Plain, self.budget, self.out)?;
+                Ok(Written::ToOutput)
+            }
+        }
+    }
+
+    /// What was written since `begin`, as a value.
+    fn taken(&mut self, written: Written<'a>, begin: usize) -> Outcome<Value<'a>> {
+        match written {
+            Written::Value(value) => Ok(value),
+            Written::ToOutput => {
+                self.budget.output(self.out.len())?;
+                Ok(Value::Text(self.take_written(begin)?))
+            }
         }
     }
 
@@ -119,13 +155,24 @@ impl<'a> Run<'a, '_> {
         method: Method,
         arguments: &[Value<'a>],
     ) -> Outcome<Value<'a>> {
-        let [argument] = arguments else { return Ok(Value::Null) };
         let begin = self.out.len();
+        let written = self.util_written(method, arguments)?;
+        self.taken(written, begin)
+    }
+
+    /// Writes what a function of `$util` gives.
+    pub(super) fn util_written(
+        &mut self,
+        method: Method,
+        arguments: &[Value<'a>],
+    ) -> Outcome<Written<'a>> {
+        let value = |value| Ok(Written::Value(value));
+        let [argument] = arguments else { return value(Value::Null) };
         match method {
             Method::EscapeJavaScript => match *argument {
                 // What the console shows for these two.
-                Value::Null => return Ok(Value::Text("null")),
-                Value::Text("") => return Ok(Value::Text("{}")),
+                Value::Null => return value(Value::Text("null")),
+                Value::Text("") => return value(Value::Text("{}")),
                 other => {
                     let text = self.text_of(other)?;
                     self.sized(text)?;
@@ -133,13 +180,14 @@ impl<'a> Run<'a, '_> {
                 }
             },
             Method::ParseJson => {
-                let Value::Text(text) = *argument else { return Ok(*argument) };
-                return json::parse(text, self.budget).or_else(|problem| match *problem {
+                let Value::Text(text) = *argument else { return value(*argument) };
+                let parsed = json::parse(text, self.budget).or_else(|problem| match *problem {
                     RenderProblem::Body(reason) => failed("parseJson", reason),
                     other => Err(Box::new(other)),
                 });
+                return value(parsed?);
             }
-            Method::UrlEncode if matches!(argument, Value::Null) => return Ok(Value::Text("")),
+            Method::UrlEncode if matches!(argument, Value::Null) => return value(Value::Text("")),
             Method::UrlEncode => {
                 let text = self.text_of(*argument)?;
                 self.sized(text)?;
@@ -160,10 +208,9 @@ impl<'a> Run<'a, '_> {
                 let decoded = decoded.or_else(|reason| failed(name, reason))?;
                 self.out.push_str(&decoded);
             }
-            _ => return Ok(Value::Null),
+            _ => return value(Value::Null),
         }
-        self.budget.output(self.out.len())?;
-        Ok(Value::Text(self.take_written(begin)?))
+        Ok(Written::ToOutput)
     }
 
     /// Takes the steps for encoding a text, before it is done.

@@ -21,7 +21,14 @@ impl<'a> Run<'a, '_> {
         if reference.symbol == Names::BODY_CONTENT && reference.parts.is_empty() {
             return self.print_body_content(scope);
         }
-        let value = self.reference(reference, scope)?;
+        let is_seen = self.watch.is_some() || backslashes > 0;
+        let value = match reference.parts.as_slice() {
+            [Part::Call(call)] if !is_seen => match self.written_call(reference, call, scope)? {
+                Some(value) => value,
+                None => return Ok(Flow::Next),
+            },
+            _ => self.reference(reference, scope)?,
+        };
         if backslashes % 2 == 1 {
             // Escaped: its own text. Of one that is not defined the backslash was no escape.
             if matches!(value, Value::Null) {
@@ -71,10 +78,18 @@ impl<'a> Run<'a, '_> {
         self.budget.steps(1)?;
         let mut value = self.variable(reference.symbol, scope)?;
         for part in &reference.parts {
-            if matches!(value, Value::Null) {
-                return Ok(Value::Null);
-            }
-            value = self.part(value, part, scope)?;
+            value = match (value, part) {
+                (Value::Null, _) => return Ok(Value::Null),
+                // What most references are.
+                (Value::Map(map), Part::Property(name)) => {
+                    self.budget.steps(1)?;
+                    match map.get_text(self.budget.hasher, name) {
+                        Some(found) => found,
+                        None => self.property(value, name)?,
+                    }
+                }
+                _ => self.part(value, part, scope)?,
+            };
         }
         Ok(value)
     }
@@ -92,7 +107,15 @@ impl<'a> Run<'a, '_> {
     }
 
     /// A variable, or a macro's parameter: its argument, evaluated anew where the macro was called.
+    #[inline]
     pub(super) fn variable(&mut self, symbol: Symbol, scope: Scope<'_, 'a>) -> Outcome<Value<'a>> {
+        match scope {
+            None => Ok(self.variables.get(symbol as usize).copied().unwrap_or(Value::Null)),
+            Some(_) => self.variable_in(symbol, scope),
+        }
+    }
+
+    fn variable_in(&mut self, symbol: Symbol, scope: Scope<'_, 'a>) -> Outcome<Value<'a>> {
         let mut frame = scope;
         while let Some(current) = frame {
             if let Some(place) = current.definition.parameters.iter().position(|it| *it == symbol) {

@@ -140,11 +140,16 @@ impl Gateway {
         line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
     }
 
-    /// Sockets that the process has open.
-    pub(crate) fn open_sockets(&self) -> usize {
+    /// What the process has open.
+    pub(crate) fn open_files(&self) -> Vec<String> {
         let files = fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap();
         let targets = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
-        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+        targets.map(|target| target.display().to_string()).collect()
+    }
+
+    /// Sockets that the process has open.
+    pub(crate) fn open_sockets(&self) -> usize {
+        self.open_files().iter().filter(|target| target.starts_with("socket:")).count()
     }
 
     /// Waits until no connection of clients or to back ends is left.

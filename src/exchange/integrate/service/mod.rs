@@ -5,11 +5,13 @@
 //! for; the rest of the head is the gateway's own and no business of the service's.
 
 mod action;
+mod invocation;
 mod keyring;
 #[cfg(test)]
 mod tests;
 
 pub use action::content;
+pub use invocation::{InvocationFacts, invocation};
 pub use keyring::{Keyring, NoKey};
 
 use super::http_proxy::{HostPlace, Made, has_content};
