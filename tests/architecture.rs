@@ -108,8 +108,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "telemetry::stage_log",
         ],
     ),
-    // A log format is parsed to see whether it can be.
-    ("model", &["telemetry::access_log"]),
+    // A log format is parsed to see whether it can be, a pattern is compiled for the same reason.
+    ("model", &["telemetry::access_log", "template::JavaPattern"]),
     ("resources", &[]),
     ("store", &[]),
     ("template", &[]),

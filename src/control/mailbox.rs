@@ -135,8 +135,8 @@ pub enum ToShard {
         /// The function's key.
         function: Box<str>,
     },
-    /// The code of this function has changed: its workers finish what they do, and others take their
-    /// place.
+    /// The code of this function has changed: one worker is started with the new, and when it is up
+    /// those of the old finish what they do and end. While the new code does not start they go on.
     ReplaceWorkers {
         /// The function's key.
         function: Box<str>,

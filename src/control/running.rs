@@ -554,7 +554,7 @@ impl Running {
         }
         let codes = compiled.codes();
         let snapshot = Arc::new(compiled.snapshot);
-        self.functions.look_at(compiled.functions, compiled.all_functions.client);
+        self.functions.look_at(compiled.functions, &compiled.all_functions);
         self.watch.set_files(compiled.files.iter().map(AsRef::as_ref));
         let both: Vec<&Snapshot> = self.served.iter().chain([&snapshot]).map(|it| &**it).collect();
         self.targets.follow(&both);
@@ -654,6 +654,7 @@ impl Running {
     fn finish(&mut self, rollout: Rollout, now: Instant) -> Result<(), RunError> {
         let Rollout { snapshot, prepared, codes, .. } = rollout;
         self.functions.codes().file_serves(&codes);
+        self.functions.watch(&snapshot.functions);
         let version = snapshot.version;
         self.targets.follow(&[&snapshot]);
         // Only takes away what the old snapshot had; what is wrong with the new was told above.

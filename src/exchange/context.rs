@@ -3,6 +3,7 @@
 //! Asked for one variable at a time, by templates, mappings and gateway responses, so nothing is made
 //! that nobody names.
 
+use super::event::Authorized;
 use super::{Admitted, Exchange};
 use crate::http::{self, Known};
 use crate::snapshot::managed::Shared;
@@ -43,6 +44,8 @@ pub struct Context<'x> {
     pub resource_id: &'x str,
     /// What all of the API's routes have in common.
     pub shared: Option<&'x Shared>,
+    /// `authorizer`.
+    pub authorizer: Authorized<'x>,
     /// `error`, in a gateway response.
     pub error: Option<Told<'x>>,
     /// `integration`, once the back end of an HTTP API has answered.
@@ -87,6 +90,7 @@ impl<'x> Context<'x> {
             route_key: "",
             resource_id: "",
             shared: None,
+            authorizer: Authorized::Silent,
             error: None,
             integrated: None,
         }
@@ -114,6 +118,7 @@ impl<'x> Context<'x> {
             route_key: route.map_or("", |it| &it.key),
             resource_id: route.map_or("", |it| &it.resource_id),
             shared: api.and_then(|it| it.api.shared.as_deref()),
+            authorizer: exchange.authorized(),
             error: None,
             integrated: None,
         }
@@ -140,6 +145,7 @@ impl<'x> Context<'x> {
 const NAMES: &[&str] = &[
     "accountId",
     "apiId",
+    "authorizer",
     "deploymentId",
     "domainName",
     "domainPrefix",
@@ -198,6 +204,12 @@ impl ContextVariables for Context<'_> {
                 Some(agent) => text(agent),
                 None => Variable::Missing,
             },
+            ["authorizer"] => match self.authorizer {
+                Authorized::Silent => Variable::Missing,
+                Authorized::Lambda { .. } | Authorized::Jwt { .. } => Variable::Group,
+            },
+            ["authorizer", name] => self.authorizer.variable(name),
+            ["authorizer", "claims", name] => self.authorizer.claim(name),
             ["integrationStatus"] | ["integration", "status" | "integrationStatus"] => {
                 self.integrated.map_or(Variable::Missing, |it| Variable::Integer(it.status.into()))
             }
@@ -217,10 +229,50 @@ impl ContextVariables for Context<'_> {
 
     fn names<'a>(&'a self, path: &[&str], each: &mut dyn FnMut(&'a str)) {
         match path {
-            [] => NAMES.iter().for_each(|name| each(name)),
+            [] => {
+                let is_silent = matches!(self.authorizer, Authorized::Silent);
+                let known = NAMES.iter().filter(|name| **name != "authorizer" || !is_silent);
+                known.for_each(|name| each(name));
+            }
             ["identity"] => ["sourceIp", "userAgent"].iter().for_each(|name| each(name)),
+            ["authorizer"] => self.authorizer.names(each),
             _ => {}
         }
+    }
+}
+
+impl<'x> Authorized<'x> {
+    /// `$context.authorizer.NAME`: values of a function's context are texts, whatever they were.
+    fn variable(self, name: &str) -> Variable<'x> {
+        let Self::Lambda { principal_id, context, latency, .. } = self else {
+            return Variable::Missing;
+        };
+        let text = |text: &'x str| Variable::Text(Cow::Borrowed(text));
+        match name {
+            "principalId" => principal_id.map_or(Variable::Missing, text),
+            "integrationLatency" => Variable::Text(latency.as_millis().to_string().into()),
+            // Documented as not usable: it is where a token's claims are.
+            "claims" => Variable::Missing,
+            name => {
+                let found = context.entries.iter().find(|(known, _)| **known == *name);
+                found.map_or(Variable::Missing, |(_, value)| text(value))
+            }
+        }
+    }
+
+    fn claim(self, name: &str) -> Variable<'x> {
+        let Self::Jwt { claims, .. } = self else { return Variable::Missing };
+        let found = claims.iter().find(|(known, _)| **known == *name);
+        found.map_or(Variable::Missing, |(_, value)| Variable::Text(Cow::Borrowed(value)))
+    }
+
+    fn names(self, each: &mut dyn FnMut(&'x str)) {
+        let Self::Lambda { principal_id, context, .. } = self else { return };
+        if principal_id.is_some() {
+            each("principalId");
+        }
+        each("integrationLatency");
+        context.entries.iter().for_each(|(name, _)| each(name));
     }
 }
 

@@ -33,6 +33,7 @@ pub mod trial;
 mod failure;
 mod refusal;
 
+use self::event::Authorized;
 use crate::http::{Field, RequestHead};
 use crate::snapshot::managed::Release;
 use crate::snapshot::{
@@ -43,6 +44,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
+pub use authorize::Granted;
 pub use context::Context;
 pub use execution_log::ExecutionLog;
 pub use failure::Failure;
@@ -51,7 +53,7 @@ pub use refusal::Refusal;
 
 /// One request with everything known about it so far: what came in (never edited), then what the
 /// phases derived.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Exchange<'x> {
     /// The configuration that this request is served by, from its first to its last byte.
     pub snapshot: &'x Snapshot,
@@ -81,6 +83,8 @@ pub struct Exchange<'x> {
     pub route: Option<RouteIndex>,
     /// Added by `route`: values of the path parameters, raw, from left to right.
     pub parameters: PathParameters<'x>,
+    /// Added by `authorize`: what let the request pass, where something had to.
+    pub granted: Option<&'x Granted>,
 }
 
 /// The API that serves a request.
@@ -168,7 +172,13 @@ impl<'x> Exchange<'x> {
             base_path_bytes: 0,
             route: None,
             parameters: PathParameters::new(),
+            granted: None,
         }
+    }
+
+    /// What the route's authorizer found.
+    pub fn authorized(&self) -> Authorized<'x> {
+        self.granted.map_or(Authorized::Silent, Granted::tell)
     }
 
     /// A number that no client can guess.

@@ -10,6 +10,7 @@
 //! anything about a request. Printing is the command's.
 
 mod answer;
+mod authorize;
 mod candidates;
 mod integration;
 mod mapped;

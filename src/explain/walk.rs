@@ -1,7 +1,7 @@
 //! Walk: one request through the phases, in the order in which a shard runs them.
 
 use super::report::{Answer, Explanation, Outcome, Phase};
-use super::{World, candidates, integration, rendering::Notes};
+use super::{World, authorize, candidates, integration, rendering::Notes};
 use crate::exchange::respond::{self, Connection};
 use crate::exchange::{
     Admitted, ClientFacts, Exchange, Failure, Ids, Origin, Refusal, admit, cors, route, validate,
@@ -127,6 +127,9 @@ impl Walk<'_> {
         };
         for planned in &route.program.phases {
             let done = match planned {
+                Planned::Authorize(authorizer) => {
+                    authorize::authorize(self, &exchange, *authorizer)
+                }
                 Planned::Validate => self.validate(&exchange, route),
                 Planned::Integrate => integration::integrate(self, &exchange, route),
                 Planned::Refuse(refusing) => {

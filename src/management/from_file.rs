@@ -3,10 +3,12 @@
 //! only source, and a reload replaces them as a whole.
 
 use crate::model::{
-    self, Integration, MethodMatch, Model, PathPiece, Protocol, ProxyPath, RouteKey,
+    self, AuthorizerKind, AuthorizerResponse, IdentitySource, Integration, MethodMatch, Model,
+    PathPiece, PayloadFormat, Protocol, ProxyPath, RouteKey,
 };
 use crate::resources::rest::{EndpointConfiguration, Map};
 use crate::resources::{Entity, Key, Object, Timestamp, http, http_stage, rest, rest_stage};
+use crate::snapshot::function::function_arn;
 use crate::snapshot::stable_id;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +38,7 @@ struct File<'f> {
     nouns: &'f mut Nouns,
 }
 
-impl File<'_> {
+impl<'f> File<'f> {
     fn put<T: Entity>(&mut self, owner: &str, id: &str, noun: T) {
         let key = Key::new(&self.model.aws.region, owner, T::KIND, id);
         self.nouns.insert(key, Arc::new(noun));
@@ -57,6 +59,22 @@ impl File<'_> {
             ..http::Api::default()
         };
         self.put("", &id, noun);
+        for authorizer in self.authorizers(api) {
+            let is_1 = authorizer.payload_format == PayloadFormat::V1;
+            let noun = http::Authorizer {
+                authorizer_id: authorizer_id(&authorizer.name),
+                name: authorizer.name.clone(),
+                authorizer_type: "REQUEST".into(),
+                authorizer_uri: Some(self.invocation_arn(&authorizer.function)),
+                authorizer_payload_format_version: Some(if is_1 { "1.0" } else { "2.0" }.into()),
+                authorizer_result_ttl_in_seconds: Some(authorizer.ttl.as_secs() as i64),
+                enable_simple_responses: (!is_1)
+                    .then_some(authorizer.response == AuthorizerResponse::Simple),
+                identity_source: sources(authorizer, "$request.", "$").collect(),
+                ..http::Authorizer::default()
+            };
+            self.put(&id, &noun.authorizer_id.clone(), noun);
+        }
         for route in &api.routes {
             let key = route.key.to_string();
             let route_id = part_id(api, &key);
@@ -75,7 +93,8 @@ impl File<'_> {
                 route_id: route_id.clone(),
                 route_key: key,
                 target: Some(format!("integrations/{route_id}")),
-                authorization_type: "NONE".into(),
+                authorization_type: authorization_type(route),
+                authorizer_id: route.authorizer.as_deref().map(authorizer_id),
                 ..http::Route::default()
             };
             self.put(&id, &route_id, integration);
@@ -110,6 +129,24 @@ impl File<'_> {
             ..rest::RestApi::default()
         };
         self.put("", &id, noun);
+        for authorizer in self.authorizers(api) {
+            let sources: Vec<String> = sources(authorizer, "method.request.", "").collect();
+            let noun = rest::Authorizer {
+                id: authorizer_id(&authorizer.name),
+                name: authorizer.name.clone(),
+                r#type: match authorizer.kind {
+                    AuthorizerKind::Token => "TOKEN".into(),
+                    AuthorizerKind::Request => "REQUEST".into(),
+                },
+                auth_type: Some("custom".into()),
+                authorizer_uri: Some(self.invocation_arn(&authorizer.function)),
+                identity_source: (!sources.is_empty()).then(|| sources.join(",")),
+                identity_validation_expression: authorizer.validation.clone(),
+                authorizer_result_ttl_in_seconds: Some(authorizer.ttl.as_secs() as i64),
+                ..rest::Authorizer::default()
+            };
+            self.put(&id, &noun.id.clone(), noun);
+        }
         for resource in self.resources(api).into_values() {
             let resource_id = resource.id.clone();
             self.put(&id, &resource_id, resource);
@@ -154,13 +191,29 @@ impl File<'_> {
             };
             let method = rest::Method {
                 http_method: verb.into(),
-                authorization_type: "NONE".into(),
+                authorization_type: authorization_type(route),
+                authorizer_id: route.authorizer.as_deref().map(authorizer_id),
                 method_integration: Some(integration),
                 ..rest::Method::default()
             };
             resource.resource_methods.insert(verb.into(), method);
         }
         tree
+    }
+
+    /// Those of the file's authorizers that an API uses.
+    fn authorizers(&self, api: &model::Api) -> Vec<&'f model::Authorizer> {
+        let is_used = |it: &&model::Authorizer| {
+            api.routes.iter().any(|route| route.authorizer.as_ref() == Some(&it.name))
+        };
+        self.model.authorizers.iter().filter(is_used).collect()
+    }
+
+    /// What API Gateway invokes a function by.
+    fn invocation_arn(&self, function: &str) -> String {
+        let (region, account) = (&self.model.aws.region, &self.model.aws.account_id);
+        let arn = function_arn(region, account, function);
+        format!("arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations")
     }
 
     fn back_end(&self, route: &model::Route) -> BackEnd {
@@ -215,6 +268,28 @@ struct BackEnd {
     uri: Option<String>,
     method: Option<String>,
     timeout_in_millis: i64,
+}
+
+fn authorization_type(route: &model::Route) -> String {
+    if route.authorizer.is_some() { "CUSTOM".into() } else { "NONE".into() }
+}
+
+/// As shards have it.
+fn authorizer_id(name: &str) -> String {
+    stable_id(name).chars().take(6).collect()
+}
+
+/// Where an authorizer looks, in the words of a service.
+fn sources<'a>(
+    authorizer: &'a model::Authorizer,
+    request: &'a str,
+    context: &'a str,
+) -> impl Iterator<Item = String> + 'a {
+    authorizer.identity_sources.iter().map(move |source| match source {
+        IdentitySource::Header(name) => format!("{request}header.{name}"),
+        IdentitySource::Query(name) => format!("{request}querystring.{name}"),
+        IdentitySource::Context(name) => format!("{context}context.{name}"),
+    })
 }
 
 /// Adds the resource of a path and all above it.

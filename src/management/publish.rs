@@ -8,7 +8,7 @@ use crate::resources::domain::{ApiMapping, DomainName, RoutingRule};
 use crate::resources::function::{
     Function, FunctionAlias, FunctionPolicy, FunctionVersion, LATEST, owner, version_id,
 };
-use crate::resources::{Entity, Key, State, http, http_stage, rest, rest_stage};
+use crate::resources::{Entity, Key, State, Timestamp, http, http_stage, rest, rest_stage};
 use crate::snapshot::function::{FunctionChange, OtherVersion, Permission};
 use crate::snapshot::managed::{
     CompiledStage, DomainChange, FunctionPlace, ManagedDelta, PrivateLink, StageChange, StagePlace,
@@ -52,7 +52,9 @@ impl Affected {
                 rest::RestApi::KIND | http::Api::KIND => {
                     affected.apis.insert((region, key.id.clone()));
                 }
-                rest_stage::Stage::KIND | http_stage::Stage::KIND => {
+                rest_stage::Stage::KIND
+                | http_stage::Stage::KIND
+                | rest_stage::AuthorizerFlush::KIND => {
                     affected.stages.insert((region, key.owner.clone(), key.id.clone()));
                 }
                 DomainName::KIND => {
@@ -243,6 +245,20 @@ fn private_links(state: &State, region: &str) -> Vec<PrivateLink> {
 
 /// `None` when there is no such stage, or nothing that it could serve.
 fn compile_stage(state: &State, place: &StagePlace<'_>, name: &str) -> Option<CompiledStage> {
+    let (mut compiled, created) = compile_release(state, place, name)?;
+    // A stage of the same name may have been there before.
+    let flush = state.get::<rest_stage::AuthorizerFlush>(place.region, place.api_id, name);
+    let flush = flush.as_ref().map_or("", |flush| &flush.flush_id);
+    compiled.stage.forget_verdicts_before(&format!("{} {flush}", created.0));
+    Some(compiled)
+}
+
+/// With when the stage was made.
+fn compile_release(
+    state: &State,
+    place: &StagePlace<'_>,
+    name: &str,
+) -> Option<(CompiledStage, Timestamp)> {
     let (region, api) = (place.region, place.api_id);
     if let Some(stage) = state.get::<rest_stage::Stage>(region, api, name) {
         let definition =
@@ -250,12 +266,13 @@ fn compile_stage(state: &State, place: &StagePlace<'_>, name: &str) -> Option<Co
         let release = definition(&stage.deployment_id)?;
         let canary =
             stage.canary_settings.as_ref().and_then(|canary| definition(&canary.deployment_id));
-        return Some(compile_rest_stage(place, &stage, &release, canary.as_deref()));
+        let compiled = compile_rest_stage(place, &stage, &release, canary.as_deref());
+        return Some((compiled, stage.created_date));
     }
     let stage = state.get::<http_stage::Stage>(region, api, name)?;
     let id = stage.deployment_id.as_deref()?;
     let release = state.get::<http_stage::Definition>(region, api, id)?;
-    Some(compile_http_stage(place, &stage, &release))
+    Some((compile_http_stage(place, &stage, &release), stage.created_date))
 }
 
 /// What was said of a function, a version or an alias; each has permissions of its own.

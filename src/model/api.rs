@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::de::DeValue;
 
 use super::access_log::{self, Declared};
+use super::authorizer;
 use super::domain::domain;
 use super::integration::{self, Surroundings};
 use super::problem::ProblemKind;
@@ -54,6 +55,13 @@ pub(super) static TABLE: Table = Table {
             about: "The stage's name in logs and metrics. It is no part of the path.",
         },
         Key {
+            name: "authorizer",
+            kind: Kind::Text("the name of an [[authorizer]], or \"none\""),
+            absent: Absent::Means("everybody may call its routes"),
+            example: "# \"callers\"",
+            about: "Who decides about callers of its routes; a route may name another one.",
+        },
+        Key {
             name: "access_log",
             kind: Kind::Table(&access_log::OF_API),
             absent: Absent::Means("`[access_log]`"),
@@ -80,6 +88,13 @@ pub(super) static ROUTE: Table = Table {
             absent: Absent::Required,
             example: "\"GET /products/{id}\"",
             about: "The route key: a method or `ANY`, a space, and a path of literal segments, `{variable}` (one segment) and, at the end, `{greedy+}` (one or more); or `$default` (HTTP APIs only).",
+        },
+        Key {
+            name: "authorizer",
+            kind: Kind::Text("the name of an [[authorizer]], or \"none\""),
+            absent: Absent::Means("the API's"),
+            example: "# \"none\"",
+            about: "Who decides about its callers; with \"none\" everybody may call it.",
         },
         Key {
             name: "integration",
@@ -124,6 +139,8 @@ pub enum Protocol {
 pub struct Route {
     /// What it answers to; unique in its API.
     pub key: RouteKey,
+    /// Who decides about its callers: the name of one of [`super::Model::authorizers`].
+    pub authorizer: Option<String>,
     /// Who answers.
     pub integration: Integration,
 }
@@ -133,6 +150,7 @@ pub(super) struct Across<'a> {
     pub(super) access_log: Option<&'a Declared>,
     pub(super) upstream_names: &'a [String],
     pub(super) function_names: &'a [String],
+    pub(super) authorizers: authorizer::Declared<'a>,
     pub(super) implied: &'a mut Vec<Upstream>,
     pub(super) used: &'a mut [bool],
     /// Name and place of the API at each domain and base path.
@@ -242,6 +260,7 @@ fn check_address(
 fn read_routes(api: &Reader<'_>, protocol: Protocol, across: &mut Across<'_>) -> Vec<Route> {
     let mut routes = Vec::new();
     let mut seen = HashMap::new();
+    let of_api = authorizer::read_name(api, protocol, &across.authorizers);
     for reader in api.tables("route") {
         let text = reader.text("route");
         let span = reader.span_of("route");
@@ -267,8 +286,9 @@ fn read_routes(api: &Reader<'_>, protocol: Protocol, across: &mut Across<'_>) ->
             used: &mut *across.used,
         };
         let integration = integration::read(&reader, &mut around);
+        let authorizer = authorizer::read_name(&reader, protocol, &across.authorizers).or(&of_api);
         if let (Some(key), Some(integration)) = (key, integration) {
-            routes.push(Route { key, integration });
+            routes.push(Route { key, authorizer, integration });
         }
     }
     routes

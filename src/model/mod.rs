@@ -8,6 +8,7 @@
 
 mod access_log;
 mod api;
+mod authorizer;
 mod aws;
 mod certificate;
 mod code;
@@ -41,6 +42,7 @@ use reference::{Absent, Key, Kind, Table};
 
 pub use access_log::{AccessLog, AccessLogDestination};
 pub use api::{Api, Protocol, Route};
+pub use authorizer::{Authorizer, AuthorizerKind, AuthorizerResponse, IdentitySource};
 pub use aws::{Aws, CredentialSource};
 pub use certificate::Certificate;
 pub use code::{Code, code_id};
@@ -101,6 +103,8 @@ pub struct Model {
     pub all_functions: Functions,
     /// Functions in file order.
     pub functions: Vec<Function>,
+    /// Authorizers in file order.
+    pub authorizers: Vec<Authorizer>,
     /// APIs in file order.
     pub apis: Vec<Api>,
     /// What somebody should look at although the configuration is used.
@@ -125,6 +129,7 @@ pub static ROOT: Table = Table {
         table("vpc_link", Kind::Tables(&vpc_link::TABLE)),
         table("functions", Kind::Table(&functions::TABLE)),
         table("function", Kind::Tables(&function::TABLE)),
+        table("authorizer", Kind::Tables(&authorizer::TABLE)),
         table("api", Kind::Tables(&api::TABLE)),
     ],
 };
@@ -256,11 +261,16 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         .map(|table| vpc_link::read(table, &upstream_names, &mut used))
         .collect();
 
-    let all_functions = functions::read(&root.table("functions"));
+    let all_functions = functions::read(&root.table("functions"), &listeners);
     let function_tables = root.tables("function");
     let function_names = names(&function_tables, "function");
     let functions: Vec<_> =
         function_tables.iter().map(|table| function::read(table, &all_functions)).collect();
+
+    let authorizer_tables = root.tables("authorizer");
+    let authorizer_names = names(&authorizer_tables, "authorizer");
+    let authorizers: Vec<_> =
+        authorizer_tables.iter().map(|table| authorizer::read(table, &function_names)).collect();
 
     let api_tables = root.tables("api");
     names(&api_tables, "API");
@@ -268,6 +278,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         access_log: access_log.as_ref(),
         upstream_names: &upstream_names,
         function_names: &function_names,
+        authorizers: authorizer::Declared { names: &authorizer_names, authorizers: &authorizers },
         implied: &mut implied,
         used: &mut used,
         addresses: HashMap::new(),
@@ -300,6 +311,7 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
         vpc_links: vpc_links.into_iter().collect::<Option<Vec<_>>>()?,
         all_functions,
         functions: functions.into_iter().collect::<Option<Vec<_>>>()?,
+        authorizers: authorizers.into_iter().collect::<Option<Vec<_>>>()?,
         apis: apis.into_iter().collect::<Option<Vec<_>>>()?,
         warnings: Problems::new(source.clone(), Vec::new()),
     })
@@ -332,7 +344,7 @@ mod tests {
     fn every_documented_key_is_read() {
         let reference = include_str!("../../config/reference.toml");
         // What the file has commented out, for want of files.
-        let more = "[[certificate]]\n[[function]]\n[[api]]\n[[api.route]]\n\
+        let more = "[[certificate]]\n[[function]]\n[[authorizer]]\n[[api]]\n[[api.route]]\n\
                     integration = { type = \"lambda\" }";
         let text = format!("{reference}\n{more}\n");
         let source = Source::new("reference.toml".into(), text);

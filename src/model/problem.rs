@@ -191,6 +191,24 @@ pub enum ProblemKind {
         /// All declared.
         declared: Vec<String>,
     },
+    /// An authorizer that is not declared.
+    #[error("authorizer `{name}` is not declared; {}", suggestion(nearest.as_deref(), declared, "declared are"))]
+    UnknownAuthorizer {
+        /// The name.
+        name: String,
+        /// The nearest declared one.
+        nearest: Option<String>,
+        /// All declared.
+        declared: Vec<String>,
+    },
+    /// An authorizer for a token, which only REST APIs have.
+    #[error(
+        "authorizer `{name}` has `type = \"token\"`, which HTTP APIs do not have; `type = \"request\"` has all of their headers"
+    )]
+    TokenInHttp {
+        /// The name.
+        name: String,
+    },
     /// A payload format that REST APIs do not have.
     #[error(
         "a REST API has no `payload_format`: its events are those of format 1.0 with a context of its own"
@@ -213,6 +231,14 @@ pub enum ProblemKind {
         "a `provided` runtime has no `source`: its `code` is a folder with an executable `bootstrap`"
     )]
     SourceOfBootstrap,
+    /// Development in sight of other hosts.
+    #[error(
+        "`watch` is for development, and {address} is reachable from other hosts; listen on 127.0.0.1, or leave `watch` out"
+    )]
+    WatchedInTheOpen {
+        /// A listener.
+        address: String,
+    },
     /// `path` beside `url`.
     #[error("`path` is for `upstream`; with `url` write the path into the URL")]
     PathBesideUrl,
@@ -355,9 +381,12 @@ impl ProblemKind {
             Self::UnknownPlaceholder { .. } => "unknown-placeholder",
             Self::UnknownUpstream { .. } => "unknown-upstream",
             Self::UnknownFunction { .. } => "unknown-function",
+            Self::UnknownAuthorizer { .. } => "unknown-authorizer",
+            Self::TokenInHttp { .. } => "token-in-http",
             Self::PayloadFormatInRest => "payload-format-in-rest",
             Self::UpstreamOrUrl { .. } => "upstream-or-url",
             Self::CodeOrSource { .. } => "code-or-source",
+            Self::WatchedInTheOpen { .. } => "watched-in-the-open",
             Self::SourceOfBootstrap => "source-of-bootstrap",
             Self::PathBesideUrl => "path-beside-url",
             Self::NotServed { .. } => "not-served",

@@ -34,6 +34,7 @@ static KINDS: &[KindEntry] = &[
     KindEntry::of::<rest_stage::Deployment>(),
     KindEntry::of::<rest_stage::Definition>(),
     KindEntry::of::<rest_stage::Stage>(),
+    KindEntry::of::<rest_stage::AuthorizerFlush>(),
     KindEntry::of::<http::Api>(),
     KindEntry::of::<http::Route>(),
     KindEntry::of::<http::RouteResponse>(),

@@ -117,6 +117,19 @@ impl Entity for Stage {
     const KIND: &'static str = "stage";
 }
 
+/// When the verdicts of a stage's authorizers were last forgotten: of a REST API's stage or an HTTP API's.
+/// Owner: the API; id: the stage's name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AuthorizerFlush {
+    /// Another one each time.
+    pub flush_id: String,
+}
+
+impl Entity for AuthorizerFlush {
+    const KIND: &'static str = "authorizer-flush";
+}
+
 /// What a stage sets for a method, or for all of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -191,7 +191,7 @@ impl<E: Env> Shard<E> {
             trace: "".into(),
             persistent,
             stage: AskedStage::Gathering,
-            started: self.now,
+            started: self.now.checked_sub(exchange.waited).unwrap_or(self.now),
             handed_over: None,
             log,
             execution: None,

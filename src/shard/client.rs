@@ -3,6 +3,7 @@
 //! ```text
 //! Idle --first byte--> Head --head complete--> Exchange --answered, content read--> Idle
 //!                        |                        ^
+//!                        |--caller is asked about--> Authorizing --verdict--> any of the others
 //!                        |--content is needed--> Asked (gathers it; may be answered by us too)
 //!                        |                        |
 //!                        |                        '--answered by us--> Discard --content read--> Idle
@@ -55,6 +56,8 @@ pub(super) enum ClientState {
     Head { since: Instant },
     /// A request is being served by a back end; `body` reads what is left of its content.
     Exchange { exchange: SlotId, body: BodyReader },
+    /// A request whose caller an authorizer's function is asked about. Its content is left where it is.
+    Authorizing { waiting: SlotId },
     /// A request whose content is gathered, or that a function answers; `body` reads what is left of
     /// its content.
     Asked { asked: SlotId, body: BodyReader },
@@ -151,6 +154,19 @@ impl Client {
             ClientState::Asked { asked, .. } => Some(asked),
             _ => None,
         }
+    }
+
+    /// The request whose caller is being asked about.
+    pub(super) fn waiting(&self) -> Option<SlotId> {
+        match self.state {
+            ClientState::Authorizing { waiting } => Some(waiting),
+            _ => None,
+        }
+    }
+
+    /// Whether a request of its is under way.
+    pub(super) fn is_served(&self) -> bool {
+        self.exchange().is_some() || self.asked().is_some() || self.waiting().is_some()
     }
 
     /// Whether the request's content has arrived in full.

@@ -59,6 +59,11 @@ impl<E: Env> Shard<E> {
                         asked.persistent = false;
                     }
                 }
+                ClientState::Authorizing { waiting } => {
+                    if let Some(waiting) = self.authorizing.waiting_mut(waiting) {
+                        waiting.persistent = false;
+                    }
+                }
                 ClientState::Discard { ref mut persistent, .. } => *persistent = false,
                 ClientState::Head { .. } | ClientState::Lingering | ClientState::Closing => {}
             }
@@ -83,8 +88,7 @@ impl<E: Env> Shard<E> {
             let mut cut = 0;
             for id in clients {
                 if let Some(client) = self.clients.get_mut(id) {
-                    let is_asking = client.exchange().is_some() || client.asked().is_some();
-                    cut += u64::from(is_asking);
+                    cut += u64::from(client.is_served());
                     self.abort_client(id, Close::Abort);
                 }
             }

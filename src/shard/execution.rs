@@ -65,6 +65,11 @@ impl Execution {
         }))
     }
 
+    /// A line of its own.
+    pub(super) fn line(&mut self, now: Duration, text: std::fmt::Arguments<'_>) {
+        self.log.line(now, text);
+    }
+
     /// A piece of the client's content; as it streams past it is the back end's too.
     pub(super) fn content(&mut self, content: &[u8]) {
         self.log.append(self.request_body, content);

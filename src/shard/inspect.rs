@@ -18,7 +18,11 @@ impl<E: Env> Shard<E> {
 
     /// What is still held for clients; `None` when nothing is.
     pub(crate) fn open_for_clients(&self) -> Option<String> {
-        if self.clients.is_empty() && self.exchanges.is_empty() && self.asked.is_empty() {
+        if self.clients.is_empty()
+            && self.exchanges.is_empty()
+            && self.asked.is_empty()
+            && self.authorizing.is_idle()
+        {
             return None;
         }
         let mut lines = String::new();
@@ -70,6 +74,7 @@ impl<E: Env> Shard<E> {
             && self.backends.is_empty()
             && self.listeners.is_empty()
             && self.asked.is_empty()
+            && self.authorizing.is_idle()
             && self.workers.is_empty()
             && self.invocations.is_empty()
             && self.runtime_connections.is_empty()
@@ -95,7 +100,8 @@ impl<E: Env> Shard<E> {
             assert_eq!(row.expected, count(&|it| it.is_expected), "expected of {name:x}");
             let idle = count(&|it| matches!(it.state, WorkerState::Idle { .. }));
             assert_eq!(row.idle.len(), idle, "idle workers of function {name:x}");
-            assert!(row.workers <= row.function.workers_max, "workers of function {name:x}");
+            // One more proves changed code.
+            assert!(row.workers <= row.function.workers_max + 1, "workers of function {name:x}");
             assert!(
                 row.waiting.is_empty() || row.idle.is_empty(),
                 "invocations of {name:x} wait although a worker does"
@@ -144,6 +150,10 @@ impl<E: Env> Shard<E> {
     /// Panics when rows contradict each other.
     pub(crate) fn check_invariants(&self) {
         self.check_functions();
+        self.authorizing.check_invariants(
+            |client| self.clients.get(client).and_then(|client| client.waiting()),
+            |invocation| self.invocations.get(invocation).map(|it| it.caller),
+        );
         for (id, client) in self.clients.iter() {
             if let Some(exchange) = client.exchange() {
                 let exchange = self.exchanges.get(exchange);

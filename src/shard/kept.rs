@@ -6,8 +6,10 @@
 
 use super::exchanges::ServedBy;
 use crate::exchange::transform::Overrides;
-use crate::exchange::{Admitted, ClientFacts, Exchange, Ids, Origin, route};
-use crate::http::{self, Field, Fields, Framing, HeadLimits, Known, ResponseHead, Version};
+use crate::exchange::{Admitted, ClientFacts, Exchange, Granted, Ids, Origin, route};
+use crate::http::{
+    self, Field, Fields, Framing, HeadLimits, Known, RequestHead, ResponseHead, Version,
+};
 use crate::snapshot::{Managed, Protocol, Route, Snapshot};
 use std::time::Duration;
 
@@ -20,6 +22,8 @@ pub(super) struct Kept {
     ids: Ids,
     protocol: Protocol,
     received: Duration,
+    /// What let it pass.
+    granted: Option<Granted>,
     /// The back end's answer so far, where it is made into another one.
     pub(super) answer: Option<Box<KeptAnswer>>,
 }
@@ -84,6 +88,7 @@ impl Kept {
             ids: exchange.ids,
             protocol: exchange.protocol.unwrap_or(Protocol::Http),
             received: exchange.received,
+            granted: exchange.granted.cloned(),
             answer: answer.map(Box::new),
         }
     }
@@ -103,6 +108,29 @@ impl Kept {
         content: Option<&[u8]>,
         act: impl FnOnce(&mut Exchange<'_>, &Route) -> T,
     ) -> Option<T> {
+        self.with_head(|head, fields| {
+            let mut exchange = self.begin(snapshot, managed, head, fields);
+            let (api, origin) = match served_by {
+                ServedBy::File(index) => (snapshot.api(*index), Origin::File(*index)),
+                ServedBy::Managed(stage, release) => {
+                    (stage.api(*release), Origin::Managed(stage, *release))
+                }
+            };
+            exchange.api = Some(Admitted { api, origin });
+            exchange.protocol = Some(self.protocol);
+            exchange.base_path_bytes = self.base_path_bytes;
+            exchange.granted = self.granted.as_ref();
+            exchange.content = content;
+            let route = route::route(&mut exchange).ok()?;
+            Some(act(&mut exchange, route))
+        })?
+    }
+
+    /// Reads the head again. `None` never comes, as above.
+    pub(super) fn with_head<T>(
+        &self,
+        act: impl FnOnce(&RequestHead<'_>, &Fields<'_>) -> T,
+    ) -> Option<T> {
         let mut fields = Fields::new();
         let limits = HeadLimits {
             request_line_bytes: self.head.len(),
@@ -110,19 +138,19 @@ impl Kept {
             fields: http::FIELDS_MAX,
         };
         let head = http::request_head(&self.head, &mut fields, &limits).ok()??;
-        let mut exchange = Exchange::new(snapshot, managed, &head, &fields, &self.facts, self.ids);
-        let (api, origin) = match served_by {
-            ServedBy::File(index) => (snapshot.api(*index), Origin::File(*index)),
-            ServedBy::Managed(stage, release) => {
-                (stage.api(*release), Origin::Managed(stage, *release))
-            }
-        };
-        exchange.api = Some(Admitted { api, origin });
-        exchange.protocol = Some(self.protocol);
-        exchange.base_path_bytes = self.base_path_bytes;
+        Some(act(&head, &fields))
+    }
+
+    /// The exchange as it was before its first phase.
+    pub(super) fn begin<'x>(
+        &'x self,
+        snapshot: &'x Snapshot,
+        managed: &'x Managed,
+        head: &'x RequestHead<'x>,
+        fields: &'x Fields<'x>,
+    ) -> Exchange<'x> {
+        let mut exchange = Exchange::new(snapshot, managed, head, fields, &self.facts, self.ids);
         exchange.received = self.received;
-        exchange.content = content;
-        let route = route::route(&mut exchange).ok()?;
-        Some(act(&mut exchange, route))
+        exchange
     }
 }

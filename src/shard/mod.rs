@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | `clients` | a client's connection ([`client`]) | its idle, head, body and send time-outs |
 //! | `asked` | a request whose content is gathered ([`asked`]) | its client's body time-out |
+//! | `authorizing` | a request whose caller an authorizer is asked about ([`authorize`]) | its function's invocation |
 //! | `exchanges` | a request that a back end answers ([`exchanges`]) | its wait for a connection |
 //! | `backends` | a back end's connection ([`upstream`]) | connect, response, body and idle time-outs |
 //! | `listeners` | a listening socket | a pause after accept errors |
@@ -18,6 +19,7 @@
 pub mod env;
 mod accept;
 mod asked;
+mod authorize;
 mod called;
 mod client;
 mod drain;
@@ -51,6 +53,7 @@ use crate::ring::{BufferGroup, Completion, Env, Received, Ring, SlotId, Slots, T
 use crate::snapshot::{Managed, Snapshot};
 use crate::tls::Tickets;
 use asked::Asked;
+use authorize::Authorizing;
 use client::{Client, Input};
 use drain::Draining;
 use exchanges::Proxied;
@@ -148,6 +151,7 @@ pub struct Shard<E: Env> {
     backends: Slots<Backend>,
     exchanges: Slots<Proxied>,
     asked: Slots<Asked>,
+    authorizing: Authorizing,
     /// What templates are rendered in.
     scratch: transform::Scratch,
     /// What signs requests to AWS services.
@@ -205,6 +209,7 @@ impl<E: Env> Shard<E> {
             backends: Slots::new(),
             exchanges: Slots::new(),
             asked: Slots::new(),
+            authorizing: Authorizing::new(hash.clone()),
             scratch: transform::Scratch::new(seed[0] ^ seed[2]),
             keyring: Keyring::default(),
             functions: Slots::new(),

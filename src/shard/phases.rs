@@ -25,6 +25,9 @@ impl<E: Env> Shard<E> {
     ) {
         for (index, phase) in route.program.phases.iter().enumerate().skip(from) {
             let done = match phase {
+                Phase::Authorize(authorizer) => {
+                    return self.authorize(id, exchange, *authorizer, index, raw, persistent);
+                }
                 Phase::Validate => validated(exchange, route),
                 Phase::Integrate => {
                     self.integrate(id, exchange, &route.integration, raw, persistent)

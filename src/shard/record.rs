@@ -1,8 +1,8 @@
 //! What is remembered of a finished request: counters and its access log line.
 
 use crate::control::mailbox::FromShard;
-use crate::exchange::event::Prefix;
-use crate::exchange::{Exchange, ExecutionLog, Ids};
+use crate::exchange::event::{Authorized, Prefix};
+use crate::exchange::{Exchange, ExecutionLog, Granted, Ids};
 use crate::snapshot::managed::AccessLogging;
 use crate::snapshot::{Api, ApiIndex, Protocol, RouteIndex, Snapshot};
 use crate::telemetry::LogBatch;
@@ -27,6 +27,7 @@ pub(super) struct Noted {
     user_agent: Range<usize>,
     source: Option<IpAddr>,
     base_path_bytes: usize,
+    granted: Option<Granted>,
 }
 
 impl Noted {
@@ -38,6 +39,7 @@ impl Noted {
         noted.user_agent = noted.keep(user_agent(exchange));
         noted.source = Some(exchange.source_address());
         noted.base_path_bytes = base_path_bytes(exchange);
+        noted.granted = exchange.granted.cloned();
         noted
     }
 
@@ -55,6 +57,7 @@ impl Noted {
             user_agent: &self.texts[self.user_agent.clone()],
             source: self.source,
             base_path_bytes: self.base_path_bytes,
+            authorized: self.granted.as_ref().map_or(Authorized::Silent, Granted::tell),
         }
     }
 }
@@ -84,6 +87,7 @@ pub(super) struct Request<'r> {
     user_agent: &'r [u8],
     source: Option<IpAddr>,
     base_path_bytes: usize,
+    authorized: Authorized<'r>,
 }
 
 impl<'r> Request<'r> {
@@ -96,6 +100,7 @@ impl<'r> Request<'r> {
             user_agent: user_agent(exchange),
             source: Some(exchange.source_address()),
             base_path_bytes: base_path_bytes(exchange),
+            authorized: exchange.authorized(),
         }
     }
 
@@ -314,6 +319,12 @@ impl Record {
         let base_path = request.path.get(..request.base_path_bytes).unwrap_or_default();
         let rest = api.protocol == Protocol::Rest;
         let finished = &outcome.finished;
+        let (principal_id, values, authorizer_latency) = match request.authorized {
+            Authorized::Lambda { principal_id, context, latency, .. } => {
+                (principal_id.unwrap_or_default(), &*context.entries, Some(latency))
+            }
+            Authorized::Silent | Authorized::Jwt { .. } => ("", Default::default(), None),
+        };
         let facts = Facts {
             account_id: shared.map_or("", |shared| &shared.account_id),
             deployment_id: shared.map_or("", |shared| &shared.deployment_id),
@@ -321,6 +332,9 @@ impl Record {
             resource_id: route.map_or("", |route| &route.resource_id),
             function_status: outcome.function_status,
             validation_error: outcome.validation_error,
+            authorizer_principal_id: principal_id,
+            authorizer_values: values,
+            authorizer_latency,
             api_id: &api.id,
             stage: &api.stage,
             resource_path: route_key.split_once(' ').map_or(route_key, |(_, path)| path),

@@ -62,8 +62,7 @@ impl<E: Env> Shard<E> {
             Ok(_) => {}
             Err(fault) => {
                 tracing::debug!(shard = self.id, error = %fault, "a client broke TLS");
-                let is_asking =
-                    |client: &Client| client.exchange().is_some() || client.asked().is_some();
+                let is_asking = |client: &Client| client.is_served();
                 if self.clients.get(id).is_some_and(is_asking) {
                     self.client_lost(id);
                 } else {
@@ -149,9 +148,17 @@ impl<E: Env> Shard<E> {
                     }
                     Err(_bad_body) => return self.finish_client(id),
                 },
-                ClientState::Handshaking | ClientState::Lingering | ClientState::Closing => return,
+                ClientState::Handshaking
+                | ClientState::Authorizing { .. }
+                | ClientState::Lingering
+                | ClientState::Closing => return,
             }
         }
+        self.launch_request(id);
+    }
+
+    /// Sets on its way what the phases of a request have made ready, and sends what they have answered.
+    fn launch_request(&mut self, id: SlotId) {
         let Some(client) = self.clients.get_mut(id) else { return };
         if let Some(exchange) = client.exchange() {
             self.launch(exchange);
@@ -162,6 +169,13 @@ impl<E: Env> Shard<E> {
             client.stream.flush(self.env.ring());
             self.touch_client(id);
         }
+    }
+
+    /// Goes on with a request that has waited behind its head: what its phases made ready, then the
+    /// content that was left with the client.
+    pub(super) fn go_on_behind_head(&mut self, id: SlotId) {
+        self.launch_request(id);
+        self.pump_client(id);
     }
 
     /// Reads a head and serves the request; gives back what follows the head. `None`: more bytes are
@@ -241,21 +255,32 @@ impl<E: Env> Shard<E> {
         let managed = Rc::clone(&self.managed);
         let mut exchange = Exchange::new(&snapshot, &managed, head, fields, &facts, ids);
         exchange.received = self.since_epoch;
-        let found = admit::admit(&mut exchange, || self.env.random())
-            .and_then(|()| route::route(&mut exchange));
+        self.begin_phases(id, &mut exchange, raw, persistent);
+    }
+
+    /// Finds the route of a request, and runs its phases. `raw` is the head as received.
+    pub(super) fn begin_phases(
+        &mut self,
+        id: SlotId,
+        exchange: &mut Exchange<'_>,
+        raw: &[u8],
+        persistent: bool,
+    ) {
+        let found =
+            admit::admit(exchange, || self.env.random()).and_then(|()| route::route(exchange));
         let route = match found {
             Ok(route) => route,
             Err(refusal) => {
-                if let Some(rules) = cors::rules(&exchange)
-                    && cors::is_preflight(&exchange)
+                if let Some(rules) = cors::rules(exchange)
+                    && cors::is_preflight(exchange)
                 {
-                    return self.answer_preflight(id, &exchange, rules, persistent);
+                    return self.answer_preflight(id, exchange, rules, persistent);
                 }
-                return self.answer_failure(id, &exchange, &refusal.into(), persistent);
+                return self.answer_failure(id, exchange, &refusal.into(), persistent);
             }
         };
-        self.execution = Execution::begin(&exchange, self.since_epoch);
-        self.run_phases(id, &exchange, route, 0, raw, persistent);
+        self.execution = Execution::begin(exchange, self.since_epoch);
+        self.run_phases(id, exchange, route, 0, raw, persistent);
     }
 
     fn new_ids(&mut self) -> Ids {
@@ -480,7 +505,7 @@ impl<E: Env> Shard<E> {
             avoid: None,
             attempts: 0,
             stale_retried: false,
-            started: self.now,
+            started: self.now.checked_sub(exchange.waited).unwrap_or(self.now),
             handed_over: None,
             timeout: proxy.timeout,
             deadline: Deadline::default(),
@@ -589,6 +614,12 @@ impl<E: Env> Shard<E> {
                     self.refuse_asked(asked_id, Refusal::BadBody);
                 }
             }
+            // What it has sent may be all there is: found out when it goes on.
+            ClientState::Authorizing { waiting } => {
+                if let Some(waiting) = self.authorizing.waiting_mut(*waiting) {
+                    waiting.persistent = false;
+                }
+            }
             ClientState::Handshaking
             | ClientState::Idle
             | ClientState::Head { .. }
@@ -609,7 +640,7 @@ impl<E: Env> Shard<E> {
     /// Closes a client's connection at once, and gives up what is being done for it.
     pub(super) fn abort_client(&mut self, id: SlotId, how: Close) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        let (exchange, asked) = (client.exchange(), client.asked());
+        let (exchange, asked, waiting) = (client.exchange(), client.asked(), client.waiting());
         client.state = ClientState::Closing;
         client.held.clear();
         client.stream.close(self.env.ring(), how);
@@ -618,6 +649,9 @@ impl<E: Env> Shard<E> {
         }
         if let Some(asked) = asked {
             self.abandon_asked(asked);
+        }
+        if let Some(waiting) = waiting {
+            self.abandon_waiting(waiting);
         }
         self.free_client_if_over(id);
     }
@@ -677,6 +711,8 @@ impl<E: Env> Shard<E> {
             _ if client.stream.is_sending() => self.now + timeouts.send_idle,
             ClientState::Idle => request_due,
             ClientState::Head { since } => *since + timeouts.head,
+            // Who is asked about it has a time-out of its own.
+            ClientState::Authorizing { .. } => return client.deadline.clear(),
             // While what it has sent waits here, the back end is late and not the client.
             ClientState::Exchange { body, .. } | ClientState::Asked { body, .. }
                 if body.is_done() || !client.held.is_empty() || client.stream.is_paused() =>
@@ -718,6 +754,7 @@ impl<E: Env> Shard<E> {
                 self.refuse_asked(asked, Refusal::TooSlow);
             }
             ClientState::Handshaking
+            | ClientState::Authorizing { .. }
             | ClientState::Discard { .. }
             | ClientState::Lingering
             | ClientState::Closing => self.abort_client(id, Close::Orderly),
@@ -754,7 +791,10 @@ fn can_take(client: &Client, exchanges: &Slots<Proxied>, backends: &Slots<Backen
         }
         ClientState::Asked { body, .. } => !body.is_done(),
         ClientState::Discard { .. } => true,
-        ClientState::Handshaking | ClientState::Lingering | ClientState::Closing => false,
+        ClientState::Handshaking
+        | ClientState::Authorizing { .. }
+        | ClientState::Lingering
+        | ClientState::Closing => false,
     }
 }
 

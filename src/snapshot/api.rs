@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::managed::{Mapped, RequestMapping, ResponseEdits, ResponseMapping, Shared, Validation};
 use super::service::Service;
 use super::{
-    AccessLogIndex, Domain, Lambda, Mock, Protocol, ProxyPath, RouteIndex, RouteTable,
-    UpstreamIndex,
+    AccessLogIndex, Authorizer, AuthorizerIndex, Domain, Lambda, Mock, Protocol, ProxyPath,
+    RouteIndex, RouteTable, UpstreamIndex,
 };
 
 /// One API.
@@ -30,6 +30,8 @@ pub struct Api {
     pub table: RouteTable,
     /// The routes, by [`RouteIndex`], in the order of the declaration.
     pub routes: Box<[Route]>,
+    /// Those of its authorizers that routes use, by [`AuthorizerIndex`].
+    pub authorizers: Box<[Authorizer]>,
     /// Its access log; `None` is none.
     pub access_log: Option<AccessLogIndex>,
     /// What all routes of a managed API have in common; those of the file have nothing of it.
@@ -40,6 +42,11 @@ impl Api {
     /// A route by its position.
     pub fn route(&self, index: RouteIndex) -> &Route {
         &self.routes[index.0 as usize]
+    }
+
+    /// An authorizer by its position; `None`: the position is another API's.
+    pub fn authorizer(&self, index: AuthorizerIndex) -> Option<&Authorizer> {
+        self.authorizers.get(index.0 as usize)
     }
 }
 
@@ -70,6 +77,8 @@ pub struct Program {
 /// A phase between routing and the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// Ask the authorizer whether the caller may.
+    Authorize(AuthorizerIndex),
     /// Hold parameters and content against what the method asks for.
     Validate,
     /// Ask the integration for the answer.
@@ -97,6 +106,7 @@ impl Phase {
     /// The phase's word in `ringgate routes`.
     pub fn name(self) -> &'static str {
         match self {
+            Phase::Authorize(_) => "authorize",
             Phase::Validate => "validate",
             Phase::Integrate => "integrate",
             Phase::Refuse(_) => "refuse",

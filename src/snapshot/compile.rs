@@ -1,10 +1,14 @@
 //! Model to snapshot.
 
-use super::api::{Api, HttpProxy, Integration, Phase, Program, Route};
+use super::api::{Api, HttpProxy, Integration, Phase, Program, Refusing, Route};
 use super::function::{Function, Lambda, LambdaFacts, Launch, Permission, function_arn};
 use super::path_template::{PathTemplate, Piece, ProxyPath};
 use super::upstream::{Target, Upstream};
-use super::{AccessLog, AccessLogIndex, Addresses, Mock, RouteTable, Snapshot, UpstreamIndex};
+use super::{
+    AccessLog, AccessLogIndex, Addresses, Authorizer, AuthorizerIndex, AuthorizerKind, Expression,
+    HTTP_AUTHORIZER_TIMEOUT, IdentitySource, LambdaAuthorizer, Mock, Protocol,
+    REST_AUTHORIZER_TIMEOUT, RouteTable, Snapshot, UpstreamIndex,
+};
 use crate::model::{self, Model, PathPiece};
 use std::sync::Arc;
 
@@ -12,8 +16,9 @@ use std::sync::Arc;
 /// the hash tables, so a simulation that gives the same seed gets the same program.
 pub fn compile(model: &Model, version: u64, seed: u64) -> Snapshot {
     let mut access_logs = Vec::new();
-    let apis =
-        model.apis.iter().map(|api| compile_api(api, &model.aws, &mut access_logs, seed)).collect();
+    let Model { aws, authorizers, .. } = model;
+    let apis = model.apis.iter();
+    let apis = apis.map(|api| compile_api(api, authorizers, aws, &mut access_logs, seed)).collect();
     Snapshot {
         version,
         server: model.server.clone(),
@@ -33,10 +38,14 @@ pub fn compile(model: &Model, version: u64, seed: u64) -> Snapshot {
 
 fn compile_api(
     api: &model::Api,
+    declared: &[model::Authorizer],
     aws: &model::Aws,
     access_logs: &mut Vec<AccessLog>,
     seed: u64,
 ) -> Api {
+    let used: Vec<&model::Authorizer> =
+        declared.iter().filter(|it| api.routes.iter().any(|route| uses(route, it))).collect();
+    let authorizers = used.iter().map(|it| compile_authorizer(it, api.protocol, aws)).collect();
     Api {
         id: stable_id(&api.name),
         name: api.name.as_str().into(),
@@ -45,7 +54,8 @@ fn compile_api(
         base_path: api.base_path.as_str().into(),
         stage: api.stage.as_str().into(),
         table: RouteTable::build(api.protocol, api.routes.iter().map(|route| &route.key), seed),
-        routes: api.routes.iter().map(|route| compile_route(route, aws)).collect(),
+        routes: api.routes.iter().map(|route| compile_route(route, &used, aws)).collect(),
+        authorizers,
         access_log: api.access_log.as_ref().map(|log| share(log, access_logs)),
         shared: None,
     }
@@ -61,11 +71,63 @@ fn share(log: &AccessLog, access_logs: &mut Vec<AccessLog>) -> AccessLogIndex {
     AccessLogIndex(index as u32)
 }
 
-fn compile_route(route: &model::Route, aws: &model::Aws) -> Route {
+fn uses(route: &model::Route, authorizer: &model::Authorizer) -> bool {
+    route.authorizer.as_ref() == Some(&authorizer.name)
+}
+
+fn compile_authorizer(
+    declared: &model::Authorizer,
+    protocol: Protocol,
+    aws: &model::Aws,
+) -> Authorizer {
+    use model::AuthorizerKind::{Request, Token};
+    use model::AuthorizerResponse::{Policy, Simple};
+    let kind = match (protocol, declared.kind, declared.payload_format, declared.response) {
+        (Protocol::Rest, Token, _, _) => AuthorizerKind::Token,
+        (Protocol::Rest, Request, _, _) => AuthorizerKind::Request,
+        (Protocol::Http, _, model::PayloadFormat::V1, _) => AuthorizerKind::Http1,
+        (Protocol::Http, _, model::PayloadFormat::V2, Policy) => AuthorizerKind::Http2Policy,
+        (Protocol::Http, _, model::PayloadFormat::V2, Simple) => AuthorizerKind::Http2Simple,
+    };
+    let source = |source: &model::IdentitySource| match source {
+        model::IdentitySource::Header(name) => IdentitySource::Header(name.as_str().into()),
+        model::IdentitySource::Query(name) => IdentitySource::Query(name.as_str().into()),
+        model::IdentitySource::Context(name) => IdentitySource::Context(name.as_str().into()),
+    };
+    let rules = LambdaAuthorizer {
+        // Six characters, as Amazon's.
+        id: stable_id(&declared.name)[..6].into(),
+        kind,
+        sources: declared.identity_sources.iter().map(source).collect(),
+        expression: declared.validation.as_deref().map(Expression::checked),
+        ttl: declared.ttl,
+    };
+    let timeout = declared.timeout.unwrap_or(match protocol {
+        Protocol::Rest => REST_AUTHORIZER_TIMEOUT,
+        Protocol::Http => HTTP_AUTHORIZER_TIMEOUT,
+    });
+    let function = function_arn(&aws.region, &aws.account_id, &declared.function);
+    Authorizer::new(rules, &function, false, timeout, (&aws.region, &aws.account_id))
+}
+
+fn compile_route(
+    route: &model::Route,
+    authorizers: &[&model::Authorizer],
+    aws: &model::Aws,
+) -> Route {
+    let index = authorizers.iter().position(|it| uses(route, it));
+    let phases: Box<[Phase]> = match (index, &route.authorizer) {
+        (Some(index), _) => {
+            [Phase::Authorize(AuthorizerIndex(index as u32)), Phase::Integrate].into()
+        }
+        (None, None) => [Phase::Integrate].into(),
+        // One that is not declared was refused when the file was read; it must never let anybody in.
+        (None, Some(_)) => [Phase::Refuse(Refusing::AuthorizerMisconfigured)].into(),
+    };
     Route {
         key: route.key.to_string().into(),
         parameters: route.key.parameters().map(Into::into).collect(),
-        program: Program { phases: [Phase::Integrate].into() },
+        program: Program { phases },
         integration: match &route.integration {
             model::Integration::Mock(mock) => Integration::Mock(Mock::compile(mock)),
             model::Integration::Lambda(lambda) => Integration::Lambda(Lambda {

@@ -167,6 +167,16 @@ impl Expression {
         Ok(Self { source: source.into(), pattern: Some(pattern) })
     }
 
+    /// One that is known to compile. If it did not, no token would match.
+    pub fn checked(source: &str) -> Self {
+        Self { source: source.into(), pattern: JavaPattern::compile(source).ok() }
+    }
+
+    /// As it was declared.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// Whether it matches the whole of a token.
     pub fn matches(&self, token: &str) -> bool {
         self.pattern.as_ref().is_some_and(|it| it.matches(token))
@@ -176,8 +186,7 @@ impl Expression {
 /// Compiled anew: copies of one share what they match with, and only one thread gets that without a lock.
 impl Clone for Expression {
     fn clone(&self) -> Self {
-        // What compiled once does so again; if it did not, no token would match.
-        Self { source: self.source.clone(), pattern: JavaPattern::compile(&self.source).ok() }
+        Self::checked(&self.source)
     }
 }
 

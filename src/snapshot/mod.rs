@@ -8,6 +8,7 @@
 
 mod addresses;
 mod api;
+mod authorizer;
 mod compile;
 pub mod function;
 mod lambda_authorizer;
@@ -20,6 +21,9 @@ mod upstream;
 
 pub use addresses::Addresses;
 pub use api::{Api, HttpProxy, Integration, Phase, Program, Refusing, Route};
+pub use authorizer::{
+    Authorizer, AuthorizerIndex, HTTP_AUTHORIZER_TIMEOUT, REST_AUTHORIZER_TIMEOUT,
+};
 use compile::compile_upstream;
 pub use compile::{compile, stable_id};
 pub use function::{Function, Lambda};

@@ -83,7 +83,7 @@ fn table_text(table: &Table) -> String {
     }
     match table.header {
         // Its files need not exist on the reader's machine.
-        "[[certificate]]" | "[[function]]" => commented_out(&out),
+        "[[certificate]]" | "[[function]]" | "[[authorizer]]" => commented_out(&out),
         "[[api.route]]" => out + &integrations(),
         _ => out,
     }

@@ -56,6 +56,19 @@ fn a_function_gets_an_event_and_its_result_is_the_answer() {
 }
 
 #[test]
+fn an_authorizer_is_told_who_calls() {
+    let document = json("--config function.toml /orders -H 'Authorization: me'");
+    let event: serde_json::Value =
+        serde_json::from_str(&text(&document, "the event that it gets")).unwrap();
+    assert_eq!(event["identitySource"], serde_json::json!(["me"]));
+    assert_eq!(outcomes(&document)[3], "authorize open");
+    assert_eq!(document["answer"]["status"], 200);
+    let document = json("--config function.toml /orders");
+    assert_eq!(outcomes(&document)[3], "authorize refused");
+    assert_eq!(document["answer"]["status"], 401);
+}
+
+#[test]
 fn a_request_may_be_a_file_a_curl_command_or_flags() {
     let flags = printed(&format!(
         "{SHOP} /orders -d @order.json -H 'X-Tenant: a' -H 'Content-Type: application/json'"

@@ -90,6 +90,15 @@ fn bootstrap() {
 
 #[expect(clippy::zombie_processes, reason = "what is left behind is what is tested")]
 fn serve(runtime: &mut Runtime, id: &str, event: &Value, next: &Answer) {
+    if ["TOKEN", "REQUEST"].iter().any(|kind| event["type"] == *kind) {
+        let (call, payload) = match super::authorizers::verdict(event) {
+            Ok(verdict) => ("response", verdict),
+            Err(error) => ("error", error),
+        };
+        let call = format!("/invocation/{id}/{call}");
+        let _ = runtime.ask("POST", &call, &serde_json::to_vec(&payload).unwrap());
+        return;
+    }
     let path =
         event["rawPath"].as_str().or_else(|| event["path"].as_str()).unwrap_or_default().to_owned();
     let mut words = path.trim_start_matches('/').split('/');
@@ -148,6 +157,8 @@ fn serve(runtime: &mut Runtime, id: &str, event: &Value, next: &Answer) {
                 std::io::stdout().write_all(line.as_bytes()).unwrap();
             }
         }
+        // What the event says of the caller.
+        "authorizer" => body = event["requestContext"]["authorizer"].to_string(),
         "pid" => body = std::process::id().to_string(),
         "descriptors" => {
             let files = std::fs::read_dir("/proc/self/fd").unwrap().flatten();

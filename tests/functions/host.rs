@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// The folder of a function whose worker is [`super::bootstrap`].
-fn make_function(folder: &Path) {
+pub(crate) fn make_function(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     let bootstrap = folder.join("bootstrap");
     let own = std::env::current_exe().unwrap();

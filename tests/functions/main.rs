@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 
 mod answers;
+mod authorizers;
 mod bootstrap;
 mod code;
 mod faults;
@@ -19,3 +20,4 @@ mod languages;
 mod leaks;
 mod load;
 mod runtimes;
+mod watch;

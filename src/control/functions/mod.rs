@@ -14,6 +14,7 @@ mod languages;
 mod logs;
 mod processes;
 mod readiness;
+mod sources;
 pub mod spawn;
 mod supervise;
 mod tails;
@@ -25,7 +26,7 @@ use super::invocation::{
 };
 use super::listeners::BACKLOG;
 use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
-use crate::model::{Client, Function};
+use crate::model::{self, Client, Function};
 use crate::snapshot::function::{FunctionLog, Launch};
 use crate::telemetry::ids::Uuid;
 use bytes::Bytes;
@@ -38,6 +39,7 @@ use processes::Process;
 pub use readiness::{Readiness, RunsBy, readiness};
 use rustix::process::Signal;
 use socket2::{Domain, Protocol, Socket, Type};
+use sources::{Sources, Watched};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -148,6 +150,9 @@ pub(super) struct Functions {
     codes: Codes,
     /// For functions that do not say it themselves.
     client: Client,
+    sources: Sources,
+    /// Whether sources are watched.
+    is_watching: bool,
 }
 
 #[derive(Debug)]
@@ -162,11 +167,24 @@ struct Running {
 /// What comes from tasks.
 #[derive(Debug)]
 pub(super) enum News {
-    Ended { name: Name, pid: u32, status: io::Result<ExitStatus> },
-    Line { name: Name, line: Vec<u8>, at: Instant },
+    Ended {
+        name: Name,
+        pid: u32,
+        status: io::Result<ExitStatus>,
+    },
+    Line {
+        name: Name,
+        line: Vec<u8>,
+        at: Instant,
+    },
     Scanned(Vec<Process>),
     Called(Box<(Call, oneshot::Sender<Invoked>)>),
-    EventOver { shard: ShardId, bytes: usize },
+    /// The code of these functions has changed.
+    Changed(Vec<Box<str>>),
+    EventOver {
+        shard: ShardId,
+        bytes: usize,
+    },
 }
 
 /// Numbers of runtime listeners, beyond those of any configuration.
@@ -197,6 +215,8 @@ impl Functions {
             next_settle: None,
             codes,
             client: Client::default(),
+            sources: Sources::new(),
+            is_watching: false,
         }
     }
 
@@ -205,7 +225,7 @@ impl Functions {
         tokio::select! {
             Some(news) = self.news.1.recv() => news,
             Some(call) = self.calls.recv() => News::Called(Box::new(call)),
-            else => std::future::pending().await,
+            keys = self.sources.changed() => News::Changed(keys),
         }
     }
 
@@ -221,6 +241,13 @@ impl Functions {
             News::Scanned(all) => self.on_scanned(&all),
             News::EventOver { shard, bytes } => self.tell(shard, ToShard::EventOver { bytes }),
             News::Called(call) => self.on_call(call.0, call.1),
+            News::Changed(keys) => {
+                for function in keys {
+                    for shard in 0..self.posts.len() {
+                        self.tell(shard, ToShard::ReplaceWorkers { function: function.clone() });
+                    }
+                }
+            }
         }
     }
 
@@ -267,6 +294,7 @@ impl Functions {
             program,
             runtime_api: runtime_api.clone(),
             folder: &folder,
+            keeps_bytecode: !self.is_watching,
             log_stream: format!("{today}/[{}]{shard:016x}{:016x}", launch.version, worker.0),
             output: writer,
         });
@@ -567,8 +595,9 @@ impl Functions {
 
     /// These functions are about to be served: says which of them cannot be run, and has interpreters
     /// looked for before anybody waits for one. Beside the loop.
-    pub(super) fn look_at(&mut self, functions: Vec<Function>, client: Client) {
-        self.client = client;
+    pub(super) fn look_at(&mut self, functions: Vec<Function>, all: &model::Functions) {
+        self.client = all.client;
+        self.is_watching = all.watch;
         if functions.is_empty() {
             return;
         }
@@ -589,6 +618,15 @@ impl Functions {
         if let Err(error) = looking {
             tracing::warn!(%error, "interpreters are looked for when they are needed");
         }
+    }
+
+    /// These functions are served from now on: their code is watched where that is wanted.
+    pub(super) fn watch(&mut self, functions: &[crate::snapshot::Function]) {
+        // Unpacked code never changes.
+        let in_place = functions.iter().filter(|it| it.launch.code.is_absolute());
+        let watched =
+            in_place.map(|it| Watched { key: it.key.clone(), code: it.launch.code.clone() });
+        self.sources.set(if self.is_watching { watched.collect() } else { Vec::new() });
     }
 
     /// Where code is unpacked.

@@ -31,6 +31,8 @@ pub(super) struct Start<'s> {
     pub(super) runtime_api: String,
     /// Its own temporary folder.
     pub(super) folder: &'s Path,
+    /// Whether Python may put compiled modules beside their sources.
+    pub(super) keeps_bytecode: bool,
     /// `yyyy/mm/dd/[$LATEST]hex`.
     pub(super) log_stream: String,
     /// Where its output goes; `None` drops it.
@@ -96,6 +98,10 @@ fn environment(start: &Start<'_>) -> Vec<(&'static str, OsString)> {
         ("TMPDIR", start.folder.as_os_str().to_owned()),
         ("HOME", start.folder.as_os_str().to_owned()),
     ];
+    if !start.keeps_bytecode {
+        // Which of them is out of date Python tells by the second: too coarse for somebody who edits.
+        environment.push(("PYTHONDONTWRITEBYTECODE", "1".into()));
+    }
     if let Some(name) = &start.program.execution_environment {
         environment.push(("AWS_EXECUTION_ENV", name.into()));
     }

@@ -6,6 +6,8 @@
 
 pub mod iam;
 pub mod lambda;
+mod granted;
 mod policy;
 
+pub use granted::Granted;
 pub use policy::{RequestKeys, Stance, caller, decide, write_denial};

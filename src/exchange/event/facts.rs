@@ -258,8 +258,9 @@ pub struct ClientCertificate {
 }
 
 /// What the route's authorizer found.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub enum Authorized<'x> {
+    #[default]
     /// There is none, or it says no more than [`Identity::iam`].
     Silent,
     /// A function let the request pass.
@@ -270,6 +271,8 @@ pub enum Authorized<'x> {
         context: &'x AuthorizerContext,
         /// How long it took; 0 when its answer was remembered.
         latency: Duration,
+        /// The API key to meter the caller by. Told to nobody.
+        usage_identifier_key: Option<&'x str>,
     },
     /// A token was checked.
     Jwt {

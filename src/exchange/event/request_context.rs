@@ -136,7 +136,7 @@ fn write_authorizer_1(facts: &EventFacts<'_>, format: Format, context: &mut Obje
         Authorized::Silent => {
             context.member("authorizer").extend_from_slice(br#"{"claims":null,"scopes":null}"#);
         }
-        Authorized::Lambda { principal_id, context: given, latency } => {
+        Authorized::Lambda { principal_id, context: given, latency, .. } => {
             let mut authorizer = Object::begin(context.member("authorizer"));
             write_entries(given, &mut authorizer);
             if let Some(principal_id) = principal_id {

@@ -383,6 +383,7 @@ fn functions_are_told_what_authorizers_found() {
         principal_id: Some("user|1"),
         context: &context,
         latency: Duration::from_millis(12),
+        usage_identifier_key: Some("key"),
     };
     let claims: [(Box<str>, Box<str>); 1] = [("sub".into(), "42".into())];
     let scopes: [Box<str>; 1] = ["pets.write".into()];
@@ -402,8 +403,12 @@ fn functions_are_told_what_authorizers_found() {
         assert_is(&event["requestContext"]["authorizer"], &expected);
     }
     let nothing = AuthorizerContext::default();
-    let simple =
-        Authorized::Lambda { principal_id: None, context: &nothing, latency: Duration::ZERO };
+    let simple = Authorized::Lambda {
+        principal_id: None,
+        context: &nothing,
+        latency: Duration::ZERO,
+        usage_identifier_key: None,
+    };
     let event =
         Request::new().event_with(Format::Http2, &Extras { authorizer: simple, ..Extras::none() });
     assert_is(&event["requestContext"]["authorizer"], &json!({"lambda": null}));

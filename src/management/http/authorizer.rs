@@ -11,6 +11,7 @@ use super::members::Members;
 use super::{api, stage};
 use crate::aws::Fault;
 use crate::resources::http::{Api, Authorizer, JwtConfiguration, Route};
+use crate::resources::rest_stage::AuthorizerFlush;
 use std::sync::Arc;
 
 /// The operations of this file.
@@ -100,7 +101,12 @@ fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
 /// nothing to forget.
 fn reset_cache(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let api = api::find(call)?;
-    stage::find(call, &api)?;
+    let stage = stage::find(call, &api)?;
+    let name = stage.stage_name.clone();
+    // Touched, so that a stage of the file is refused, which cannot be changed here.
+    call.draft.put_shared(&api.api_id, &name, stage);
+    let flush = AuthorizerFlush { flush_id: call.ids.uuid() };
+    call.draft.put(&api.api_id, &name, flush);
     Ok(Answer::Empty)
 }
 

@@ -11,7 +11,7 @@ use crate::resources::account::Account;
 use crate::resources::http::{Api, Route};
 use crate::resources::http_stage::{Deployment, RouteSettings, Stage};
 use crate::resources::rest::Map;
-use crate::resources::rest_stage::AccessLogSettings;
+use crate::resources::rest_stage::{AccessLogSettings, AuthorizerFlush};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -133,6 +133,7 @@ fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
         )));
     }
     call.draft.remove::<Stage>(&api.api_id, name);
+    call.draft.remove::<AuthorizerFlush>(&api.api_id, name);
     deployment::drop_unused(call, &api.api_id, stage.deployment_id.as_deref());
     Ok(Answer::Empty)
 }

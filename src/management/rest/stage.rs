@@ -13,7 +13,7 @@ use crate::aws::Fault;
 use crate::resources::Timestamp;
 use crate::resources::domain::ApiMapping;
 use crate::resources::rest::{DocumentationVersion, Map};
-use crate::resources::rest_stage::{CanarySettings, Deployment, Stage};
+use crate::resources::rest_stage::{AuthorizerFlush, CanarySettings, Deployment, Stage};
 use crate::resources::usage::UsagePlan;
 use serde::Deserialize;
 use serde_json::json;
@@ -26,7 +26,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     write("UpdateStage", update),
     write("DeleteStage", delete),
     write("FlushStageCache", flush),
-    write("FlushStageAuthorizersCache", flush),
+    write("FlushStageAuthorizersCache", flush_authorizers),
 ];
 
 /// Gigabytes that a cache can have (the model's values).
@@ -237,10 +237,23 @@ fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
         )));
     }
     call.draft.remove::<Stage>(&api_id, name);
+    call.draft.remove::<AuthorizerFlush>(&api_id, name);
     Ok(Answer::Empty)
 }
 
-/// Both flushes: nothing that is stored changes. What shards keep is theirs to forget.
+/// What authorizers said is not found any more once the stage has another flush: on every shard of every
+/// host when this returns, as for any other write.
+fn flush_authorizers(call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let stage = place::stage(call)?;
+    let (api_id, name) = (call.text("restApiId").to_owned(), stage.stage_name.clone());
+    // Touched, so that a stage of the file is refused, which cannot be changed here.
+    call.draft.put_shared(&api_id, &name, stage);
+    let flush = AuthorizerFlush { flush_id: call.ids.uuid() };
+    call.draft.put(&api_id, &name, flush);
+    Ok(Answer::Empty)
+}
+
+/// No answers are kept.
 fn flush(call: &mut Call<'_>) -> Result<Answer, Fault> {
     place::stage(call)?;
     Ok(Answer::Empty)

@@ -201,6 +201,7 @@ impl<E: Env> Shard<E> {
     fn tell(&mut self, invocation: &Invocation, completion: Completion) {
         match invocation.caller {
             Caller::Asked(asked) => self.asked_answered(asked, completion),
+            Caller::Authorizer(flight) => self.authorizer_answered(flight, completion),
             Caller::Control(call) => {
                 let request_id = invocation.request_id.as_str().into();
                 let told = Invoked { call, request_id, completion };
@@ -230,6 +231,7 @@ impl<E: Env> Shard<E> {
         let caller = std::mem::replace(&mut invocation.caller, Caller::Nobody);
         match caller {
             Caller::Asked(asked) => self.asked_answered(asked, late),
+            Caller::Authorizer(flight) => self.authorizer_answered(flight, late),
             Caller::Control(call) => {
                 let request_id = invocation.request_id.as_str().into();
                 let told = Invoked { call, request_id, completion: late };
@@ -255,11 +257,13 @@ impl<E: Env> Shard<E> {
         let Some(worker) = self.workers.get_mut(worker_slot) else { return };
         let function_id = worker.function;
         let Some(row) = self.functions.get_mut(function_id) else { return };
+        let mut is_proof = false;
         match worker.state {
             WorkerState::Starting => {
                 row.starting -= 1;
                 row.failed_starts = 0;
                 row.paused_until = None;
+                is_proof = worker.code == row.code;
             }
             // It asks again: the connection that it asked on before is of no use any more.
             WorkerState::Idle { connection: before } => {
@@ -282,6 +286,9 @@ impl<E: Env> Shard<E> {
         }
         let due = self.now + row.function.idle_timeout;
         self.timers.set(&mut worker.deadline, due, Kind::Worker.token(worker_slot));
+        if is_proof {
+            self.code_is_proven(function_id);
+        }
         self.serve_queue(function_id);
     }
 

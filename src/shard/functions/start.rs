@@ -1,7 +1,7 @@
 //! How many workers: starting, failing to start, ending, and following the configuration.
 
 use super::worker::{
-    FunctionRow, StartFault, Worker, WorkerState, exited, out_of_memory, worker_id,
+    FunctionRow, Proof, StartFault, Worker, WorkerState, exited, out_of_memory, worker_id,
 };
 use super::{PAYLOAD_BYTES_MAX, worker};
 use crate::control::invocation::{Completion, Ended, NotDone, StartWorker, StopWorker, WorkerId};
@@ -30,6 +30,10 @@ impl<E: Env> Shard<E> {
         {
             row.workers += 1;
             row.starting += 1;
+            if row.proof == Proof::Wanted {
+                row.proof = Proof::Started;
+            }
+            let code = row.code;
             let launch = Arc::clone(&row.function.launch);
             let due = now + row.function.init_timeout;
             let shard = self.id;
@@ -38,6 +42,7 @@ impl<E: Env> Shard<E> {
                 function: function_id,
                 address,
                 state: WorkerState::Starting,
+                code,
                 is_stale: false,
                 is_expected: false,
                 deadline: Deadline::default(),
@@ -84,6 +89,15 @@ impl<E: Env> Shard<E> {
         let function_id = worker.function;
         let Some(row) = self.functions.get_mut(function_id) else { return };
         row.start_failed(self.now);
+        if row.proof == Proof::Started && worker.code == row.code {
+            row.proof = Proof::Failed;
+            tracing::error!(
+                shard = self.id,
+                function = row.function.launch.name,
+                error = fault.words(),
+                "changed code does not start; workers of the code before it go on"
+            );
+        }
         let is_served = row.workers > row.starting;
         if is_served {
             return;
@@ -150,6 +164,11 @@ impl<E: Env> Shard<E> {
                 if let Some(row) = self.functions.get_mut(worker.function) {
                     row.paused_until = Some(self.now + ROOM_PAUSE);
                     row.lacks_room = true;
+                    if std::mem::replace(&mut row.proof, Proof::NotNeeded) == Proof::Started {
+                        // Not to be had beside the old ones: they make room without a proof.
+                        let (function, code) = (worker.function, row.code);
+                        self.retire_workers(function, code);
+                    }
                 }
                 return;
             }
@@ -187,25 +206,53 @@ impl<E: Env> Shard<E> {
         }
     }
 
-    /// The code of a function has changed: idle workers end now, the others when they have answered.
+    /// The code of a function has changed: one worker is started with the new, and when that is up those of
+    /// the old go, idle ones at once, the others when they have answered.
     pub(in crate::shard) fn replace_workers(&mut self, key: &str) {
-        let found = self.functions.iter().find(|(_, row)| &*row.function.key == key);
-        if let Some((id, _)) = found {
-            self.retire_workers(id);
-            if let Some(row) = self.functions.get_mut(id) {
-                // New code may well start.
-                row.failed_starts = 0;
-                row.paused_until = None;
-            }
-            self.serve_queue(id);
+        let is_it = |row: &FunctionRow| row.is_declared && &*row.function.key == key;
+        let found = self.functions.iter().find(|(_, row)| is_it(row));
+        let Some(id) = found.map(|(id, _)| id) else { return };
+        // They may have read the old code, or half of both.
+        self.end_starting(id);
+        let Some(row) = self.functions.get_mut(id) else { return };
+        row.code += 1;
+        row.proof = if row.workers > 0 { Proof::Wanted } else { Proof::NotNeeded };
+        // New code may well start.
+        row.failed_starts = 0;
+        row.paused_until = None;
+        self.serve_queue(id);
+    }
+
+    /// A worker of the current code is up: the others are not needed any more.
+    pub(super) fn code_is_proven(&mut self, function_id: SlotId) {
+        let Some(row) = self.functions.get_mut(function_id) else { return };
+        if std::mem::replace(&mut row.proof, Proof::NotNeeded) != Proof::NotNeeded {
+            let code = row.code;
+            tracing::info!(
+                shard = self.id,
+                function = row.function.launch.name,
+                "changed code is in service"
+            );
+            self.retire_workers(function_id, code);
         }
     }
 
-    fn retire_workers(&mut self, function_id: SlotId) {
+    fn end_starting(&mut self, function_id: SlotId) {
+        let is_starting = |worker: &Worker| worker.state == WorkerState::Starting;
+        let starting = self.workers.iter().filter(|(_, it)| it.function == function_id);
+        let starting: Vec<_> =
+            starting.filter(|(_, it)| is_starting(it)).map(|(id, _)| id).collect();
+        for id in starting {
+            self.end_worker(id, StopWorker::AtOnce);
+        }
+    }
+
+    /// Ends the workers of a function that run older code than this.
+    fn retire_workers(&mut self, function_id: SlotId, code: u32) {
         let workers: Vec<SlotId> = self
             .workers
             .iter()
-            .filter(|(_, worker)| worker.function == function_id)
+            .filter(|(_, worker)| worker.function == function_id && worker.code < code)
             .map(|(id, _)| id)
             .collect();
         for id in workers {
@@ -213,7 +260,6 @@ impl<E: Env> Shard<E> {
             worker.is_stale = true;
             match worker.state {
                 WorkerState::Idle { .. } => self.end_worker(id, worker::GENTLY),
-                // It may have read the old code.
                 WorkerState::Starting => self.end_worker(id, StopWorker::AtOnce),
                 WorkerState::Busy { .. } | WorkerState::Between | WorkerState::Ending => {}
             }
@@ -288,7 +334,7 @@ impl<E: Env> Shard<E> {
                 }
             }
         }
-        self.retire_workers(id);
+        self.retire_workers(id, u32::MAX);
         self.free_function_if_over(id);
     }
 

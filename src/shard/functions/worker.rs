@@ -42,6 +42,10 @@ pub(in crate::shard) struct FunctionRow {
     pub(in crate::shard) paused_until: Option<Instant>,
     /// Whether the pause is for want of room.
     pub(in crate::shard) lacks_room: bool,
+    /// How often its code has changed.
+    pub(in crate::shard) code: u32,
+    /// Whether changed code is still to be proven.
+    pub(in crate::shard) proof: Proof,
     pub(in crate::shard) deadline: Deadline,
 }
 
@@ -59,6 +63,8 @@ impl FunctionRow {
             failed_starts: 0,
             paused_until: None,
             lacks_room: false,
+            code: 0,
+            proof: Proof::NotNeeded,
             deadline: Deadline::default(),
         }
     }
@@ -70,6 +76,10 @@ impl FunctionRow {
 
     /// Whether one more worker is to be started now.
     pub(super) fn wants_worker(&self, now: Instant) -> bool {
+        if self.proof == Proof::Wanted {
+            // Above the maximum too: those of the old code go when it is up.
+            return true;
+        }
         if self.workers >= self.function.workers_max {
             return false;
         }
@@ -95,6 +105,19 @@ impl FunctionRow {
     }
 }
 
+/// Whether changed code is known to start. Until then workers of the code before go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::shard) enum Proof {
+    /// No worker runs other code.
+    NotNeeded,
+    /// A worker is to be started for it.
+    Wanted,
+    /// One was.
+    Started,
+    /// It does not start, which has been told.
+    Failed,
+}
+
 /// A worker process.
 #[derive(Debug)]
 pub(in crate::shard) struct Worker {
@@ -104,6 +127,8 @@ pub(in crate::shard) struct Worker {
     pub(in crate::shard) state: WorkerState,
     /// Whether it is one of [`FunctionRow::expected`].
     pub(in crate::shard) is_expected: bool,
+    /// [`FunctionRow::code`] when it was started.
+    pub(in crate::shard) code: u32,
     /// Its code is out of date: it gets no further event.
     pub(in crate::shard) is_stale: bool,
     /// Time to start, to answer, to ask for the next event, to be idle.
@@ -152,6 +177,8 @@ pub(in crate::shard) struct Invocation {
 pub(in crate::shard) enum Caller {
     /// A client's request.
     Asked(SlotId),
+    /// Requests that wait for an authorizer's verdict.
+    Authorizer(SlotId),
     /// The control thread, by its number for the call.
     Control(u64),
     /// Nobody any more; the function runs to its end.
@@ -191,6 +218,25 @@ impl StartFault {
         })
     }
 }
+
+impl StartFault {
+    /// For a log.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Told(payload) => {
+                let text = String::from_utf8_lossy(payload);
+                text.chars().take(TOLD_CHARS_MAX).collect()
+            }
+            Self::TimedOut(late) => format!("no request for an event within {late:?}"),
+            Self::Exited(how) => how.to_string(),
+            Self::OutOfMemory => "it holds too much memory".to_owned(),
+            Self::NotStarted => "it could not be started".to_owned(),
+        }
+    }
+}
+
+/// Of an error that a worker told, for a log; with a long trace it may be a MiB.
+const TOLD_CHARS_MAX: usize = 2000;
 
 /// The function took too long.
 pub(super) fn timed_out(request_id: &Uuid, timeout: Duration) -> Bytes {

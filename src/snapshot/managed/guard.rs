@@ -27,10 +27,11 @@ pub(super) fn of_rest_stage(stage: &rest_stage::Stage, api: &rest::RestApi) -> G
     }
 }
 
-/// What keeps everybody from a method.
+/// What keeps everybody from a method, be its authorizer's verdict what it may.
 pub(super) fn of_method(method: &rest::Method) -> Guarded {
     match method.authorization_type.to_ascii_uppercase().as_str() {
-        "NONE" => {}
+        // Whether the authorizer can be asked is found out when it is compiled.
+        "NONE" | "CUSTOM" => {}
         "AWS_IAM" => {
             return Some((
                 Refusing::Unsigned,
@@ -52,7 +53,7 @@ pub(super) fn of_method(method: &rest::Method) -> Guarded {
 /// What keeps everybody from a route of an HTTP API.
 pub(super) fn of_route(route: &http::Route) -> Guarded {
     match route.authorization_type.as_str() {
-        "NONE" => None,
+        "NONE" | "CUSTOM" => None,
         "AWS_IAM" => Some((
             Refusing::Forbidden,
             "authorization AWS_IAM cannot be checked yet, so it refuses".to_owned(),

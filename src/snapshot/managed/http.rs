@@ -1,5 +1,6 @@
 //! A stage of an HTTP API: a route per route key, with its integration.
 
+use super::authorizer::Authorizers;
 use super::backend::{Checks, Upstreams, Uri, parse, timeout};
 use super::rest::SEED;
 use super::rest_http::{PieceSource, Place, Placeholders, pieces, plain};
@@ -14,7 +15,8 @@ use crate::resources::http::{self, Integration as Declared};
 use crate::resources::http_stage::{Definition, Stage};
 use crate::snapshot::function::{LambdaEdits, LambdaFacts, PayloadFormat};
 use crate::snapshot::{
-    Api, HttpProxy, Integration, Phase, Program, Protocol, ProxyPath, Refusing, Route, RouteTable,
+    Api, Authorizer, HttpProxy, Integration, Phase, Program, Protocol, ProxyPath, Refusing, Route,
+    RouteTable,
 };
 use std::time::Duration;
 
@@ -69,16 +71,18 @@ impl Compiler<'_> {
     fn api(&mut self) -> Api {
         let mut keys = Vec::new();
         let mut routes = Vec::new();
+        let stage = self.stage;
+        let mut authorizers = Authorizers::new(self.place, &stage.stage_variables);
         for route in &self.release.routes {
             match route.route_key.parse::<RouteKey>() {
                 Ok(key) => {
-                    routes.push(self.route(&key, route));
+                    routes.push(self.route(&key, route, &mut authorizers));
                     keys.push(key);
                 }
                 Err(error) => self.warn(&route.route_key, &format!("it is left out: {error}")),
             }
         }
-        self.with_routes(&keys, routes)
+        self.with_routes(&keys, routes, authorizers.into_used())
     }
 
     /// An API that refuses everything.
@@ -92,7 +96,7 @@ impl Compiler<'_> {
             validation: None,
             resource_id: Box::default(),
         };
-        self.with_routes(&[RouteKey::Default], vec![refused])
+        self.with_routes(&[RouteKey::Default], vec![refused], Box::default())
     }
 
     /// HTTP APIs have access logs and no execution logs.
@@ -103,7 +107,12 @@ impl Compiler<'_> {
         Some(Box::new(StageLogging { access: Some(access), execution: None }))
     }
 
-    fn with_routes(&self, keys: &[RouteKey], routes: Vec<Route>) -> Api {
+    fn with_routes(
+        &self,
+        keys: &[RouteKey],
+        routes: Vec<Route>,
+        authorizers: Box<[Authorizer]>,
+    ) -> Api {
         let deployment = self.stage.deployment_id.as_deref().unwrap_or_default();
         let shared = Shared {
             cors: self.release.api.cors_configuration.as_ref().and_then(Cors::of),
@@ -119,14 +128,28 @@ impl Compiler<'_> {
             stage: self.stage.stage_name.as_str().into(),
             table: RouteTable::build(Protocol::Http, keys, SEED),
             routes: routes.into(),
+            authorizers,
             access_log: None,
             shared: Some(shared.into()),
         }
     }
 
-    fn route(&mut self, key: &RouteKey, route: &http::Route) -> Route {
+    fn route(
+        &mut self,
+        key: &RouteKey,
+        route: &http::Route,
+        authorizers: &mut Authorizers<'_>,
+    ) -> Route {
         let parameters: Box<[Box<str>]> = key.parameters().map(Into::into).collect();
-        let (phase, integration) = match guard::of_route(route) {
+        let mut phases = Vec::new();
+        let mut own = guard::of_route(route);
+        if own.is_none() && route.authorization_type == "CUSTOM" {
+            match authorizers.http(&self.release.authorizers, route.authorizer_id.as_deref()) {
+                Ok(index) => phases.push(Phase::Authorize(index)),
+                Err(reason) => own = Some((Refusing::AuthorizerMisconfigured, reason)),
+            }
+        }
+        let (last, integration) = match own {
             Some((refusing, reason)) => {
                 self.warn(&route.route_key, &reason);
                 (Phase::Refuse(refusing), Integration::Misconfigured)
@@ -140,10 +163,11 @@ impl Compiler<'_> {
                 (Phase::Integrate, made)
             }
         };
+        phases.push(last);
         Route {
             key: route.route_key.as_str().into(),
             parameters,
-            program: Program { phases: [phase].into() },
+            program: Program { phases: phases.into() },
             integration,
             validation: None,
             resource_id: Box::default(),

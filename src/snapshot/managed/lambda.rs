@@ -74,7 +74,7 @@ pub(super) fn compile(place: &StagePlace<'_>, declared: Declared<'_>) -> Result<
 }
 
 /// The ARN of the function that a URI means, with its qualifier unless that is `$LATEST`.
-fn function_of(uri: &str, variables: &Map) -> Result<String, String> {
+pub(super) fn function_of(uri: &str, variables: &Map) -> Result<String, String> {
     // Nothing in it is filled in from requests: a brace that is left makes it no ARN.
     let filled: String = tokens(uri, variables)
         .into_iter()

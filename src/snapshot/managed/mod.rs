@@ -10,6 +10,7 @@
 //! misconfigured one, with a [`CompiledStage::warnings`] that says why. What cannot be checked yet
 //! (authorizers, API keys, policies) refuses too and never lets anything through.
 
+mod authorizer;
 mod back_ends;
 mod backend;
 mod cors;
@@ -285,6 +286,14 @@ impl ManagedStage {
         match &self.canary {
             Some(canary) if draw() < canary.share => Release::Canary,
             Some(_) | None => Release::Stage,
+        }
+    }
+
+    /// Begins anew with what authorizers said ([`crate::snapshot::Authorizer::forget_before`]).
+    pub fn forget_verdicts_before(&mut self, since: &str) {
+        let canary = self.canary.as_mut().map(|canary| &mut canary.release);
+        for release in std::iter::once(&mut self.release).chain(canary) {
+            release.authorizers.iter_mut().for_each(|it| it.forget_before(since));
         }
     }
 

@@ -1,5 +1,6 @@
 //! A stage of a REST API: a route per method, with its integration.
 
+use super::authorizer::Authorizers;
 use super::backend::Upstreams;
 use super::guard::{self, Guarded};
 use super::logging::{self, StageLogging};
@@ -99,6 +100,7 @@ impl Compiler<'_> {
     ) -> Api {
         let mut keys = Vec::new();
         let mut routes = Vec::new();
+        let mut authorizers = Authorizers::new(self.place, variables);
         if let Some((_, reason)) = guarded {
             self.warn("every route", reason);
         }
@@ -108,7 +110,14 @@ impl Compiler<'_> {
                 let text = format!("{verb} {}", resource.path);
                 match text.parse::<RouteKey>() {
                     Ok(key) => {
-                        routes.push(self.route(&text, &key, resource, method, &of));
+                        routes.push(self.route(
+                            &text,
+                            &key,
+                            resource,
+                            method,
+                            &of,
+                            &mut authorizers,
+                        ));
                         keys.push(key);
                     }
                     Err(error) => self.warn(&text, &format!("it is left out: {error}")),
@@ -137,6 +146,7 @@ impl Compiler<'_> {
             stage: self.stage.into(),
             table: RouteTable::build(Protocol::Rest, &keys, SEED),
             routes: routes.into(),
+            authorizers: authorizers.into_used(),
             access_log: None,
             shared: Some(shared.into()),
         }
@@ -161,19 +171,29 @@ impl Compiler<'_> {
         resource: &Resource,
         method: &Method,
         of: &Served<'_>,
+        authorizers: &mut Authorizers<'_>,
     ) -> Route {
         let &Served { definition, variables, guarded, .. } = of;
         let parameters: Box<[Box<str>]> = key.parameters().map(Into::into).collect();
-        let own = match guarded {
-            Some(_) => None,
-            None => guard::of_method(method),
-        };
+        let mut phases = Vec::new();
+        let is_custom = method.authorization_type.eq_ignore_ascii_case("CUSTOM");
+        let mut own = None;
+        if guarded.is_none() && is_custom {
+            match authorizers.rest(&definition.authorizers, method.authorizer_id.as_deref()) {
+                Ok(index) => phases.push(Phase::Authorize(index)),
+                Err(reason) => own = Some((Refusing::AuthorizerMisconfigured, reason)),
+            }
+        }
+        if guarded.is_none() {
+            // The authorizer goes first: a caller whom it refuses learns nothing of the rest.
+            own = own.or_else(|| guard::of_method(method));
+        }
         if let Some((_, reason)) = &own {
             self.warn(text, reason);
         }
-        let (phases, integration) = match guarded.as_ref().or(own.as_ref()) {
+        let (last, integration) = match guarded.as_ref().or(own.as_ref()) {
             // Nothing of it is ever run, so its back ends need not be known.
-            Some((refusing, _)) => (vec![Phase::Refuse(*refusing)], Integration::Misconfigured),
+            Some((refusing, _)) => (Phase::Refuse(*refusing), Integration::Misconfigured),
             None => {
                 let known = Known {
                     place: self.place,
@@ -185,9 +205,10 @@ impl Compiler<'_> {
                 };
                 let binary = BinaryTypes::of(&definition.api.binary_media_types);
                 let integration = self.integration(text, method, &known, of, &binary);
-                (vec![Phase::Integrate], integration)
+                (Phase::Integrate, integration)
             }
         };
+        phases.push(last);
         let (phases, validation) = self.validated(text, phases, method, definition);
         Route {
             key: text.into(),
@@ -207,6 +228,10 @@ impl Compiler<'_> {
         method: &Method,
         definition: &Definition,
     ) -> (Vec<Phase>, Option<Validation>) {
+        // A request that is refused in any case is told nothing of what it should have been like.
+        if !matches!(phases.last(), Some(Phase::Integrate)) {
+            return (phases, None);
+        }
         let mut warnings = Vec::new();
         let Definition { request_validators, models, .. } = definition;
         let mut warn = |it| warnings.push(it);
@@ -222,7 +247,9 @@ impl Compiler<'_> {
             }
             Err(reason) => {
                 self.warn(text, &reason);
-                (vec![Phase::Refuse(Refusing::Misconfigured)], None)
+                phases.pop();
+                phases.push(Phase::Refuse(Refusing::Misconfigured));
+                (phases, None)
             }
         }
     }

@@ -81,6 +81,13 @@ pub struct Facts<'a> {
     pub time_to_all_headers: Option<Duration>,
     /// `integration.timeToFirstContent`; printed in milliseconds.
     pub time_to_first_content: Option<Duration>,
+    /// `authorizer.principalId`: whom the route's authorizer took the caller for.
+    pub authorizer_principal_id: &'a str,
+    /// `authorizer.NAME`: what the authorizer's function passed on.
+    pub authorizer_values: &'a [(Box<str>, Box<str>)],
+    /// `authorizer.integrationLatency` and `authorizer.latency`: how long the authorizer's function took,
+    /// 0 where its verdict was remembered; printed in milliseconds. `None` where none let the request pass.
+    pub authorizer_latency: Option<Duration>,
     /// `error.message`; `error.messageString` is the same in quotes.
     pub error_message: &'a str,
     /// `error.validationErrorString`: why the content does not fit its model.

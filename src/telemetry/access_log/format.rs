@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::facts::Facts;
-use super::value::push_value;
+use super::value::{push_authorizer_value, push_value};
 use super::variables::{self, Variable};
 
 /// Amazon's limit for a format, bytes ("Set up access logging": 3 KB).
@@ -194,6 +194,10 @@ impl Format {
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(text) => out.extend_from_slice(text.as_bytes()),
+                Piece::Variable(name, Variable::AuthorizerValue) => {
+                    let name = name.strip_prefix(variables::AUTHORIZER).unwrap_or_default();
+                    push_authorizer_value(out, name, facts);
+                }
                 Piece::Variable(_, variable) => push_value(out, *variable, facts),
             }
         }
@@ -291,6 +295,9 @@ mod tests {
         response_transfer_mode: "STREAMED",
         time_to_all_headers: None,
         time_to_first_content: None,
+        authorizer_principal_id: "",
+        authorizer_values: &[],
+        authorizer_latency: None,
         error_message: "",
         error_response_type: "",
         validation_error: "",
@@ -340,7 +347,11 @@ mod tests {
 
     #[test]
     fn every_available_variable_prints_its_fact() {
+        let values = [("tenant".into(), "acme".into())];
         let with_error = Facts {
+            authorizer_principal_id: "user|1",
+            authorizer_values: &values,
+            authorizer_latency: Some(Duration::from_millis(7)),
             error_message: "say \"no\"",
             error_response_type: "ACCESS_DENIED",
             validation_error: "[no]",
@@ -359,6 +370,11 @@ mod tests {
         for (name, expected) in [
             ("accountId", "000000000000"),
             ("apiId", "a1b2c3d4e5"),
+            ("authorizer.integrationLatency", "7"),
+            ("authorizer.latency", "7"),
+            ("authorizer.other", "-"),
+            ("authorizer.principalId", "user|1"),
+            ("authorizer.tenant", "acme"),
             ("awsEndpointRequestId", "r-1"),
             ("awsEndpointRequestId2", "r-2"),
             ("cipherSuite", "TLS_AES_128_GCM_SHA256"),

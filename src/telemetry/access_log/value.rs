@@ -13,6 +13,9 @@ pub(super) fn push_value(out: &mut Vec<u8>, variable: Variable, facts: &Facts<'_
         Variable::Unavailable => b"",
         Variable::AccountId => facts.account_id.as_bytes(),
         Variable::ApiId => facts.api_id.as_bytes(),
+        Variable::AuthorizerPrincipalId => facts.authorizer_principal_id.as_bytes(),
+        // Its name is known to whoever has the format.
+        Variable::AuthorizerValue => b"",
         Variable::BasePathMatched => facts.base_path_matched.as_bytes(),
         Variable::CipherSuite => facts.cipher_suite.as_bytes(),
         Variable::DeploymentId => facts.deployment_id.as_bytes(),
@@ -79,6 +82,10 @@ pub(super) fn push_value(out: &mut Vec<u8>, variable: Variable, facts: &Facts<'_
             None => b"",
             Some(latency) => return push_milliseconds(out, latency),
         },
+        Variable::AuthorizerLatency => match facts.authorizer_latency {
+            None => b"",
+            Some(latency) => return push_milliseconds(out, latency),
+        },
         Variable::TimeToAllHeaders => match facts.time_to_all_headers {
             None => b"",
             Some(latency) => return push_milliseconds(out, latency),
@@ -88,6 +95,16 @@ pub(super) fn push_value(out: &mut Vec<u8>, variable: Variable, facts: &Facts<'_
             Some(latency) => return push_milliseconds(out, latency),
         },
     };
+    push_text(out, text);
+}
+
+/// Appends what an authorizer's function passed on by that name, escaped; `-` when it did not.
+pub(super) fn push_authorizer_value(out: &mut Vec<u8>, name: &str, facts: &Facts<'_>) {
+    let found = facts.authorizer_values.iter().find(|(known, _)| **known == *name);
+    push_text(out, found.map_or(b"", |(_, value)| value.as_bytes()));
+}
+
+fn push_text(out: &mut Vec<u8>, text: &[u8]) {
     if text.is_empty() {
         out.push(b'-');
     } else {

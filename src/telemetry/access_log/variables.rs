@@ -13,6 +13,12 @@ pub enum Variable {
     AccountId,
     /// [`super::Facts::api_id`]
     ApiId,
+    /// [`super::Facts::authorizer_latency`]
+    AuthorizerLatency,
+    /// [`super::Facts::authorizer_principal_id`]
+    AuthorizerPrincipalId,
+    /// One of [`super::Facts::authorizer_values`], by the end of its name
+    AuthorizerValue,
     /// [`super::Facts::base_path_matched`]
     BasePathMatched,
     /// [`super::Facts::cipher_suite`]
@@ -106,10 +112,10 @@ pub const NAMED: &[(&str, Variable)] = &[
     // Documented as null: only single claims can be named.
     ("authorizer.claims", Variable::Unavailable),
     ("authorizer.error", Variable::Unavailable),
-    ("authorizer.integrationLatency", Variable::Unavailable),
+    ("authorizer.integrationLatency", Variable::AuthorizerLatency),
     ("authorizer.integrationStatus", Variable::Unavailable),
-    ("authorizer.latency", Variable::Unavailable),
-    ("authorizer.principalId", Variable::Unavailable),
+    ("authorizer.latency", Variable::AuthorizerLatency),
+    ("authorizer.principalId", Variable::AuthorizerPrincipalId),
     ("authorizer.requestId", Variable::Unavailable),
     ("authorizer.status", Variable::Unavailable),
     ("awsEndpointRequestId", Variable::IntegrationRequestId),
@@ -188,11 +194,14 @@ pub const NAMED: &[(&str, Variable)] = &[
     ("xrayTraceId", Variable::XrayTraceId),
 ];
 
+/// What names of an authorizer's own values begin with.
+pub(super) const AUTHORIZER: &str = "authorizer.";
+
 /// Names that end in a key of the user's choosing, and which characters beyond letters, digits and
 /// `_` the key may have inside. Longest first where one begins like another.
 const KEYED: &[(&str, &[u8])] = &[
     ("authorizer.claims.", b":-"),
-    ("authorizer.", b""),
+    (AUTHORIZER, b""),
     ("requestOverride.header.", b"-"),
     ("requestOverride.path.", b"-"),
     ("requestOverride.querystring.", b"-"),
@@ -204,11 +213,12 @@ pub fn find(name: &str) -> Option<Variable> {
     if let Ok(index) = NAMED.binary_search_by_key(&name, |(known, _)| known) {
         return Some(NAMED[index].1);
     }
-    KEYED
-        .iter()
-        .filter_map(|(prefix, _)| name.strip_prefix(prefix))
-        .any(|key| !key.is_empty())
-        .then_some(Variable::Unavailable)
+    let found = KEYED.iter().find_map(|(prefix, _)| Some((*prefix, name.strip_prefix(prefix)?)));
+    match found {
+        None | Some((_, "")) => None,
+        Some((AUTHORIZER, _)) => Some(Variable::AuthorizerValue),
+        Some(_) => Some(Variable::Unavailable),
+    }
 }
 
 /// How many bytes at the start of `text` are the name: words of letters, digits and `_`, joined by
@@ -269,7 +279,7 @@ mod tests {
             assert_eq!(name_length(name), name.len(), "{name}");
         }
         assert_eq!(find("authorizer.claims.custom:role"), Some(Variable::Unavailable));
-        assert_eq!(find("authorizer.tenant"), Some(Variable::Unavailable));
+        assert_eq!(find("authorizer.tenant"), Some(Variable::AuthorizerValue));
         for unknown in ["", "authorizer.", "requestid", "requestOverride.header.", "x", "error"] {
             assert_eq!(find(unknown), None, "{unknown}");
         }

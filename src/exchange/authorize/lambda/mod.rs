@@ -16,10 +16,12 @@
 
 mod event;
 mod identity;
+mod request;
 mod verdict;
 #[cfg(test)]
 mod tests;
 
 pub use event::write_event;
 pub use identity::{Identities, identify, write_key};
+pub use request::{claim, decide, write_question};
 pub use verdict::{RESULT_BYTES_MAX, Verdict, read_verdict, refuse_error};

@@ -9,12 +9,9 @@ use std::borrow::Cow;
 
 /// Whether the function's own policy lets the request's route invoke it.
 pub fn is_permitted(exchange: &Exchange<'_>, lambda: &Lambda, function: &Function) -> bool {
-    let policy = match &function.permission {
-        _ if !lambda.needs_permission => return true,
-        Permission::Everybody => return true,
-        Permission::Nobody => return false,
-        Permission::By(policy) => policy,
-    };
+    if !lambda.needs_permission {
+        return true;
+    }
     let (Some(admitted), Some(route)) = (exchange.api, exchange.route) else { return false };
     let (api, facts) = (admitted.api, &lambda.facts);
     let key = &api.route(route).key;
@@ -30,7 +27,17 @@ pub fn is_permitted(exchange: &Exchange<'_>, lambda: &Lambda, function: &Functio
         }
         None => format!("{stage}/{key}"),
     };
-    let source = Source { arn: &arn, account_id: &facts.account_id };
+    permits(function, &arn, &facts.account_id)
+}
+
+/// Whether a function's own policy lets API Gateway invoke it in the name of this ARN.
+pub fn permits(function: &Function, source_arn: &str, account_id: &str) -> bool {
+    let policy = match &function.permission {
+        Permission::Everybody => return true,
+        Permission::Nobody => return false,
+        Permission::By(policy) => policy,
+    };
+    let source = Source { arn: source_arn, account_id };
     let ask = Ask {
         caller: Caller::Service("apigateway.amazonaws.com"),
         action: "lambda:InvokeFunction",

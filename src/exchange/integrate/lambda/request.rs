@@ -44,7 +44,10 @@ pub fn write_event(
         stage_variables: &facts.stage_variables,
         binary_media_types: &facts.binary_media_types,
     };
-    let mut event = EventFacts::of(exchange, &route, trace_id, since_epoch, content);
+    let mut event = EventFacts {
+        authorizer: exchange.authorized(),
+        ..EventFacts::of(exchange, &route, trace_id, since_epoch, content)
+    };
     let format = Format::of(api.protocol, lambda.payload_format);
     let edits = lambda.edits.as_deref().and_then(|edits| edits.request.as_ref());
     let Some(edits) = edits else {
