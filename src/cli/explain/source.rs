@@ -7,7 +7,7 @@ use crate::explain::World;
 use crate::management::Settings;
 use crate::management::declared::File;
 use crate::management::offline::Offline;
-use crate::model::{Model, TemplateFindings};
+use crate::model::Model;
 use crate::resources::Timestamp;
 use crate::snapshot::{ManagedDelta, compile};
 use std::path::Path;
@@ -42,7 +42,7 @@ pub(super) fn offline(files: &[File], model: &Model) -> Result<Offline, ExitCode
     let region = &model.aws.region;
     // Nothing that is printed tells when a resource was made.
     let made = Timestamp(0);
-    Offline::declared(&texts, region, made, settings(model))
+    Offline::declared(&texts, region, made, Settings::offline(model))
         .map_err(|refused| apply::refuse(files, refused))
 }
 
@@ -54,7 +54,7 @@ fn stored(model: &Model) -> Result<ManagedDelta, Wrong> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
-    let offline = runtime.block_on(Offline::stored(&model.store.url, settings(model)));
+    let offline = runtime.block_on(Offline::stored(&model.store.url, Settings::offline(model)));
     Ok(offline.map_err(|error| error.to_string())?.compile())
 }
 
@@ -72,17 +72,5 @@ fn exported(config: Option<&Path>, options: &Options) -> Result<Vec<File>, Wrong
     match code == ExitCode::SUCCESS {
         true => Ok(files),
         false => Err(Wrong::Told(code)),
-    }
-}
-
-fn settings(model: &Model) -> Settings {
-    Settings {
-        account_id: model.aws.account_id.clone(),
-        domain_suffix: model.aws.domain_suffixes.first().cloned().unwrap_or_default(),
-        logging_needs_role: false,
-        functions_need_permission: model.aws.functions_need_permission,
-        // Whoever wants to see them asks for them.
-        template_findings: TemplateFindings::Off,
-        back_ends: std::sync::Arc::new(crate::snapshot::managed::BackEnds::of(model)),
     }
 }
