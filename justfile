@@ -18,6 +18,10 @@ soak seeds="20000":
 replay seed test="sim::shard":
     RINGGATE_SEED={{seed}} cargo test --package ringgate --lib {{test}} -- --nocapture
 
+# Coverage-guided fuzzing without nightly: `just fuzz template -max_total_time=600 corpus/template`
+fuzz target *arguments:
+    cd fuzz && RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares" cargo run --release --target x86_64-unknown-linux-gnu --bin {{target}} -- {{arguments}}
+
 # The criterion benches
 bench *arguments:
     cargo bench --package ringgate-bench -- {{arguments}}
