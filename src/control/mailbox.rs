@@ -207,7 +207,7 @@ pub enum FromShard {
     /// Access log lines.
     Log(telemetry::LogBatch),
     /// What was counted for managed stages.
-    StageCounts(Vec<telemetry::stage_counts::StageCounts>),
+    StageCounts(telemetry::stage_counts::StageCounts),
     /// Lines of managed stages' logs.
     StageLog(telemetry::stage_log::StageLogBatch),
     /// A snapshot no request uses any more. It is dropped here, because freeing a large one takes

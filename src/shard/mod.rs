@@ -611,7 +611,7 @@ impl<E: Env> Shard<E> {
             && let Err(FromShard::StageCounts(counts)) =
                 self.reporter.send(FromShard::StageCounts(counts))
         {
-            self.record.stages.put_back(counts);
+            self.record.stages.put_back(&counts);
         }
         loop {
             let more = self.record.recorder.has_older();

@@ -7,13 +7,16 @@
 use super::metrics::BOUNDS;
 use ahash::RandomState;
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// Stages that are told apart in one second by one shard; what is beyond counts as one, named `other`.
-const STAGES_MAX: usize = 1024;
+/// Series that a shard tells apart, of stages and of their methods; what is beyond counts as one, named
+/// `other`. A table that has become full begins anew with the next second.
+const SERIES_MAX: usize = 4096;
 
-/// Methods with counts of their own, of one stage and second; what is beyond is in the stage's only.
-const METHODS_MAX: usize = 512;
+/// Emptied batches that wait to be filled: one is on its way while another fills.
+const SPARE_MAX: usize = 2;
 
 /// One request of a managed stage.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +89,11 @@ impl Counts {
         }
     }
 
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.classes == [0; 6]
+    }
+
     /// Adds what another holds.
     pub fn absorb(&mut self, other: &Self) {
         for (mine, theirs) in self.classes.iter_mut().zip(other.classes) {
@@ -96,109 +104,136 @@ impl Counts {
     }
 }
 
-/// What a stage did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StageCounts {
+/// What a series is called.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SeriesName {
     /// The API.
     pub api_id: Box<str>,
     /// Its name.
     pub api: Box<str>,
     /// The stage.
     pub stage: Box<str>,
-    /// All of its requests.
-    pub all: Counts,
-    /// By route key.
-    pub methods: HashMap<Box<str>, Counts, RandomState>,
+    /// The route key; `None`: all of the stage.
+    pub method: Option<Box<str>>,
+}
+
+/// What a shard counted, on its way to control. Dropping it sends its memory home.
+#[derive(Debug)]
+pub struct StageCounts {
+    rows: Vec<(Arc<SeriesName>, Counts)>,
+    home: SyncSender<Vec<(Arc<SeriesName>, Counts)>>,
+}
+
+impl StageCounts {
+    /// All series with a request.
+    pub fn rows(&self) -> &[(Arc<SeriesName>, Counts)] {
+        &self.rows
+    }
+}
+
+impl Drop for StageCounts {
+    fn drop(&mut self) {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.clear();
+        // Full or gone: the memory is freed here.
+        drop(self.home.try_send(rows));
+    }
 }
 
 /// One shard's counts since they were last taken.
 #[derive(Debug)]
 pub struct StageCounter {
-    stages: HashMap<Box<str>, StageCounts, RandomState>,
-    hash: RandomState,
+    /// Where a series' row is.
+    places: HashMap<Box<str>, usize, RandomState>,
+    rows: Vec<(Arc<SeriesName>, Counts)>,
     /// The key of the request that is counted, kept for its memory.
     key: String,
+    spare: Receiver<Vec<(Arc<SeriesName>, Counts)>>,
+    home: SyncSender<Vec<(Arc<SeriesName>, Counts)>>,
 }
 
 impl StageCounter {
     /// Nothing counted. Keys are the operator's own names, so a fixed seed will do.
     pub fn new() -> Self {
-        let hash = RandomState::with_seeds(1, 2, 3, 4);
-        Self { stages: HashMap::with_hasher(hash.clone()), hash, key: String::new() }
+        let (home, spare) = sync_channel(SPARE_MAX);
+        Self {
+            places: HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4)),
+            rows: Vec::new(),
+            key: String::new(),
+            spare,
+            home,
+        }
     }
 
-    /// Counts a request. Allocates only for a stage's or method's first in a second.
+    /// Counts a request. Allocates only for a series' first.
     pub fn add(&mut self, request: &StageRequest<'_>) {
         self.key.clear();
         self.key.push_str(request.api_id);
         self.key.push('/');
         self.key.push_str(request.stage);
-        if !self.stages.contains_key(self.key.as_str()) {
-            if self.stages.len() >= STAGES_MAX {
-                let other = StageRequest {
-                    api_id: OTHER,
-                    api: OTHER,
-                    stage: OTHER,
-                    method: None,
-                    ..*request
-                };
-                return self.stage(OTHER, &other).all.add(&other);
-            }
-            let key = std::mem::take(&mut self.key);
-            self.stage(&key, request);
-            self.key = key;
-        }
-        let Some(stage) = self.stages.get_mut(self.key.as_str()) else { return };
-        stage.all.add(request);
-        let Some(method) = request.method else { return };
-        let is_full = stage.methods.len() >= METHODS_MAX;
-        match stage.methods.get_mut(method) {
-            Some(counts) => counts.add(request),
-            None if !is_full => {
-                let mut counts = Counts::default();
-                counts.add(request);
-                stage.methods.insert(method.into(), counts);
-            }
-            None => {}
+        self.count(&StageRequest { method: None, ..*request });
+        if let Some(method) = request.method {
+            self.key.push(' ');
+            self.key.push_str(method);
+            self.count(request);
         }
     }
 
-    fn stage(&mut self, key: &str, request: &StageRequest<'_>) -> &mut StageCounts {
-        let hash = &self.hash;
-        self.stages.entry(key.into()).or_insert_with(|| StageCounts {
+    fn count(&mut self, request: &StageRequest<'_>) {
+        let place = match self.places.get(self.key.as_str()) {
+            Some(place) => *place,
+            None if self.rows.len() < SERIES_MAX => self.begin(request),
+            // Of a method there is the stage's series.
+            None if request.method.is_some() => return,
+            None => {
+                let named = |name: &(Arc<SeriesName>, Counts)| *name.0.api_id == *OTHER;
+                let other = StageRequest { api_id: OTHER, api: OTHER, stage: OTHER, ..*request };
+                OTHER.clone_into(&mut self.key);
+                self.rows.iter().position(named).unwrap_or_else(|| self.begin(&other))
+            }
+        };
+        if let Some((_, counts)) = self.rows.get_mut(place) {
+            counts.add(request);
+        }
+    }
+
+    fn begin(&mut self, request: &StageRequest<'_>) -> usize {
+        let name = SeriesName {
             api_id: request.api_id.into(),
             api: request.api.into(),
             stage: request.stage.into(),
-            all: Counts::default(),
-            methods: HashMap::with_hasher(hash.clone()),
-        })
+            method: request.method.map(Into::into),
+        };
+        self.rows.push((Arc::new(name), Counts::default()));
+        self.places.insert(self.key.as_str().into(), self.rows.len() - 1);
+        self.rows.len() - 1
     }
 
     /// What was counted since this was last asked; `None`: nothing.
-    pub fn take(&mut self) -> Option<Vec<StageCounts>> {
-        if self.stages.is_empty() {
+    pub fn take(&mut self) -> Option<StageCounts> {
+        if self.rows.iter().all(|(_, counts)| counts.is_empty()) {
             return None;
         }
-        Some(self.stages.drain().map(|(_, counts)| counts).collect())
+        let mut rows = self.spare.try_recv().unwrap_or_default();
+        for (name, counts) in &mut self.rows {
+            if !counts.is_empty() {
+                rows.push((Arc::clone(name), std::mem::take(counts)));
+            }
+        }
+        if self.rows.len() >= SERIES_MAX {
+            self.rows.clear();
+            self.places.clear();
+        }
+        Some(StageCounts { rows, home: self.home.clone() })
     }
 
     /// Takes back what could not be sent.
-    pub fn put_back(&mut self, counts: Vec<StageCounts>) {
-        for stage in counts {
-            let key: Box<str> = match &*stage.api_id {
-                OTHER => OTHER.into(),
-                api_id => format!("{api_id}/{}", stage.stage).into(),
-            };
-            match self.stages.get_mut(&key) {
-                None => {
-                    self.stages.insert(key, stage);
-                }
-                Some(known) => {
-                    known.all.absorb(&stage.all);
-                    for (method, counts) in stage.methods {
-                        known.methods.entry(method).or_default().absorb(&counts);
-                    }
-                }
+    pub fn put_back(&mut self, counts: &StageCounts) {
+        for (name, counts) in counts.rows() {
+            let row = self.rows.iter_mut().find(|(known, _)| Arc::ptr_eq(known, name));
+            match row {
+                Some((_, known)) => known.absorb(counts),
+                None => self.rows.push((Arc::clone(name), counts.clone())),
             }
         }
     }
@@ -229,6 +264,11 @@ mod tests {
         }
     }
 
+    fn of<'c>(counts: &'c StageCounts, stage: &str, method: Option<&str>) -> &'c Counts {
+        let is = |name: &SeriesName| *name.stage == *stage && name.method.as_deref() == method;
+        &counts.rows().iter().find(|(name, _)| is(name)).unwrap().1
+    }
+
     #[test]
     fn a_request_counts_for_its_stage_and_where_wanted_for_its_method() {
         let mut counter = StageCounter::new();
@@ -238,30 +278,27 @@ mod tests {
         }
         let taken = counter.take().unwrap();
         assert!(counter.take().is_none());
-        counter.put_back(taken.clone());
+        counter.put_back(&taken);
         counter.add(&request("prod", Some("GET /y"), 0));
-        let [stage] = &counter.take().unwrap()[..] else { panic!("one stage") };
-        assert_eq!(stage.all.classes, [1, 0, 1, 0, 1, 1]);
-        assert_eq!((stage.all.latency.counts[1], stage.all.latency.sum_us), (4, 240));
-        assert_eq!(stage.all.integration_latency.counts[BOUNDS.len()], 4);
-        assert_eq!(stage.methods["GET /x"].classes, [0, 0, 0, 0, 1, 1]);
-        assert_eq!(stage.methods.len(), 2);
+        let taken = counter.take().unwrap();
+        assert_eq!(taken.rows().len(), 3);
+        let all = of(&taken, "prod", None);
+        assert_eq!(all.classes, [1, 0, 1, 0, 1, 1]);
+        assert_eq!((all.latency.counts[1], all.latency.sum_us), (4, 240));
+        assert_eq!(all.integration_latency.counts[BOUNDS.len()], 4);
+        assert_eq!(of(&taken, "prod", Some("GET /x")).classes, [0, 0, 0, 0, 1, 1]);
     }
 
     #[test]
-    fn what_is_beyond_the_bounds_counts_together() {
+    fn what_is_beyond_the_bound_counts_together_and_the_next_second_begins_anew() {
         let mut counter = StageCounter::new();
-        for index in 0..STAGES_MAX + 2 {
-            counter.add(&request(&index.to_string(), None, 200));
-        }
-        for index in 0..METHODS_MAX + 1 {
-            counter.add(&request("0", Some(&format!("GET /{index}")), 200));
+        for index in 0..SERIES_MAX + 2 {
+            counter.add(&request(&index.to_string(), Some("GET /"), 200));
         }
         let taken = counter.take().unwrap();
-        assert_eq!(taken.len(), STAGES_MAX + 1);
-        let of = |stage: &str| taken.iter().find(|it| &*it.stage == stage).unwrap();
-        assert_eq!(of(OTHER).all.latency.count(), 2);
-        assert_eq!(of("0").methods.len(), METHODS_MAX);
-        assert_eq!(of("0").all.latency.count(), METHODS_MAX as u64 + 2);
+        assert_eq!(taken.rows().len(), SERIES_MAX + 1);
+        assert_eq!(of(&taken, OTHER, None).latency.count(), 2 + SERIES_MAX as u64 / 2);
+        counter.add(&request("new", None, 200));
+        assert_eq!(counter.take().unwrap().rows().len(), 1);
     }
 }

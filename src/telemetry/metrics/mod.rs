@@ -367,7 +367,7 @@ impl Metrics {
     }
 
     /// Adds what a shard counted for stages of the management API.
-    pub fn merge_stages(&mut self, counts: &[StageCounts]) {
+    pub fn merge_stages(&mut self, counts: &StageCounts) {
         self.stages.merge(counts);
     }
 

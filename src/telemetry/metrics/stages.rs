@@ -35,26 +35,30 @@ struct Series {
 
 impl Stages {
     /// Adds what a shard counted.
-    pub(super) fn merge(&mut self, counts: &[StageCounts]) {
-        for stage in counts {
-            let name: Name = (stage.api_id.clone(), stage.stage.clone());
-            if self.gone.contains(&name) {
+    pub(super) fn merge(&mut self, counts: &StageCounts) {
+        for (name, counts) in counts.rows() {
+            let key: Name = (name.api_id.clone(), name.stage.clone());
+            if self.gone.contains(&key) {
                 continue;
             }
-            let is_full = self.by_name.len() >= STAGES_MAX && !self.by_name.contains_key(&name);
-            let name = if is_full { (OTHER.into(), OTHER.into()) } else { name };
-            let series = self.by_name.entry(name).or_default();
-            series.api = if is_full { OTHER.into() } else { stage.api.clone() };
-            series.all.absorb(&stage.all);
-            if is_full {
-                continue;
-            }
-            for (method, counts) in &stage.methods {
-                if let Some(known) = series.methods.get_mut(method) {
-                    known.absorb(counts);
-                } else if self.methods < METHODS_MAX {
-                    self.methods += 1;
-                    series.methods.insert(method.clone(), counts.clone());
+            let is_full = self.by_name.len() >= STAGES_MAX && !self.by_name.contains_key(&key);
+            match &name.method {
+                Some(_) if is_full => {}
+                None => {
+                    let key = if is_full { (OTHER.into(), OTHER.into()) } else { key };
+                    let series = self.by_name.entry(key).or_default();
+                    series.api = if is_full { OTHER.into() } else { name.api.clone() };
+                    series.all.absorb(counts);
+                }
+                Some(method) => {
+                    let series = self.by_name.entry(key).or_default();
+                    series.api = name.api.clone();
+                    if let Some(known) = series.methods.get_mut(method) {
+                        known.absorb(counts);
+                    } else if self.methods < METHODS_MAX {
+                        self.methods += 1;
+                        series.methods.insert(method.clone(), counts.clone());
+                    }
                 }
             }
         }
@@ -162,7 +166,7 @@ mod tests {
     use crate::telemetry::stage_counts::{StageCounter, StageRequest};
     use std::time::Duration;
 
-    fn counted(stages: &[(&str, Option<&str>, u16)]) -> Vec<StageCounts> {
+    fn counted(stages: &[(&str, Option<&str>, u16)]) -> StageCounts {
         let mut counter = StageCounter::new();
         for (stage, method, status) in stages {
             counter.add(&StageRequest {
@@ -175,7 +179,7 @@ mod tests {
                 integration_latency: None,
             });
         }
-        counter.take().unwrap_or_default()
+        counter.take().unwrap()
     }
 
     fn rendered(stages: &Stages) -> String {
