@@ -2,12 +2,15 @@
 
 use super::report::{Outcome, Phase};
 use super::walk::Walk;
-use crate::exchange::authorize::lambda::{claim, write_question};
+use crate::exchange::authorize::lambda::{claim, decide, read_verdict, write_question};
 use crate::exchange::integrate::lambda::permits;
-use crate::exchange::{Exchange, Failure, Refusal};
+use crate::exchange::{Exchange, Failure, Granted, Refusal};
 use crate::snapshot::{AuthorizerIndex, IdentitySource};
+use std::rc::Rc;
+use std::time::Duration;
 
-/// Tells what is found out about a caller without its function, and goes on as if that let it pass.
+/// Tells what is found out about a caller, and what its function's result means where there is one. Without
+/// it goes on as if that let the caller pass.
 ///
 /// # Errors
 /// The caller is refused whatever the function would say.
@@ -15,7 +18,7 @@ pub(super) fn authorize(
     walk: &mut Walk<'_>,
     exchange: &Exchange<'_>,
     index: AuthorizerIndex,
-) -> Result<(), Failure> {
+) -> Result<Option<Granted>, Failure> {
     let api = exchange.api.map(|admitted| admitted.api).ok_or(Refusal::Internal)?;
     let authorizer = api.authorizer(index).ok_or(Refusal::Internal)?;
     let name = authorizer.function.rsplit(':').next().unwrap_or_default();
@@ -48,9 +51,29 @@ pub(super) fn authorize(
     let pretty = serde_json::from_slice::<serde_json::Value>(&event);
     let pretty = pretty.and_then(|event| serde_json::to_string_pretty(&event));
     phase.text("the event that it gets", pretty.map_or(event, String::into_bytes).as_slice());
-    phase.note("no function is run here: what follows is as if it let the caller pass");
-    walk.tell(phase.ended(Outcome::Open));
-    Ok(())
+    let Some(result) = walk.asked.verdict.as_ref() else {
+        phase.note("no function is run here: what follows is as if it let the caller pass");
+        phase.note("`--authorizer-result FILE` says what it returns");
+        walk.tell(phase.ended(Outcome::Open));
+        return Ok(None);
+    };
+    phase.text("the function's result", result);
+    let decided = read_verdict(result, authorizer.rules.kind)
+        .map_err(|cause| Failure { cause: cause.into(), ..Refusal::AuthorizerMisconfigured.into() })
+        .and_then(|verdict| {
+            decide(exchange, authorizer, &verdict)?;
+            Ok(Granted { verdict: Rc::new(verdict), latency: Duration::ZERO })
+        });
+    phase.summary = match &decided {
+        Ok(_) => format!("function {name} lets the caller pass"),
+        Err(failure) if !failure.cause.is_empty() => failure.cause.to_string(),
+        Err(_) => format!("function {name} does not let the caller pass"),
+    };
+    if decided.is_err() {
+        phase.outcome = Outcome::Refused;
+    }
+    walk.tell(phase);
+    decided.map(Some)
 }
 
 fn word(source: &IdentitySource) -> String {

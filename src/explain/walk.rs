@@ -9,6 +9,7 @@ use crate::exchange::{
 use crate::http::{self, BodyReader, Date, Fields, HeadLimits};
 use crate::snapshot::managed::{ModelFor, ParameterPlace, Release, Validation};
 use crate::snapshot::{Phase as Planned, Route};
+use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct Asked {
     pub random: [u64; 4],
     /// What the back end or the function answers.
     pub reply: Option<Reply>,
+    /// What the authorizer's function returns.
+    pub verdict: Option<Vec<u8>>,
 }
 
 /// What a back end or a function answers.
@@ -58,6 +61,7 @@ pub(super) struct Walk<'w> {
 
 impl Walk<'_> {
     fn run(&mut self) {
+        let granted = OnceCell::new();
         let mut fields = Fields::new();
         let limits = &self.world.snapshot.server.limits;
         let limits = HeadLimits {
@@ -128,7 +132,10 @@ impl Walk<'_> {
         for planned in &route.program.phases {
             let done = match planned {
                 Planned::Authorize(authorizer) => {
-                    authorize::authorize(self, &exchange, *authorizer)
+                    authorize::authorize(self, &exchange, *authorizer).map(|found| {
+                        // A route has one authorizer at most.
+                        exchange.granted = found.map(|found| granted.get_or_init(|| found));
+                    })
                 }
                 Planned::Validate => self.validate(&exchange, route),
                 Planned::Integrate => integration::integrate(self, &exchange, route),

@@ -29,6 +29,7 @@ fn asked(head: &str, content: &str, reply: &str) -> Asked {
         is_tls: false,
         received: Duration::from_secs(1_772_359_200),
         random: [1, 2, 3, 4],
+        verdict: None,
         reply: Some(Reply { head: reply.into(), content: content.into() }),
     }
 }

@@ -69,6 +69,21 @@ fn an_authorizer_is_told_who_calls() {
 }
 
 #[test]
+fn an_authorizers_result_decides_where_it_is_brought() {
+    for (result, outcome, status) in [
+        (r#"{"isAuthorized": true}"#, "passed", 200),
+        (r#"{"isAuthorized": false}"#, "refused", 403),
+        ("nonsense", "refused", 500),
+    ] {
+        let arguments = "--config function.toml /orders -H 'Authorization: me' --json";
+        let output = explain(&format!("{arguments} --authorizer-result - <<'END'\n{result}\nEND"));
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(outcomes(&document)[3], format!("authorize {outcome}"), "{result}");
+        assert_eq!(document["answer"]["status"], status, "{result}: {document}");
+    }
+}
+
+#[test]
 fn a_request_may_be_a_file_a_curl_command_or_flags() {
     let flags = printed(&format!(
         "{SHOP} /orders -d @order.json -H 'X-Tenant: a' -H 'Content-Type: application/json'"

@@ -54,6 +54,9 @@ pub(super) struct Options {
     /// with its result
     #[arg(long, value_name = "ANSWER")]
     response: Option<String>,
+    /// What the authorizer's function returns; without it the caller is taken to pass
+    #[arg(long, value_name = "FILE")]
+    authorizer_result: Option<PathBuf>,
     /// APIs of files, or of a folder with files, that `ringgate export` wrote; may be repeated
     #[arg(long, value_name = "PATH")]
     apis: Vec<PathBuf>,

@@ -55,6 +55,7 @@ pub(super) fn asked(world: &World, options: &Options) -> Result<Asked, Wrong> {
         received: options.at.map_or(now, Duration::from_secs),
         random: RANDOM,
         reply: options.response.as_deref().map(reply_of).transpose()?,
+        verdict: options.authorizer_result.as_deref().map(read_bytes).transpose()?,
     })
 }
 

@@ -77,8 +77,8 @@ impl FunctionRow {
     /// Whether one more worker is to be started now.
     pub(super) fn wants_worker(&self, now: Instant) -> bool {
         if self.proof == Proof::Wanted {
-            // Above the maximum too: those of the old code go when it is up.
-            return true;
+            // Above the maximum too, but by one only: those of the old code go when it is up.
+            return self.workers <= self.function.workers_max;
         }
         if self.workers >= self.function.workers_max {
             return false;
