@@ -25,7 +25,6 @@ pub mod management;
 pub mod port_holder;
 pub mod publish;
 pub mod reload;
-mod rollout;
 mod running;
 pub mod service_manager;
 pub mod signals;
