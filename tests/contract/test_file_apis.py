@@ -69,7 +69,7 @@ def test_they_are_read_only(shown):
 def test_they_follow_the_file(shown):
     v2 = shown.client("apigatewayv2")
     made = v2.create_api(Name="made", ProtocolType="HTTP")["ApiId"]
-    configuration = CONFIGURATION.format(store="sqlite:ringgate.db") + FILE.replace('"shop"', '"store"')
+    configuration = CONFIGURATION.format(store="sqlite:ringgate.db", management="") + FILE.replace('"shop"', '"store"')
     (shown.folder / "ringgate.toml").write_text(configuration)
     shown.child.send_signal(signal.SIGHUP)
     for _ in range(200):
