@@ -389,6 +389,8 @@ pub(super) fn read(reader: &Reader<'_>, all: &Functions) -> Option<Function> {
             file => FunctionLog::File(findings.resolve(file)),
         })
     });
+    let retries_max = reader.count("retries");
+    let event_age = reader.duration("event_age");
     let dead_letter =
         reader.read("dead_letter", |value, key| event_place::parse(text(value, key)?, findings));
     let environment = read_environment(reader);
@@ -408,8 +410,8 @@ pub(super) fn read(reader: &Reader<'_>, all: &Functions) -> Option<Function> {
         storage_bytes,
         timeout,
         reserved_concurrency,
-        retries_max: reader.count("retries"),
-        event_age: reader.duration("event_age"),
+        retries_max,
+        event_age,
         dead_letter,
         user,
         log: log?,
