@@ -13,7 +13,8 @@
 //!
 //! Any other byte ends the connection (RFC 9112 section 7.1, without what it lets recipients
 //! tolerate). Extensions and trailers are checked and dropped: nothing here needs them, RFC 9112
-//! section 7.1.2 permits it, and a trailer must not become a field behind the gateway's back.
+//! section 7.1.2 permits it, and a trailer must not become a field behind the gateway's back. Only who
+//! asks for trailers gets them: workers tell by them that a streamed answer has failed.
 //!
 //! Never copies: data is named by its range in the input, and the caller passes it on from there.
 //! Knows no limit on the body itself; the caller counts what it gets.
@@ -150,14 +151,34 @@ impl BodyReader {
                 };
                 taken
             }
-            _ => return self.read_chunked(input),
+            _ => return self.read_chunked(input, |_| {}),
         };
         Ok(Piece { consumed: data_bytes, data: 0..data_bytes, done: self.is_done() })
     }
 
+    /// As [`BodyReader::read`], and appends the trailer section to `trailers` as far as it is in this
+    /// input: for those who asked for trailers. [`trailer`] finds a field in it.
+    ///
+    /// # Errors
+    /// As [`BodyReader::read`].
+    pub fn read_with_trailers(
+        &mut self,
+        input: &[u8],
+        trailers: &mut Vec<u8>,
+    ) -> Result<Piece, BadBody> {
+        match self.state {
+            State::Done | State::UntilClose | State::Length { .. } => self.read(input),
+            _ => self.read_chunked(input, |byte| trailers.push(byte)),
+        }
+    }
+
     /// Takes framing bytes up to the first data, the data, and framing bytes up to the next data:
     /// one call per chunk, or fewer.
-    fn read_chunked(&mut self, input: &[u8]) -> Result<Piece, BadBody> {
+    fn read_chunked(
+        &mut self,
+        input: &[u8],
+        mut on_trailer: impl FnMut(u8),
+    ) -> Result<Piece, BadBody> {
         let mut data = 0..0;
         let mut position = 0;
         while let Some(&byte) = input.get(position) {
@@ -174,7 +195,14 @@ impl BodyReader {
                 };
                 continue;
             }
+            let is_trailer = matches!(
+                self.state,
+                State::TrailerStart | State::TrailerName | State::TrailerValue | State::TrailerLf
+            );
             self.state = self.on_framing(byte)?;
+            if is_trailer {
+                on_trailer(byte);
+            }
             position += 1;
             if self.state == State::Done {
                 break;
@@ -295,6 +323,16 @@ impl BodyReader {
     }
 }
 
+/// The value of the first field of this name in a trailer section that [`BodyReader::read_with_trailers`]
+/// has read, without white space around it.
+pub fn trailer<'t>(trailers: &'t [u8], name: &str) -> Option<&'t [u8]> {
+    trailers.split(|&byte| byte == b'\n').find_map(|line| {
+        let (found, value) = line.split_at(line.iter().position(|&byte| byte == b':')?);
+        let is_it = found.eq_ignore_ascii_case(name.as_bytes());
+        is_it.then(|| value.get(1..).unwrap_or_default().trim_ascii())
+    })
+}
+
 fn at_most(left: u64, available: usize) -> usize {
     usize::try_from(left).map_or(available, |left| left.min(available))
 }
@@ -346,6 +384,29 @@ mod tests {
             assert!(reader.is_done());
             assert_eq!(reader.read(b"x"), Ok(Piece { consumed: 0, data: 0..0, done: true }));
         }
+    }
+
+    #[test]
+    fn trailers_are_told_to_those_who_ask_however_they_are_cut() {
+        let input = b"2\r\nab\r\n0\r\nX-One: 1\r\nx-two:  t:w  \r\n\r\nnext";
+        for size in 1..=input.len() {
+            let mut reader = BodyReader::new(Framing::Chunked);
+            let (mut trailers, mut body, mut read) = (Vec::new(), Vec::new(), 0);
+            while !reader.is_done() {
+                let rest = &input[read..input.len().min(read + size)];
+                let piece = reader.read_with_trailers(rest, &mut trailers).expect("valid");
+                body.extend_from_slice(&rest[piece.data.clone()]);
+                read += piece.consumed;
+            }
+            assert_eq!((&*body, &input[read..]), (&b"ab"[..], &b"next"[..]), "{size}");
+            assert_eq!(trailer(&trailers, "x-one"), Some(&b"1"[..]), "{size}");
+            assert_eq!(trailer(&trailers, "X-Two"), Some(&b"t:w"[..]), "{size}");
+            assert_eq!(trailer(&trailers, "x"), None, "{size}");
+        }
+        let mut none = Vec::new();
+        let mut reader = BodyReader::new(Framing::Length(3));
+        assert_eq!(reader.read_with_trailers(b"a:b", &mut none).map(|it| it.done), Ok(true));
+        assert_eq!(trailer(&none, "a"), None);
     }
 
     #[test]

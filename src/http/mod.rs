@@ -38,7 +38,7 @@ pub mod forwarded;
 pub mod date;
 pub mod write;
 
-pub use body::{BadBody, BodyReader, Piece, Truncated};
+pub use body::{BadBody, BodyReader, Piece, Truncated, trailer};
 pub use date::Date;
 pub use field::{FIELDS_MAX, Field, Fields, Known, named_by_connection};
 pub use framing::Framing;

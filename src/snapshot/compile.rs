@@ -1,7 +1,9 @@
 //! Model to snapshot.
 
 use super::api::{Api, HttpProxy, Integration, Phase, Program, Refusing, Route};
-use super::function::{Function, Lambda, LambdaFacts, Launch, Permission, function_arn};
+use super::function::{
+    EventRules, EventTarget, Function, Lambda, LambdaFacts, Launch, Permission, function_arn,
+};
 use super::path_template::{PathTemplate, Piece, ProxyPath};
 use super::upstream::{Target, Upstream};
 use super::{
@@ -192,7 +194,12 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
         queue_max: workers.queue_max,
         reserved_concurrency: function.reserved_concurrency,
         permission: Permission::Everybody,
-        events: Arc::default(),
+        events: Arc::new(EventRules {
+            retries_max: function.retries_max,
+            age_max: function.event_age,
+            dead_letter: function.dead_letter.clone().map(EventTarget::Place),
+            ..EventRules::default()
+        }),
         other: None,
         launch: Arc::new(Launch {
             name: function.name.clone(),

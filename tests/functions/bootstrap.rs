@@ -42,6 +42,16 @@ impl Runtime {
         .into_bytes();
         request.extend_from_slice(body);
         self.stream.get_mut().write_all(&request)?;
+        self.answer()
+    }
+
+    /// Writes bytes of a request that is put together by hand.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
+    }
+
+    /// The answer to a request.
+    pub(crate) fn answer(&mut self) -> std::io::Result<Answer> {
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
         let status = line.get(9..12).and_then(|it| it.parse().ok());
@@ -118,6 +128,7 @@ fn serve(runtime: &mut Runtime, id: &str, event: &Value, next: &Answer) {
             let _ = runtime.ask("POST", &format!("/invocation/{id}/error"), error);
             return;
         }
+        "stream" => return super::streaming::stream(runtime, id, argument),
         "raw" => {
             let mut result = b"{\"statusCode\":200,\"body\":\"".to_vec();
             result.resize(number - 2, b'7');

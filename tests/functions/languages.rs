@@ -4,7 +4,7 @@ use super::harness::Gateway;
 use std::fs;
 
 /// A gateway with a function of this runtime, whose code is this file.
-fn gateway(runtime: &str, file: &str, code: &str) -> Gateway {
+pub(crate) fn gateway(runtime: &str, file: &str, code: &str) -> Gateway {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("code")).unwrap();
     fs::write(folder.path().join("code").join(file), code).unwrap();

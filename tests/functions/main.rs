@@ -21,4 +21,5 @@ mod languages;
 mod leaks;
 mod load;
 mod runtimes;
+mod streaming;
 mod watch;

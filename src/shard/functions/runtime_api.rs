@@ -13,7 +13,7 @@ use super::super::client::Input;
 use super::super::stream::Stream;
 use super::super::timers::Deadline;
 use super::super::{Kind, Shard, is_cancelled};
-use super::worker::{Invocation, StartFault, WorkerState, too_large};
+use super::worker::{Invocation, StartFault, WorkerState, failure_behind, too_large};
 use crate::control::invocation::{Completion, PAYLOAD_BYTES_MAX, StopWorker};
 use crate::http::{self, BodyReader, Fields, HeadLimits, RequestHead, Target};
 use crate::ring::{Close, Env, Lease, Outgoing, Received, Ring, SlotId, Socket};
@@ -68,6 +68,8 @@ pub(in crate::shard) struct Posted {
     what: Post,
     body: BodyReader,
     content: Vec<u8>,
+    /// Behind streamed content: whether the function has failed in the middle of it.
+    trailers: Vec<u8>,
     /// Bytes above the limit.
     dropped_bytes: usize,
 }
@@ -88,7 +90,7 @@ enum Refused {
     InvalidRequestId,
     InvalidState,
     NotFound,
-    Streaming,
+    InvalidResponseMode,
 }
 
 impl Refused {
@@ -104,9 +106,9 @@ impl Refused {
                  \"errorType\":\"InvalidStateTransition\"}",
             ),
             Self::NotFound => (404, "{\"errorMessage\":\"Not found\",\"errorType\":\"NotFound\"}"),
-            Self::Streaming => (
+            Self::InvalidResponseMode => (
                 400,
-                "{\"errorMessage\":\"Streamed results are not taken\",\
+                "{\"errorMessage\":\"Invalid function response mode\",\
                  \"errorType\":\"InvalidFunctionResponseMode\"}",
             ),
         }
@@ -295,7 +297,9 @@ impl<E: Env> Shard<E> {
                     input = rest;
                 }
                 RuntimeState::Content(posted) => {
-                    let piece = match posted.body.read(&input) {
+                    let posted = &mut **posted;
+                    let read = posted.body.read_with_trailers(&input, &mut posted.trailers);
+                    let piece = match read {
                         Ok(piece) => piece,
                         Err(bad_body) => {
                             tracing::debug!(
@@ -395,7 +399,8 @@ impl<E: Env> Shard<E> {
         let Some(connection) = self.runtime_connections.get_mut(id) else { return };
         let body = BodyReader::new(head.framing);
         let is_done = body.is_done();
-        let posted = Posted { what, body, content: Vec::new(), dropped_bytes: 0 };
+        let (content, trailers) = (Vec::new(), Vec::new());
+        let posted = Posted { what, body, content, trailers, dropped_bytes: 0 };
         connection.state = RuntimeState::Content(Box::new(posted));
         if is_done {
             self.posted(id);
@@ -422,9 +427,12 @@ impl<E: Env> Shard<E> {
         let mode = fields.iter().find(|field| {
             field.name.eq_ignore_ascii_case(b"lambda-runtime-function-response-mode")
         });
+        let is_known = |value: &[u8]| value.eq_ignore_ascii_case(b"streaming");
         match (call, running) {
             (b"response" | b"error", None) => Post::Refused(Refused::InvalidRequestId),
-            (b"response", Some(_)) if mode.is_some() => Post::Refused(Refused::Streaming),
+            (b"response", Some(_)) if mode.is_some_and(|mode| !is_known(mode.value)) => {
+                Post::Refused(Refused::InvalidResponseMode)
+            }
             (b"response", Some(invocation)) => Post::Response(invocation),
             (b"error", Some(invocation)) => Post::Error(invocation),
             _ => Post::Refused(Refused::NotFound),
@@ -461,14 +469,18 @@ impl<E: Env> Shard<E> {
             _ => (202, OK),
         };
         connection.answer(status, text, self.env.ring());
-        let Posted { what, content, .. } = *posted;
+        let Posted { what, content, trailers, .. } = *posted;
         let content = Bytes::from(content);
         match what {
             Post::Response(invocation) | Post::Error(invocation) if is_too_large => {
                 self.post_completion(worker_slot, invocation, Completion::Failure(too_large()));
             }
             Post::Response(invocation) => {
-                self.post_completion(worker_slot, invocation, Completion::Result(content));
+                let completion = match failure_behind(&trailers) {
+                    Some(failure) => Completion::Failure(failure),
+                    None => Completion::Result(content),
+                };
+                self.post_completion(worker_slot, invocation, completion);
             }
             Post::Error(invocation) => {
                 self.post_completion(worker_slot, invocation, Completion::Failure(content));

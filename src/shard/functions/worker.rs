@@ -1,10 +1,13 @@
 //! The rows: a function, its workers, its invocations.
 
 use crate::control::invocation::{Completion, Note, StopWorker, WorkerId};
+use crate::http;
 use crate::ring::SlotId;
 use crate::shard::timers::Deadline;
 use crate::snapshot::Function;
 use crate::telemetry::ids::Uuid;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -260,6 +263,19 @@ pub(super) fn out_of_memory(request_id: &Uuid) -> Bytes {
     failure(request_id, "Runtime.OutOfMemory", "Runtime exited with error: signal: killed")
 }
 
+/// What the trailers behind a streamed result tell of a failure: its payload, or that there is none. The
+/// payload travels as base64.
+pub(super) fn failure_behind(trailers: &[u8]) -> Option<Bytes> {
+    let kind = http::trailer(trailers, "Lambda-Runtime-Function-Error-Type")?;
+    let told = http::trailer(trailers, "Lambda-Runtime-Function-Error-Body");
+    let told = told.and_then(|told| STANDARD.decode(told).ok()).filter(|told| !told.is_empty());
+    Some(told.map(Bytes::from).unwrap_or_else(|| {
+        let is_word = |it: &char| it.is_ascii_graphic() && !matches!(it, '"' | '\\');
+        let kind: String = String::from_utf8_lossy(kind).chars().filter(is_word).collect();
+        Bytes::from(format!("{{\"errorType\":\"{kind}\",\"errorMessage\":\"\"}}"))
+    }))
+}
+
 /// An error in the form of Lambda's own. `text` needs no escaping.
 fn failure(request_id: &Uuid, kind: &str, text: &str) -> Bytes {
     let id = request_id.as_str();
@@ -297,6 +313,20 @@ pub(super) const GENTLY: StopWorker = StopWorker::Gently;
 mod tests {
     use super::*;
     use crate::telemetry::ids;
+
+    #[test]
+    fn trailers_tell_of_a_failure() {
+        assert_eq!(failure_behind(b"\r"), None);
+        assert_eq!(failure_behind(b"Lambda-Runtime-Function-Error-Body: e30=\r\n\r"), None);
+        let both = b"lambda-runtime-function-error-type: E\r\n\
+                     Lambda-Runtime-Function-Error-Body: eyJhIjoxfQ==\r\n\r";
+        assert_eq!(failure_behind(both).as_deref(), Some(&br#"{"a":1}"#[..]));
+        for body in ["", "Lambda-Runtime-Function-Error-Body: ?\r\n"] {
+            let trailers = format!("Lambda-Runtime-Function-Error-Type: A\"\\.B\r\n{body}\r");
+            let told = failure_behind(trailers.as_bytes()).unwrap();
+            assert_eq!(&*told, br#"{"errorType":"A.B","errorMessage":""}"#);
+        }
+    }
 
     #[test]
     fn errors_are_json_in_lambdas_words() {

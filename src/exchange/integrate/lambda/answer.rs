@@ -12,6 +12,7 @@
 //! integrations for HTTP APIs", and what others recorded.
 
 use super::result::{HeaderValue, ProxyResult};
+use super::streamed;
 use crate::exchange::Refusal;
 use crate::exchange::event::{Format, is_binary};
 use crate::http::field::{is_token_byte, is_value_byte};
@@ -76,7 +77,7 @@ pub fn read_result<'r>(result: &'r [u8], facts: &AnswerFacts<'_>) -> Result<Answ
     if result.len() > RESULT_BYTES_MAX {
         return Err(Fault::Malformed("the result is larger than 6291556 bytes"));
     }
-    match facts.format {
+    let read = match facts.format {
         Format::Rest => rest(result, facts),
         Format::Http1 => match ProxyResult::read(result) {
             Ok(result) if result.status.is_some() => http(result),
@@ -88,6 +89,11 @@ pub fn read_result<'r>(result: &'r [u8], facts: &AnswerFacts<'_>) -> Result<Answ
             Err(reason) if ProxyResult::declares_status(result) => Err(Fault::Malformed(reason)),
             Ok(_) | Err(_) => inferred(result),
         },
+    };
+    match read {
+        // One that the function has streamed, gathered on its way: no other holds zero bytes.
+        Err(Fault::Malformed(_)) => streamed::read_whole(result).unwrap_or(read),
+        read => read,
     }
 }
 
@@ -142,7 +148,7 @@ fn inferred(result: &[u8]) -> Result<Answer<'_>, Fault> {
     Ok(Answer { status: 200, fields: vec![content_type(JSON)], body })
 }
 
-type Field<'r> = (Cow<'r, str>, Cow<'r, str>);
+pub(super) type Field<'r> = (Cow<'r, str>, Cow<'r, str>);
 
 /// The type of content that the function names none for: in a REST API, and for an inferred answer.
 const JSON: &str = "application/json";
@@ -151,12 +157,15 @@ const JSON: &str = "application/json";
 /// answers so, and compares itself with the service.
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
+/// The same of an answer that is streamed.
+pub(super) const OCTETS: &str = "application/octet-stream";
+
 fn content_type<'r>(value: &'static str) -> Field<'r> {
     (Cow::Borrowed("content-type"), Cow::Borrowed(value))
 }
 
 /// A final status. 1xx would be taken for the beginning of another answer.
-fn checked_status(status: i64) -> Result<u16, Fault> {
+pub(super) fn checked_status(status: i64) -> Result<u16, Fault> {
     u16::try_from(status)
         .ok()
         .filter(|status| (200..=599).contains(status))
@@ -165,7 +174,7 @@ fn checked_status(status: i64) -> Result<u16, Fault> {
 
 /// Merges both maps: those with several values first, which also give the name its capitals; a pair that
 /// is in both is sent once.
-fn fields<'r>(
+pub(super) fn fields<'r>(
     single: Vec<(Cow<'r, str>, HeaderValue<'r>)>,
     multi: Vec<(Cow<'r, str>, Vec<HeaderValue<'r>>)>,
     cookies: Vec<Cow<'r, str>>,

@@ -16,6 +16,7 @@ mod head;
 mod permission;
 mod request;
 mod result;
+pub mod streamed;
 #[cfg(test)]
 mod tests;
 
