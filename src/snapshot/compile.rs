@@ -1,7 +1,9 @@
 //! Model to snapshot.
 
 use super::api::{Api, HttpProxy, Integration, Phase, Program, Refusing, Route};
-use super::function::{Function, Lambda, LambdaFacts, Launch, Permission, function_arn};
+use super::function::{
+    Function, Lambda, LambdaFacts, Launch, Permission, STREAM_PAUSE_MAX, function_arn,
+};
 use super::path_template::{PathTemplate, Piece, ProxyPath};
 use super::upstream::{Target, Upstream};
 use super::{
@@ -139,6 +141,7 @@ fn compile_route(
                 facts: Box::new(LambdaFacts {
                     region: aws.region.as_str().into(),
                     account_id: aws.account_id.as_str().into(),
+                    streams: lambda.stream.then_some(STREAM_PAUSE_MAX),
                     ..LambdaFacts::default()
                 }),
                 edits: None,
