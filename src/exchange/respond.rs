@@ -234,7 +234,8 @@ pub fn mapped_head(
     out.extend_from_slice(b"\r\n");
 }
 
-fn framing_fields(framing: ResponseFraming, out: &mut Vec<u8>) {
+/// Appends the fields that say how content is framed.
+pub fn framing_fields(framing: ResponseFraming, out: &mut Vec<u8>) {
     match framing {
         ResponseFraming::None | ResponseFraming::UntilClose => {}
         ResponseFraming::Length(bytes) => http::write::content_length(out, bytes),

@@ -171,6 +171,7 @@ fn function(
                 date: &date,
                 trace_id: trace,
                 is_head: exchange.head.method == "HEAD",
+                framing: None,
             };
             let mut out = Vec::new();
             let changes = lambda::Changes::of(exchange, declared, &answer);

@@ -116,6 +116,13 @@ pub(super) static LAMBDA: Table = Table {
             example: "\"30s\"",
             about: "How long a client waits, for a worker and for the function together; beyond it 504. The function goes on until its own time-out, as with Amazon.",
         },
+        Key {
+            name: "stream",
+            kind: Kind::Flag,
+            absent: Absent::Means("false"),
+            example: "true",
+            about: "Whether the client gets what a streaming function answers as it comes, instead of the whole of it at its end. `timeout` bounds all of it, and it may pause for at most 5 minutes. See [functions that stream](lambda.md#streaming-functions).",
+        },
     ],
 };
 
@@ -160,6 +167,8 @@ pub struct Lambda {
     pub payload_format: PayloadFormat,
     /// How long a client waits for the answer.
     pub timeout: Duration,
+    /// Whether a streamed answer is handed on as it comes.
+    pub stream: bool,
 }
 
 /// Which form a function's events and results have.
@@ -291,6 +300,7 @@ fn read_lambda(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Lambda>
             PayloadFormat::V1
         }
     };
+    let stream = reader.flag("stream");
     let function = function?;
     if !around.function_names.contains(&function) {
         let near = nearest(&function, around.function_names.iter().map(String::as_str));
@@ -302,7 +312,7 @@ fn read_lambda(reader: &Reader<'_>, around: &Surroundings<'_>) -> Option<Lambda>
         reader.findings.add(reader.span_of("function"), kind);
         return None;
     }
-    Some(Lambda { function, payload_format, timeout })
+    Some(Lambda { function, payload_format, timeout, stream })
 }
 
 /// Amazon's.

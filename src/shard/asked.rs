@@ -18,6 +18,7 @@ use super::functions::NewInvocation;
 use super::functions::worker::Caller;
 use super::kept::Kept;
 use super::record::{Noted, Outcome, Request, is_logged};
+use super::streamed::Streamed;
 use crate::control::invocation::{Completion, NotDone};
 use crate::exchange::execution_log::{FunctionCall, function_failed, malformed};
 use crate::exchange::integrate::lambda::{self, Changes, HeadFacts};
@@ -47,9 +48,9 @@ pub(super) struct Asked {
     pub(super) client: SlotId,
     /// The configuration it is served by, to its end.
     snapshot: Rc<Snapshot>,
-    api: ServedBy,
+    pub(super) api: ServedBy,
     route: RouteIndex,
-    protocol: Protocol,
+    pub(super) protocol: Protocol,
     pub(super) ids: Ids,
     pub(super) kept: Kept,
     content: Vec<u8>,
@@ -61,19 +62,21 @@ pub(super) struct Asked {
     pub(super) templated: Option<Box<Templated>>,
     /// The phase that wants the content.
     phase: usize,
-    version: Version,
+    pub(super) version: Version,
     pub(super) is_head: bool,
     /// The value of `X-Amzn-Trace-Id`, once there is one.
-    trace: Box<str>,
+    pub(super) trace: Box<str>,
     /// Whether the client's connection may stay open behind the answer.
     pub(super) persistent: bool,
     pub(super) stage: AskedStage,
-    started: Instant,
+    pub(super) started: Instant,
     /// When the function was asked.
     pub(super) handed_over: Option<Instant>,
     log: Option<Box<Noted>>,
     /// What it tells of its way.
     pub(super) execution: Option<Box<Execution>>,
+    /// Its answer, once the head of a streamed one has been sent.
+    pub(super) streamed: Option<Box<Streamed>>,
 }
 
 /// How far such a request is.
@@ -98,7 +101,7 @@ impl Asked {
     }
 
     /// As [`Asked::with_exchange`], for one that a function answers.
-    fn with_function<T>(
+    pub(super) fn with_function<T>(
         &self,
         managed: &Managed,
         act: impl FnOnce(&Exchange<'_>, &Lambda) -> T,
@@ -110,7 +113,7 @@ impl Asked {
     }
 
     /// How a failure of its function is told: by function URLs as by REST APIs.
-    fn failed(&self) -> Refusal {
+    pub(super) fn failed(&self) -> Refusal {
         match &self.api {
             ServedBy::Managed(stage, _)
                 if stage.default_endpoint == DefaultEndpoint::FunctionUrl =>
@@ -118,6 +121,15 @@ impl Asked {
                 Refusal::BadGateway
             }
             _ => Refusal::FunctionFailed,
+        }
+    }
+
+    /// The function that answers it.
+    pub(super) fn function(&self) -> Option<&Lambda> {
+        let api = self.api.api(&self.snapshot);
+        match &api.route(self.route).integration {
+            Integration::Lambda(lambda) => Some(lambda),
+            _ => None,
         }
     }
 
@@ -208,6 +220,7 @@ impl<E: Env> Shard<E> {
             handed_over: None,
             log,
             execution: None,
+            streamed: None,
         })
     }
 
@@ -368,6 +381,9 @@ impl<E: Env> Shard<E> {
     /// What came of the invocation that a request asked for.
     pub(super) fn asked_answered(&mut self, id: SlotId, completion: Completion) {
         let Some(asked) = self.asked.get(id) else { return };
+        if asked.streamed.is_some() {
+            return self.stream_over(id, &completion);
+        }
         if asked.templated.is_some() {
             return self.templated_answered(id, completion);
         }
@@ -409,6 +425,7 @@ impl<E: Env> Shard<E> {
                 date,
                 trace_id: asked.trace.as_bytes(),
                 is_head: asked.is_head,
+                framing: None,
             };
             let written = asked.with_function(managed, |exchange, declared| {
                 let changes = Changes::of(exchange, declared, &answer);
@@ -460,6 +477,9 @@ impl<E: Env> Shard<E> {
         if !failure.cause.is_empty() {
             tracing::debug!(shard = self.id, error = %failure.cause, "refused a request");
         }
+        if self.asked.get(id).is_some_and(|asked| asked.streamed.is_some()) {
+            return self.cut_stream(id, failure.refusal);
+        }
         if let Some(execution) = self.asked.get_mut(id).and_then(|it| it.execution.as_mut()) {
             execution.failed(self.since_epoch, failure);
         }
@@ -495,11 +515,13 @@ impl<E: Env> Shard<E> {
     /// The client is gone: nobody waits for this answer.
     pub(super) fn abandon_asked(&mut self, id: SlotId) {
         // nginx's word for it, as for requests of other back ends.
-        self.end_asked(id, 499, 0, None);
+        let sent = self.asked.get(id).and_then(|asked| asked.streamed.as_ref());
+        let response_bytes = sent.map_or(0, |streamed| streamed.response_bytes);
+        self.end_asked(id, 499, response_bytes, None);
     }
 
     /// Takes a request off the table: counts it, logs it.
-    fn end_asked(
+    pub(super) fn end_asked(
         &mut self,
         id: SlotId,
         status: u16,
@@ -509,6 +531,10 @@ impl<E: Env> Shard<E> {
         let Some(mut asked) = self.asked.remove(id) else { return };
         if let AskedStage::Invoking(invocation) = asked.stage {
             self.abandon_invocation(invocation);
+        }
+        if let Some(streamed) = asked.streamed.take() {
+            // What still comes is dropped, and the worker goes on.
+            self.resume_worker(streamed.connection);
         }
         if let Some(execution) = asked.execution.take() {
             let api = asked.api.api(&asked.snapshot);

@@ -39,6 +39,7 @@ mod response;
 mod serve;
 mod services;
 mod stream;
+mod streamed;
 mod timers;
 mod tls;
 mod upstream;

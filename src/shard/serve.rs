@@ -691,12 +691,14 @@ impl<E: Env> Shard<E> {
             return self.client_lost(id);
         }
         let is_relieved = client.stream.pending_bytes() < PENDING_BYTES_MAX;
-        let exchange = client.exchange();
+        let (exchange, asked) = (client.exchange(), client.asked());
         let has_work = !client.held.is_empty() || client.stream.is_paused();
         self.touch_client(id);
         if is_relieved {
             if let Some(exchange) = exchange {
                 self.resume_response(exchange);
+            } else if let Some(asked) = asked {
+                self.resume_stream(asked);
             }
             if has_work {
                 self.pump_client(id);

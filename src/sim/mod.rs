@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`shard`] | the shard in the world, its configuration, and the seeds that found something |
 //! | [`functions`] | functions' workers in the world, and a control thread that starts them |
+//! | [`streams`] | a worker that streams its answer, a client that reads it, each in its own way |
 //! | [`toy`] | a naive gateway, with mistakes on purpose: each of them must be found |
 //! | [`peers`] | clients and back ends that check what they are told |
 //! | [`env`], [`ring`] | the fake behind the seam `crate::ring`: does what the contract there allows |
@@ -28,6 +29,7 @@ mod random;
 mod ring;
 mod trace;
 mod shard;
+mod streams;
 mod toy;
 mod weather;
 mod world;

@@ -2,7 +2,8 @@
 
 use super::api::{Api, HttpProxy, Integration, Phase, Program, Refusing, Route};
 use super::function::{
-    EventRules, EventTarget, Function, Lambda, LambdaFacts, Launch, Permission, function_arn,
+    EventRules, EventTarget, Function, Lambda, LambdaFacts, Launch, Permission, STREAM_PAUSE_MAX,
+    function_arn,
 };
 use super::path_template::{PathTemplate, Piece, ProxyPath};
 use super::upstream::{Target, Upstream};
@@ -141,6 +142,7 @@ fn compile_route(
                 facts: Box::new(LambdaFacts {
                     region: aws.region.as_str().into(),
                     account_id: aws.account_id.as_str().into(),
+                    streams: lambda.stream.then_some(STREAM_PAUSE_MAX),
                     ..LambdaFacts::default()
                 }),
                 edits: None,

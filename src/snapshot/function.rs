@@ -56,7 +56,16 @@ pub struct LambdaFacts {
     pub is_function_url: bool,
     /// What a REST API takes for binary.
     pub binary_media_types: Box<[Box<str>]>,
+    /// Where a streamed answer is handed on as it comes: how long it may pause. `None`: clients get
+    /// answers whole.
+    pub streams: Option<Duration>,
 }
+
+/// How long a streamed answer may pause: Amazon's 5 minutes of regional and private APIs.
+pub const STREAM_PAUSE_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// The same of edge-optimised APIs.
+pub const EDGE_STREAM_PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// One version of one function.
 #[derive(Debug, Clone)]

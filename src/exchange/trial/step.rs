@@ -333,6 +333,7 @@ impl Step<'_> {
             date: &[b' '; 29],
             trace_id: self.trace.as_bytes(),
             is_head: false,
+            framing: None,
         };
         let mut written = Vec::new();
         let content = lambda::write_head(&answer, &facts, &mut written);

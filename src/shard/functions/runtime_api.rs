@@ -67,9 +67,11 @@ pub(in crate::shard) enum RuntimeState {
 pub(in crate::shard) struct Posted {
     what: Post,
     body: BodyReader,
-    content: Vec<u8>,
+    pub(in crate::shard) content: Vec<u8>,
     /// Behind streamed content: whether the function has failed in the middle of it.
     trailers: Vec<u8>,
+    /// The request whose client gets the content as it comes.
+    streams_to: Option<SlotId>,
     /// Bytes above the limit.
     dropped_bytes: usize,
 }
@@ -311,6 +313,14 @@ impl<E: Env> Shard<E> {
                         }
                     };
                     let data = &input[piece.data.clone()];
+                    if let Some(asked) = posted.streams_to {
+                        self.stream_content(id, asked, &input, &piece);
+                        input.advance(piece.consumed);
+                        if piece.done {
+                            self.posted(id);
+                        }
+                        continue;
+                    }
                     if posted.content.len() + data.len() > PAYLOAD_BYTES_MAX {
                         // Not a part of it is of use.
                         posted.dropped_bytes += posted.content.len() + data.len();
@@ -396,12 +406,21 @@ impl<E: Env> Shard<E> {
             ("POST", rest) => self.post_of(worker_slot, rest, fields),
             _ => Post::Refused(Refused::NotFound),
         };
+        let stream = match what {
+            Post::Response(invocation) => self.stream_of(invocation, fields),
+            _ => None,
+        };
         let Some(connection) = self.runtime_connections.get_mut(id) else { return };
         let body = BodyReader::new(head.framing);
         let is_done = body.is_done();
         let (content, trailers) = (Vec::new(), Vec::new());
-        let posted = Posted { what, body, content, trailers, dropped_bytes: 0 };
+        let streams_to = stream.as_ref().map(|stream| stream.asked);
+        let posted = Posted { what, body, content, trailers, streams_to, dropped_bytes: 0 };
         connection.state = RuntimeState::Content(Box::new(posted));
+        if let Some(stream) = stream {
+            self.begin_bare_stream(id, stream);
+        }
+        let Some(connection) = self.runtime_connections.get_mut(id) else { return };
         if is_done {
             self.posted(id);
         } else if head.expects_continue {

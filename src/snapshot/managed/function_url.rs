@@ -45,7 +45,7 @@ pub fn compile_function_url(
     let mut warnings = Vec::new();
     let stage_place = StagePlace::of(place.region, place.account_id, &url.url_id);
     let (phase, integration) = match url.auth_type.as_str() {
-        "NONE" => (Phase::Integrate, Integration::Lambda(lambda(place, name))),
+        "NONE" => (Phase::Integrate, Integration::Lambda(lambda(place, name, &url.invoke_mode))),
         auth_type => {
             let of = place.arn(name);
             warnings.push(format!(
@@ -96,7 +96,7 @@ pub fn compile_function_url(
     }
 }
 
-fn lambda(place: &FunctionPlace<'_>, name: &str) -> Lambda {
+fn lambda(place: &FunctionPlace<'_>, name: &str, invoke_mode: &str) -> Lambda {
     Lambda {
         function: place.arn(name).into(),
         payload_format: PayloadFormat::V2,
@@ -107,6 +107,8 @@ fn lambda(place: &FunctionPlace<'_>, name: &str) -> Lambda {
             // Whom Amazon's events name where nobody has to say who they are.
             account_id: "anonymous".into(),
             is_function_url: true,
+            // Amazon documents no shorter pause than the longest run of a function.
+            streams: (invoke_mode == "RESPONSE_STREAM").then_some(TIMEOUT),
             ..LambdaFacts::default()
         }),
         edits: None,

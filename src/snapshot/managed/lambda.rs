@@ -87,7 +87,10 @@ pub(super) fn function_of(uri: &str, variables: &Map) -> Result<String, String> 
         Some(rest) => rest
             .split_once(":lambda:path/")
             .and_then(|(_, path)| path.split_once("/functions/"))
-            .and_then(|(_, function)| function.strip_suffix("/invocations")),
+            .and_then(|(_, function)| {
+                let streamed = function.strip_suffix("/response-streaming-invocations");
+                streamed.or_else(|| function.strip_suffix("/invocations"))
+            }),
         None => Some(filled.as_str()),
     };
     arn.and_then(unqualified_latest).ok_or_else(|| format!("`{filled}` means no function"))
@@ -141,6 +144,8 @@ mod tests {
             (format!("{ARN}:hello:$LATEST"), "hello"),
             (format!("{ARN}:${{stageVariables.fn}}"), "hello"),
             (invoked("hello"), "hello"),
+            (invoked("hello").replace("2015-03-31", "2021-11-15"), "hello"),
+            (invoked("hello").replace("/invocations", "/response-streaming-invocations"), "hello"),
             (invoked("hello:prod"), "hello:prod"),
             (invoked("${stageVariables.fn}:${stageVariables.alias}"), "hello:prod"),
         ] {

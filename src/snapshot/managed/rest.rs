@@ -14,7 +14,9 @@ use super::{
 use crate::model::RouteKey;
 use crate::resources::rest::{self, Map, Method, Resource};
 use crate::resources::rest_stage::{Definition, Stage};
-use crate::snapshot::function::{Lambda, LambdaFacts, PayloadFormat};
+use crate::snapshot::function::{
+    EDGE_STREAM_PAUSE_MAX, Lambda, LambdaFacts, PayloadFormat, STREAM_PAUSE_MAX,
+};
 use crate::snapshot::{Api, Integration, Phase, Program, Protocol, Refusing, Route, RouteTable};
 use std::sync::Arc;
 
@@ -340,6 +342,12 @@ impl Compiler<'_> {
             return Err("the integration's method must be POST to invoke a function".to_owned());
         }
         let media_types = of.definition.api.binary_media_types.iter();
+        let is_streamed = declared.response_transfer_mode.as_deref() == Some("STREAM");
+        let kinds = &of.definition.api.endpoint_configuration.types;
+        let pause_max = match kinds.iter().any(|kind| kind == "EDGE") {
+            true => EDGE_STREAM_PAUSE_MAX,
+            false => STREAM_PAUSE_MAX,
+        };
         let declared = lambda::Declared {
             uri: declared.uri.as_deref(),
             payload_format: PayloadFormat::V1,
@@ -352,6 +360,7 @@ impl Compiler<'_> {
                 resource_id: known.resource_id.into(),
                 operation_name: method.operation_name.as_deref().map(Into::into),
                 binary_media_types: media_types.map(|it| it.as_str().into()).collect(),
+                streams: is_streamed.then_some(pause_max),
                 ..LambdaFacts::default()
             },
         };

@@ -2,7 +2,7 @@
 
 use super::Answer;
 use crate::exchange::integrate::EditedAnswer;
-use crate::exchange::respond::{Connection, common_fields};
+use crate::exchange::respond::{Connection, ResponseFraming, common_fields, framing_fields};
 use crate::exchange::transform::{BackEnd, Scratch};
 use crate::exchange::{Context, Exchange, Ids, cors};
 use crate::http::{self, Field, Known};
@@ -24,6 +24,8 @@ pub struct HeadFacts<'x> {
     pub trace_id: &'x [u8],
     /// Whether the client asked for the head alone.
     pub is_head: bool,
+    /// How content that is still to come is framed; `None`: it is there, and its length is told.
+    pub framing: Option<ResponseFraming>,
 }
 
 /// What an HTTP API changes of a function's answer.
@@ -124,9 +126,10 @@ pub fn write_changed_head<'a>(
         204 | 205 | 304 => &[],
         _ => &answer.body,
     };
-    match status {
-        204 | 304 => {}
-        _ => http::write::content_length(out, content.len() as u64),
+    match (status, facts.framing) {
+        (204 | 304, _) => {}
+        (205, _) | (_, None) => http::write::content_length(out, content.len() as u64),
+        (_, Some(framing)) => framing_fields(framing, out),
     }
     if facts.protocol == Protocol::Rest {
         http::write::field(out, b"x-amzn-trace-id", facts.trace_id);

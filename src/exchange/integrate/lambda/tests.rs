@@ -235,6 +235,7 @@ fn head(result: &str, protocol: Protocol, is_head: bool) -> (String, Vec<u8>) {
         date: b"Sun, 06 Nov 1994 08:49:37 GMT",
         trace_id: b"Root=1",
         is_head,
+        framing: None,
     };
     let body = write_head(&answer, &facts, &mut out).to_vec();
     (String::from_utf8(out).unwrap(), body)
