@@ -199,7 +199,6 @@ const LONG: &[(&str, &str)] = &[
     ("src/ring/driver.rs", "one state machine and its safety arguments, which refer to each other"),
     ("src/shard/serve.rs", "a client's connection from bytes to answers: one table of states"),
     ("src/shard/proxy.rs", "a proxied request from dispatch to its end: one table of stages"),
-    ("src/control/running.rs", "the control thread's loop: one arm per event, one method per arm"),
     ("src/sim/peers/client.rs", "a simulated client and all that it checks"),
 ];
 

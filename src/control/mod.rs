@@ -25,7 +25,6 @@ pub mod management;
 pub mod port_holder;
 pub mod publish;
 pub mod reload;
-mod rollout;
 mod running;
 pub mod service_manager;
 pub mod signals;
@@ -168,6 +167,8 @@ struct Managed {
     audit: Audit,
     body_bytes_max: usize,
     aws: crate::model::Aws,
+    /// Until an event is tried again.
+    retry_pause: std::time::Duration,
 }
 
 /// What reloads need to know from one to the next.
@@ -284,11 +285,13 @@ impl Managed {
                 functions_need_permission: aws.functions_need_permission,
                 template_findings: management.template_findings,
                 back_ends: Arc::new(BackEnds::of(model)),
+                event_places: Arc::new(model.all_functions.destinations.clone()),
             },
             gate: Gate::new(Access::of(management, aws)),
             audit: Audit::start(&management.audit_log).map_err(StartError::Audit)?,
             body_bytes_max: management.body_bytes_max,
             aws: aws.clone(),
+            retry_pause: model.all_functions.retry_pause,
         })
     }
 }

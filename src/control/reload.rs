@@ -8,7 +8,7 @@ use super::functions::Codes;
 use crate::management::access::Access;
 use crate::management::from_file;
 use crate::model::{
-    AuditLog, Aws, Code, Function, Functions, Log, Model, Ring, Store, VpcLink, load,
+    AuditLog, Aws, Code, EventPlace, Function, Functions, Log, Model, Ring, Store, VpcLink, load,
 };
 use crate::resources::{Key, Object, Timestamp};
 use crate::snapshot::{Snapshot, compile};
@@ -18,6 +18,7 @@ use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why a reload is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub struct RestartOnly {
     store: Store,
     endpoints: BTreeMap<String, String>,
     vpc_links: Vec<VpcLink>,
+    retry_pause: Duration,
+    destinations: BTreeMap<String, EventPlace>,
 }
 
 /// One reload to try.
@@ -206,6 +209,8 @@ impl RestartOnly {
             store: model.store.clone(),
             endpoints: model.aws.endpoints.clone(),
             vpc_links: model.vpc_links.clone(),
+            retry_pause: model.all_functions.retry_pause,
+            destinations: model.all_functions.destinations.clone(),
         }
     }
 
@@ -244,6 +249,14 @@ impl RestartOnly {
         if model.vpc_links != self.vpc_links {
             changed.push("vpc_link");
             model.vpc_links.clone_from(&self.vpc_links);
+        }
+        if model.all_functions.retry_pause != self.retry_pause {
+            changed.push("functions.retry_pause");
+            model.all_functions.retry_pause = self.retry_pause;
+        }
+        if model.all_functions.destinations != self.destinations {
+            changed.push("functions.destinations");
+            model.all_functions.destinations.clone_from(&self.destinations);
         }
         changed
             .into_iter()

@@ -2,11 +2,12 @@
 
 use crate::aws::Fault;
 use crate::aws::id::IdSource;
-use crate::model::TemplateFindings;
+use crate::model::{EventPlace, TemplateFindings};
 use crate::resources::{Draft, Timestamp};
 use crate::snapshot::managed::BackEnds;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What is the same for all calls.
@@ -24,6 +25,8 @@ pub struct Settings {
     pub template_findings: TemplateFindings,
     /// Where the file says that AWS services are, and what is behind VPC links.
     pub back_ends: Arc<BackEnds>,
+    /// What the file says of where functions' events may go, by ARN.
+    pub event_places: Arc<BTreeMap<String, EventPlace>>,
 }
 
 /// One call of an operation.

@@ -31,6 +31,7 @@ impl Fixture {
                 functions_need_permission: true,
                 template_findings: crate::model::TemplateFindings::Warn,
                 back_ends: std::sync::Arc::default(),
+                event_places: std::sync::Arc::default(),
             },
         }
     }

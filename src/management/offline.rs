@@ -28,6 +28,7 @@ impl Settings {
             functions_need_permission: model.aws.functions_need_permission,
             template_findings: TemplateFindings::Off,
             back_ends: Arc::new(BackEnds::of(model)),
+            event_places: Arc::new(model.all_functions.destinations.clone()),
         }
     }
 }

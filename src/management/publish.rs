@@ -1,13 +1,13 @@
 //! What a change means for the shards: which stages and domain names are to be compiled anew.
 
 use super::Settings;
-use super::lambda::{code, policy_document};
+use super::lambda::{code, event_rules, policy_document};
 use crate::aws::policy::{Kind, Policy};
 use crate::resources::account::{HttpVpcLink, VpcLink};
 use crate::resources::domain::{ApiMapping, DomainName, RoutingRule};
 use crate::resources::function::{
-    Function, FunctionAlias, FunctionPolicy, FunctionUrl, FunctionVersion, LATEST, owner,
-    version_id,
+    Function, FunctionAlias, FunctionEventConfig, FunctionPolicy, FunctionUrl, FunctionVersion,
+    LATEST, owner, version_id,
 };
 use crate::resources::{Entity, Key, State, Timestamp, http, http_stage, rest, rest_stage};
 use crate::snapshot::function::{FunctionChange, OtherVersion, Permission};
@@ -85,7 +85,7 @@ impl Affected {
                         affected.urls.insert((region, name.into(), key.id.clone()));
                     }
                 }
-                FunctionPolicy::KIND => {
+                FunctionPolicy::KIND | FunctionEventConfig::KIND => {
                     let qualifier = (&*key.id != LATEST).then(|| key.id.clone());
                     if let Some(name) = key.owner.strip_prefix("function/") {
                         affected.functions.insert((region, name.into(), qualifier));
@@ -236,6 +236,9 @@ fn compile_version(
     };
     let mut compiled = compile_function(place, configuration, reserved, &code.id, permission)?;
     compiled.other = other_version(state, place, name);
+    let id = place.qualifier.unwrap_or(LATEST);
+    let config = state.get::<FunctionEventConfig>(place.region, &owner, id);
+    compiled.events = event_rules(config.as_deref(), configuration).into();
     Some((compiled, code))
 }
 
@@ -369,6 +372,21 @@ mod tests {
         let version = key(FunctionVersion::KIND, "function/f", &version_id(1));
         assert_eq!(changes(&fixture, &[version]), [put(":1", "1")]);
         assert_eq!(changes(&fixture, &[key(FunctionCode::KIND, "function/f", "x")]), []);
+    }
+
+    #[test]
+    fn rules_for_events_are_a_versions_own() {
+        let mut fixture = fixture();
+        let given = serde_json::json!({ "FunctionName": "f:prod", "MaximumRetryAttempts": 0 });
+        fixture.lambda("PutFunctionEventInvokeConfig", given).unwrap();
+        let key = key(FunctionEventConfig::KIND, "function/f", "prod");
+        assert_eq!(changes(&fixture, &[key]), [(":prod".to_owned(), Some("1".to_owned()))]);
+        for (end, retries_max) in [("", 2), (":1", 2), (":prod", 0)] {
+            let arn = format!("{ARN}{end}");
+            let function =
+                function_of(&fixture.state, &fixture.settings, "us-east-1", &arn).unwrap();
+            assert_eq!(function.events.retries_max, retries_max, "{end}");
+        }
     }
 
     #[test]

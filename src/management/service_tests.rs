@@ -45,6 +45,7 @@ fn beginning(url: &str, last_good: Option<PathBuf>, ailment: Ailment) -> Beginni
             functions_need_permission: true,
             template_findings: crate::model::TemplateFindings::Warn,
             back_ends: std::sync::Arc::default(),
+            event_places: std::sync::Arc::default(),
         },
         shown: BTreeMap::new(),
         gate: Gate::new(access),

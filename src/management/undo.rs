@@ -82,6 +82,7 @@ mod tests {
             functions_need_permission: true,
             template_findings: crate::model::TemplateFindings::Warn,
             back_ends: std::sync::Arc::default(),
+            event_places: std::sync::Arc::default(),
         };
         let mut call = Call {
             draft: Draft::new(&state, "r"),

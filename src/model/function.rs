@@ -6,6 +6,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::code::{self, Code};
+use super::event_place::{self, EventPlace};
 use super::functions::Functions;
 use super::reader::{Reader, Refused, text};
 use super::reference::{Absent, Key, Kind, Table};
@@ -105,6 +106,27 @@ pub(super) static TABLE: Table = Table {
             about: "Most workers on all shards together; 0 refuses every invocation.",
         },
         Key {
+            name: "retries",
+            kind: Kind::Count(0, 2),
+            absent: Absent::Default("2"),
+            example: "2",
+            about: "How often an event that nobody waits for is tried again after the function has failed. Amazon's default and bounds.",
+        },
+        Key {
+            name: "event_age",
+            kind: Kind::Duration(Duration::from_secs(60), Duration::from_secs(6 * 3600)),
+            absent: Absent::Default("\"6h\""),
+            example: "\"6h\"",
+            about: "How old such an event may become before it is given up. Amazon's default and bounds.",
+        },
+        Key {
+            name: "dead_letter",
+            kind: Kind::Text(event_place::FORM),
+            absent: Absent::Means("the log alone"),
+            example: "\"file:/var/lib/ringgate/dead.jsonl\"",
+            about: "Where such an event goes when it is given up: a file, to which a line of JSON is appended (mode 0600 when it is made), or a URL, to which the JSON is posted.",
+        },
+        Key {
             name: "user",
             kind: Kind::Text("\"UID\" or \"UID:GID\", in numbers"),
             absent: Absent::Means("ringgate's own user"),
@@ -193,6 +215,12 @@ pub struct Function {
     pub timeout: Duration,
     /// Most workers on all shards.
     pub reserved_concurrency: Option<u32>,
+    /// How often an event that nobody waits for is tried again.
+    pub retries_max: u32,
+    /// How old one may become.
+    pub event_age: Duration,
+    /// Where one goes that is given up.
+    pub dead_letter: Option<EventPlace>,
     /// Whose processes the workers are.
     pub user: Option<User>,
     /// Where output goes.
@@ -361,6 +389,10 @@ pub(super) fn read(reader: &Reader<'_>, all: &Functions) -> Option<Function> {
             file => FunctionLog::File(findings.resolve(file)),
         })
     });
+    let retries_max = reader.count("retries");
+    let event_age = reader.duration("event_age");
+    let dead_letter =
+        reader.read("dead_letter", |value, key| event_place::parse(text(value, key)?, findings));
     let environment = read_environment(reader);
     let memory_bytes = reader.size("memory");
     let storage_bytes = reader.size("ephemeral_storage");
@@ -378,6 +410,9 @@ pub(super) fn read(reader: &Reader<'_>, all: &Functions) -> Option<Function> {
         storage_bytes,
         timeout,
         reserved_concurrency,
+        retries_max,
+        event_age,
+        dead_letter,
         user,
         log: log?,
         workers,

@@ -1,13 +1,19 @@
 //! `[functions]`: what holds for all functions.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use toml::Spanned;
+use toml::de::DeValue;
 
+use super::event_place::{self, EventPlace};
 use super::function::{CLIENTS, Client};
 use super::problem::ProblemKind;
-use super::reader::Reader;
+use super::reader::{Reader, Refused};
 use super::reference::{Absent, Key, Kind, Table};
+
+const DESTINATIONS: &str = "a table from ARNs to \"file:PATH\", \"http://…\" or \"https://…\"";
 
 pub(super) static TABLE: Table = Table {
     header: "[functions]",
@@ -27,16 +33,34 @@ pub(super) static TABLE: Table = Table {
             example: "true",
             about: "For development: when a file in a function's `code` folder changes, its workers are replaced without a failed request, and those of the old code stay while the new one does not start. Only where every listener is on loopback.",
         },
+        Key {
+            name: "retry_pause",
+            kind: Kind::Duration(Duration::from_millis(1), Duration::from_secs(3600)),
+            absent: Absent::Default("\"1m\""),
+            example: "\"1m\"",
+            about: "Until an event that nobody waits for is tried again after its function has failed; twice as long before the third try. Amazon's is a minute, and cannot be set. Changes only with a restart.",
+        },
+        Key {
+            name: "destinations",
+            kind: Kind::Other(DESTINATIONS),
+            absent: Absent::Means("none"),
+            example: "{ \"arn:aws:sqs:us-east-1:000000000000:dead\" = \"file:/var/lib/ringgate/dead.jsonl\" }",
+            about: "What stands for the queues, topics and buses that functions of the Lambda API name as `DeadLetterConfig` and `DestinationConfig`: a file, to which a line of JSON is appended for each event (mode 0600 when it is made), or a URL, to which the JSON is posted. The Lambda API refuses destinations that are not here. Changes only with a restart.",
+        },
     ],
 };
 
 /// What holds for all functions.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Functions {
     /// What stands between the Runtime API and handlers.
     pub client: Client,
     /// Whether changed code replaces workers.
     pub watch: bool,
+    /// Until an event is tried again after its function has failed.
+    pub retry_pause: Duration,
+    /// What stands for the destinations of events, by ARN.
+    pub destinations: BTreeMap<String, EventPlace>,
 }
 
 /// Reads `[functions]`.
@@ -48,5 +72,29 @@ pub(super) fn read(reader: &Reader<'_>, listeners: &[Spanned<SocketAddr>]) -> Fu
         let address = address.get_ref().to_string();
         reader.findings.add(reader.span_of("watch"), ProblemKind::WatchedInTheOpen { address });
     }
-    Functions { client, watch }
+    let retry_pause = reader.duration("retry_pause");
+    Functions { client, watch, retry_pause, destinations: read_destinations(reader) }
+}
+
+fn read_destinations(reader: &Reader<'_>) -> BTreeMap<String, EventPlace> {
+    let mut places = BTreeMap::new();
+    let Some(value) = reader.raw("destinations") else { return places };
+    let Some(table) = value.get_ref().as_table() else {
+        reader.refuse("destinations", value, Refused::new("wrong-type", DESTINATIONS));
+        return places;
+    };
+    for (name, value) in table {
+        let name = name.get_ref().as_ref();
+        let place = match value.get_ref() {
+            DeValue::String(text) => event_place::parse(text, reader.findings),
+            _ => Err(Refused::new("wrong-type", event_place::FORM)),
+        };
+        match place {
+            Ok(place) => {
+                places.insert(name.to_owned(), place);
+            }
+            Err(refused) => reader.refuse(name, value, refused),
+        }
+    }
+    places
 }

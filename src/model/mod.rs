@@ -14,6 +14,7 @@ mod certificate;
 mod code;
 mod credentials;
 mod domain;
+mod event_place;
 mod function;
 mod functions;
 mod integration;
@@ -50,6 +51,7 @@ pub use code::{Code, code_id};
 pub use credentials::AwsCredentials;
 pub use domain::Domain;
 pub(crate) use domain::is_host_name;
+pub use event_place::EventPlace;
 pub use function::{Client, Function, FunctionLog, Runtime, User, Workers};
 pub use functions::Functions;
 pub use integration::{

@@ -197,3 +197,30 @@ pub struct FunctionUrl {
 impl Entity for FunctionUrl {
     const KIND: &'static str = "function-url";
 }
+
+/// What becomes of events that nobody waits for. Owner: [`owner`]; id: a version or an alias, `$LATEST`
+/// for the function itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct FunctionEventConfig {
+    /// A version or an alias, `$LATEST` for the function itself.
+    pub qualifier: String,
+    /// When it was last changed.
+    pub last_modified: Timestamp,
+    /// How often one is tried again, 0 to 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum_retry_attempts: Option<u32>,
+    /// How many seconds old one may become, 60 to 21,600.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum_event_age_in_seconds: Option<u32>,
+    /// The ARN where one goes that was given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<String>,
+    /// The ARN where one goes that the function has taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_success: Option<String>,
+}
+
+impl Entity for FunctionEventConfig {
+    const KIND: &'static str = "function-event-config";
+}

@@ -61,6 +61,7 @@ static KINDS: &[KindEntry] = &[
     KindEntry::of::<function::FunctionAlias>(),
     KindEntry::of::<function::FunctionPolicy>(),
     KindEntry::of::<function::FunctionUrl>(),
+    KindEntry::of::<function::FunctionEventConfig>(),
     KindEntry::of::<account::Account>(),
     KindEntry::of::<account::VpcLink>(),
     KindEntry::of::<account::HttpVpcLink>(),

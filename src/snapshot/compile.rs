@@ -2,7 +2,8 @@
 
 use super::api::{Api, HttpProxy, Integration, Phase, Program, Refusing, Route};
 use super::function::{
-    Function, Lambda, LambdaFacts, Launch, Permission, STREAM_PAUSE_MAX, function_arn,
+    EventRules, EventTarget, Function, Lambda, LambdaFacts, Launch, Permission, STREAM_PAUSE_MAX,
+    function_arn,
 };
 use super::path_template::{PathTemplate, Piece, ProxyPath};
 use super::upstream::{Target, Upstream};
@@ -195,7 +196,12 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
         queue_max: workers.queue_max,
         reserved_concurrency: function.reserved_concurrency,
         permission: Permission::Everybody,
-        events: Arc::default(),
+        events: Arc::new(EventRules {
+            retries_max: function.retries_max,
+            age_max: function.event_age,
+            dead_letter: function.dead_letter.clone().map(EventTarget::Place),
+            ..EventRules::default()
+        }),
         other: None,
         launch: Arc::new(Launch {
             name: function.name.clone(),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use crate::model::{Client, FunctionLog, PayloadFormat, Runtime, User};
+pub use crate::model::{Client, EventPlace, FunctionLog, PayloadFormat, Runtime, User};
 
 /// A request handed to a function, its result the answer.
 #[derive(Debug, Clone)]
@@ -115,12 +115,33 @@ pub struct EventRules {
     pub retries_max: u32,
     /// How old one may become: 60 seconds to six hours.
     pub age_max: Duration,
+    /// Where one goes that is given up.
+    pub dead_letter: Option<EventTarget>,
+    /// And once more.
+    pub on_failure: Option<EventTarget>,
+    /// Where one goes that the function has taken.
+    pub on_success: Option<EventTarget>,
+}
+
+/// A destination of events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventTarget {
+    /// What the file says of this ARN.
+    Arn(Box<str>),
+    /// The file's own word.
+    Place(EventPlace),
 }
 
 impl Default for EventRules {
     /// Lambda's own.
     fn default() -> Self {
-        Self { retries_max: 2, age_max: Duration::from_secs(6 * 3600) }
+        Self {
+            retries_max: 2,
+            age_max: Duration::from_secs(6 * 3600),
+            dead_letter: None,
+            on_failure: None,
+            on_success: None,
+        }
     }
 }
 

@@ -60,7 +60,7 @@ impl Pattern {
         if java.len() > 4096 {
             return Err("a pattern has at most 4096 bytes".to_owned());
         }
-        let mut translated = translate(java);
+        let mut translated = translate(java)?;
         if extent == Extent::Whole {
             translated = format!("\\A(?:{translated})\\z");
         }
@@ -240,7 +240,10 @@ fn expand(replacement: &str, text: &str, groups: &Groups, out: &mut String) -> R
 }
 
 /// Java's words for what `regex` spells differently: `\Q..\E`, and classes that are ASCII in Java.
-fn translate(java: &str) -> String {
+///
+/// What Java does not know is refused here and not left to the engines: `fancy_regex` knows calls of groups
+/// (`(?P>0)`, `\g<0>`), and takes all memory for one that calls itself.
+fn translate(java: &str) -> Result<String, String> {
     let mut out = String::with_capacity(java.len() + 16);
     let mut characters = java.chars();
     let mut class_depth = 0_u32;
@@ -253,6 +256,17 @@ fn translate(java: &str) -> String {
             ']' => {
                 class_depth = class_depth.saturating_sub(1);
                 out.push(']');
+            }
+            // Escaped, so that it opens no group either where an engine sees another end of the class.
+            '(' if class_depth > 0 => out.push_str("\\("),
+            '(' => {
+                if let Some(kind) = characters.as_str().strip_prefix('?')
+                    && !is_group_of_java(kind)
+                {
+                    let kind: String = kind.chars().take(3).collect();
+                    return Err(format!("there is no group `(?{kind}` in Java"));
+                }
+                out.push('(');
             }
             '\\' => {
                 let Some(escaped) = characters.next() else {
@@ -311,6 +325,9 @@ fn translate(java: &str) -> String {
                     | '<' | '>' => {
                         out.push_str(&regex::escape(escaped.encode_utf8(&mut [0; 4])));
                     }
+                    other if other.is_ascii_alphabetic() && !ESCAPES.contains(other) => {
+                        return Err(format!("there is no `\\{other}` in Java"));
+                    }
                     other => {
                         out.push('\\');
                         out.push(other);
@@ -320,5 +337,95 @@ fn translate(java: &str) -> String {
             other => out.push(other),
         }
     }
-    out
+    Ok(out)
+}
+
+/// The letters that mean something behind a backslash in Java, besides those that are translated.
+const ESCAPES: &str = "tnrfaecxuvVHbBAGzXkpPNE";
+
+/// Whether `(?` and what follows open a group of Java's.
+fn is_group_of_java(kind: &str) -> bool {
+    let mut characters = kind.chars();
+    match characters.next() {
+        Some(':' | '=' | '!' | '>') => true,
+        Some('<') => {
+            characters.next().is_some_and(|it| it == '=' || it == '!' || it.is_ascii_alphabetic())
+        }
+        // Flags, for the rest or for a group.
+        _ => {
+            let rest = kind.trim_start_matches(|it| "idmsuxU-".contains(it));
+            rest.len() < kind.len() && rest.starts_with([':', ')'])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_java_does_not_know_is_refused_before_an_engine_sees_it() {
+        for pattern in [
+            "(?P>0)",
+            "a(?P>0)^^",
+            "(a(?1))",
+            "(?R)",
+            "(?0)",
+            "(?+1)(a)",
+            "(?-1)",
+            "(?&n)",
+            "(?P<n>a)",
+            "(?P=n)",
+            "(?(1)a|b)",
+            "(?~a)",
+            "(?#c)",
+            "(?",
+            "(?i",
+            r"(a)\g<0>",
+            r"\g<1>",
+            r"\Ka",
+            r"[\g]",
+        ] {
+            for extent in [Extent::Whole, Extent::Part] {
+                assert!(Pattern::compile(pattern, extent).is_err(), "{pattern}");
+            }
+        }
+    }
+
+    #[test]
+    fn javas_groups_are_taken() {
+        for (pattern, text, expected) in [
+            ("(?:a)(?i)B", "ab", true),
+            ("(?i:A)b", "ab", true),
+            ("(?i-s:A)b", "aB", false),
+            ("(?=a)ab", "ab", true),
+            ("(?!b)ab", "ab", true),
+            ("a(?<=a)b", "ab", true),
+            ("a(?<!b)b", "ab", true),
+            ("(?>a)b", "ab", true),
+            (r"(?<n>a)\k<n>", "aa", true),
+            ("[(?&R)]+", "(?&R)", true),
+            ("[[(?R)]&&[^x]]+", "(?R)", true),
+            (r"[\](?0)]+", "](?0)", true),
+            (r"\(?R", "R", true),
+        ] {
+            let found = JavaPattern::compile(pattern).map(|it| it.matches(text));
+            assert_eq!(found, Ok(expected), "{pattern}");
+        }
+    }
+
+    proptest::proptest! {
+        /// A pattern may come from a client: compiling it takes neither long nor much memory.
+        #[test]
+        fn any_text_is_a_pattern_or_refused(
+            pattern in r"(\(|\(\?|\)|P>|[0R&<>=!:~#]|\[|\]|\\[a-zA-Z]|\*|\+|\{9\}|a|\||\^){0,30}",
+            text in "[a0R]{0,9}",
+        ) {
+            for extent in [Extent::Whole, Extent::Part] {
+                if let Ok(pattern) = Pattern::compile(&pattern, extent) {
+                    let _ = pattern.is_match(&text);
+                }
+            }
+        }
+    }
 }

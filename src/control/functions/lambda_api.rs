@@ -8,7 +8,6 @@ use crate::model::Runtime;
 use crate::snapshot::managed::FunctionPlace;
 use crate::telemetry::ids;
 use bytes::Bytes;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -72,10 +71,17 @@ impl lambda::Invoker for LambdaApi {
             }
             Mode::Event => {
                 let throttled = order.throttled();
-                let Order { function, event, client_context, .. } = order;
-                let rules = Arc::default();
-                let is_drawn = true;
-                let event = Event { function, is_drawn, event, client_context, timeout, rules };
+                let Order { function, event, client_context, request_id, .. } = order;
+                let event = Event {
+                    function,
+                    is_drawn: true,
+                    version: Some(invocation.configuration.version.into()),
+                    request_id,
+                    event,
+                    client_context,
+                    timeout,
+                    rules: invocation.rules,
+                };
                 let queued = self.events.queue(event, || ());
                 let outcome = queued.map(|()| Outcome::default()).map_err(|Full| throttled);
                 Box::pin(std::future::ready(outcome))
@@ -140,10 +146,11 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::functions::Calls;
+    use crate::control::functions::{Calls, Destinations};
     use crate::control::invocation;
     use crate::management::lambda::Invoker as _;
     use crate::resources::function::Configuration;
+    use std::sync::Arc;
 
     fn invocation(mode: Mode, runtime: &str) -> Invocation {
         Invocation {
@@ -164,12 +171,13 @@ mod tests {
             wants_log: false,
             client_context: None,
             trace_id: None,
+            rules: Arc::default(),
         }
     }
 
     fn api() -> (LambdaApi, Calls) {
         let (host, calls) = Invoker::new();
-        let events = Events::new(host.clone(), Duration::ZERO);
+        let events = Events::new(host.clone(), Duration::ZERO, Destinations::default());
         (LambdaApi::new(host, events, "000000000000".into()), calls)
     }
 

@@ -8,6 +8,7 @@
 //! the caller ([`Invoker`]).
 
 mod codes;
+mod destinations;
 mod domain;
 mod events;
 mod lambda_api;
@@ -33,7 +34,8 @@ use crate::snapshot::function::{FunctionLog, Launch};
 use crate::telemetry::ids::Uuid;
 use bytes::Bytes;
 pub use codes::Codes;
-pub(super) use events::{Events, RETRY_PAUSE};
+pub(super) use destinations::Destinations;
+pub(super) use events::Events;
 pub(super) use lambda_api::LambdaApi;
 use languages::Languages;
 use logs::{Epoch, LogWriter, SETTLE, WorkerLog};
@@ -390,7 +392,16 @@ impl Functions {
             });
         };
         let is_drawn = false;
-        let event = events::Event { function, is_drawn, event, client_context, timeout, rules };
+        let event = events::Event {
+            function,
+            is_drawn,
+            version: None,
+            request_id: None,
+            event,
+            client_context,
+            timeout,
+            rules,
+        };
         self.events.accept(event, over);
     }
 

@@ -10,7 +10,7 @@ use crate::management::operation::{Operation, read, write};
 use crate::management::page::Page;
 use crate::management::{Answer, Call};
 use crate::resources::function::{
-    Function, FunctionAlias, FunctionPolicy, FunctionUrl, LATEST, owner,
+    Function, FunctionAlias, FunctionEventConfig, FunctionPolicy, FunctionUrl, LATEST, owner,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -169,6 +169,7 @@ fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
     let (owner, name) = (owner(&function), call.text("Name").to_owned());
     call.draft.remove::<FunctionAlias>(&owner, &name);
     call.draft.remove::<FunctionPolicy>(&owner, &name);
+    call.draft.remove::<FunctionEventConfig>(&owner, &name);
     if let Some(url) = url::of(call, &function, &name) {
         call.draft.remove::<FunctionUrl>(&owner, &url.url_id);
     }

@@ -149,7 +149,7 @@ fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
     }
     let before = function.latest.code_sha256.clone();
     take(call, source, &mut function.latest)?;
-    Given { architectures, ..Given::default() }.apply(&mut function.latest)?;
+    Given { architectures, ..Given::default() }.apply(&mut function.latest, call.settings)?;
     if dry_run {
         let answered = answer(call, &function.latest, None);
         release(call, &name, &function.latest.code_sha256);

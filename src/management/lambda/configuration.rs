@@ -1,10 +1,11 @@
 //! Configurations: what of them a call may set, within which limits, and how they are answered.
 
+use super::event_config::check_destination;
 use super::fault::{changed_since, invalid, no_function};
 use super::place::{Place, arn};
 use crate::aws::Fault;
 use crate::management::operation::{Operation, read, write};
-use crate::management::{Answer, Call};
+use crate::management::{Answer, Call, Settings};
 use crate::resources::function::{Configuration, Environment, Function};
 use crate::runtimes::Runtime;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -132,7 +133,11 @@ impl Given {
     ///
     /// # Errors
     /// Something is beyond its limit.
-    pub(super) fn apply(self, configuration: &mut Configuration) -> Result<(), Fault> {
+    pub(super) fn apply(
+        self,
+        configuration: &mut Configuration,
+        settings: &Settings,
+    ) -> Result<(), Fault> {
         if let Some(runtime) = self.runtime {
             if Runtime::parse(&runtime).is_none() {
                 return Err(invalid(format!(
@@ -174,6 +179,8 @@ impl Given {
             configuration.ephemeral_storage = storage.size;
         }
         if let Some(dead_letter) = self.dead_letter_config {
+            let target = dead_letter.target_arn.as_deref().unwrap_or_default();
+            check_destination(settings, "DeadLetterConfig", target)?;
             configuration.dead_letter_target = dead_letter.target_arn.filter(|it| !it.is_empty());
         }
         if let Some(logging) = self.logging_config {
@@ -343,7 +350,7 @@ fn update(call: &mut Call<'_>) -> Result<Answer, Fault> {
         return Err(changed_since("GetFunction"));
     }
     let given: Given = call.input()?;
-    given.apply(&mut function.latest)?;
+    given.apply(&mut function.latest, call.settings)?;
     function.latest.touch(call);
     let answered = answer(call, &function.latest, None);
     call.draft.put("", &name, function);

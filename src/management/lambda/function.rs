@@ -10,8 +10,8 @@ use crate::management::operation::{Operation, read, write};
 use crate::management::page::Page;
 use crate::management::{Answer, Call, tagging};
 use crate::resources::function::{
-    Configuration, Function, FunctionAlias, FunctionPolicy, FunctionVersion, LATEST, owner,
-    version_id,
+    Configuration, Function, FunctionAlias, FunctionEventConfig, FunctionPolicy, FunctionVersion,
+    LATEST, owner, version_id,
 };
 use crate::resources::rest::Map;
 use serde::Deserialize;
@@ -77,7 +77,7 @@ fn create(call: &mut Call<'_>) -> Result<Answer, Fault> {
         log_group: format!("/aws/lambda/{name}"),
         ..Configuration::default()
     };
-    given.apply(&mut configuration)?;
+    given.apply(&mut configuration, call.settings)?;
     code::take(call, code, &mut configuration)?;
     configuration.touch(call);
     let mut function = Function { latest: configuration, tags, ..Function::default() };
@@ -183,6 +183,7 @@ fn delete(call: &mut Call<'_>) -> Result<Answer, Fault> {
                 )));
             }
             call.draft.remove::<FunctionPolicy>(&owner, number);
+            call.draft.remove::<FunctionEventConfig>(&owner, number);
             let id = version_id(number.parse().unwrap_or_default());
             call.draft.remove::<FunctionVersion>(&owner, &id);
             code::release(call, &place.name, &found.configuration.code_sha256);

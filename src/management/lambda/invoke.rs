@@ -1,5 +1,6 @@
 //! `Invoke`: from a call to an invocation, and from its outcome to the answer.
 
+use super::event_config;
 use super::fault::invalid;
 use super::invoker::{Invocation, Mode, Outcome, Refused};
 use super::place::Place;
@@ -62,11 +63,13 @@ pub(in crate::management) fn prepare(
             ),
         ));
     }
+    let rules = event_config::rules_of(call, &place, &configuration).into();
     Ok(Prepared {
         invocation: Some(Invocation {
             region: call.region().to_owned(),
             request_id: request_id.to_owned(),
             configuration,
+            rules,
             invoked_arn: place.arn(call),
             is_first,
             reserved_concurrency: function.reserved_concurrency,

@@ -2,8 +2,10 @@
 //! how the answer is written; the function host, which control starts, runs it.
 
 use crate::resources::function::Configuration;
+use crate::snapshot::function::EventRules;
 use bytes::Bytes;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// One invocation.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub struct Invocation {
     pub wants_log: bool,
     /// What the client says of itself: JSON.
     pub client_context: Option<String>,
+    /// What becomes of it where nobody waits for its answer.
+    pub rules: Arc<EventRules>,
     /// `X-Amzn-Trace-Id` of the call.
     pub trace_id: Option<String>,
 }

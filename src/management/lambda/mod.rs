@@ -7,6 +7,7 @@ mod alias;
 pub mod code;
 mod concurrency;
 mod configuration;
+mod event_config;
 mod fault;
 mod function;
 mod invoke;
@@ -20,6 +21,7 @@ mod url;
 mod version;
 mod zip;
 
+pub(super) use event_config::rules as event_rules;
 pub(super) use invoke::{INVOKE, prepare, respond};
 pub use invoker::{Invocation, Invoked, Invoker, Mode, NoInvoker, Outcome, Refused};
 pub(super) use permission::document as policy_document;
@@ -32,6 +34,7 @@ pub(super) static TABLES: &[&[Operation]] = &[
     code::OPERATIONS,
     concurrency::OPERATIONS,
     configuration::OPERATIONS,
+    event_config::OPERATIONS,
     function::OPERATIONS,
     permission::OPERATIONS,
     tags::OPERATIONS,

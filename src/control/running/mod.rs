@@ -4,33 +4,32 @@
 //! takes time (reading files, asking back ends) runs in tasks that send what they found. So the order
 //! of things is the order of the arms below, and nothing is ever half done when a signal arrives.
 
+mod rollout;
+
 use super::calls::Calls;
 use super::credentials::Credentials;
-use super::functions::{self, Events, Functions, LambdaApi, RETRY_PAUSE};
+use super::functions::{self, Destinations, Events, Functions, LambdaApi};
 use super::listeners::TURN_AWAY;
-use super::mailbox::{FromShard, ListenerId, ListenerKind, Post, ShardId, ToShard};
+use super::mailbox::{FromShard, ListenerId, Post, ShardId, ToShard};
 use super::publish::{Publication, Publishing};
-use super::reload::{Attempt, Attempted, Cause, Compiled, attempt};
-use super::rollout::{RESOLVE_PATIENCE, Rollout, SERVE_PATIENCE, Step};
+use super::reload::{Attempted, Cause};
 use super::signals::{Signal, Signals};
 use super::status::{LastReload, Phase, SharedStatus};
 use super::targets::{News, Targets};
 use super::test_calls::TestCalls;
 use super::watch::Watch;
-use super::{
-    Control, ListenError, Listeners, Options, Reloading, management, service_manager, since_epoch,
-    wanted_listeners,
-};
+use super::{Control, ListenError, Listeners, Options, Reloading, management, service_manager};
 use crate::management::access::Gate;
 use crate::management::audit::Audit;
 use crate::management::{Beginning, Service};
+use crate::snapshot::Snapshot;
 use crate::snapshot::managed::StageChange;
-use crate::snapshot::{AccessLog, Snapshot};
 use crate::store::StoreError;
-use crate::telemetry::access_log::{Destination, Writer};
+use crate::telemetry::access_log::Writer;
 use crate::telemetry::fields::RateLimiter;
-use crate::telemetry::metrics::{ApiName, Names, Reload, RouteName, TargetHealth};
+use crate::telemetry::metrics::TargetHealth;
 use crate::telemetry::stage_log::StageLogWriter;
+use rollout::{Rollout, SERVE_PATIENCE};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
@@ -202,7 +201,8 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
     let account_id = managed.settings.account_id.clone();
     let gate = managed.gate.clone();
     let ailment = Arc::clone(&status.lock().store);
-    let events = Events::new(invoker.clone(), RETRY_PAUSE);
+    let destinations = Destinations::new(Arc::clone(&managed.settings.event_places));
+    let events = Events::new(invoker.clone(), managed.retry_pause, destinations);
     let (service, stored) = Service::begin(Beginning {
         url: managed.store.url,
         last_good: managed.store.last_good,
@@ -488,256 +488,6 @@ impl Running {
         }
     }
 
-    // ---- reload ----
-
-    fn want_reload(&mut self, cause: Cause) {
-        // A signal is not forgotten over a change: it asks for more.
-        if self.wanted != Some(Cause::Signal) {
-            self.wanted = Some(cause);
-        }
-    }
-
-    fn start_attempt(&mut self, cause: Cause) {
-        service_manager::reloading();
-        let attempt_of = Attempt {
-            file: self.reload.file.clone(),
-            cause,
-            seen: self.reload.seen,
-            restart_only: self.reload.restart_only.clone(),
-            version: self.reload.last_version + 1,
-            shards: self.posts.len(),
-            codes: self.functions.codes(),
-        };
-        self.attempting = Some(tokio::task::spawn_blocking(move || attempt(&attempt_of)));
-    }
-
-    fn on_attempted(&mut self, attempted: Result<Attempted, JoinError>, now: Instant) {
-        self.attempting = None;
-        if !matches!(self.ending, Ending::No) {
-            return;
-        }
-        match attempted {
-            Ok(Attempted::Unchanged) => {
-                tracing::debug!("configuration touched but not changed");
-                self.tell_ready();
-            }
-            Ok(Attempted::Refused { seen, problems }) => {
-                self.reload.seen = Some(seen);
-                self.refuse(problems);
-            }
-            Ok(Attempted::Compiled { seen, compiled }) => {
-                self.reload.seen = Some(seen);
-                let wanted = wanted_listeners(&compiled.snapshot.server);
-                match self.listeners.prepare(&wanted) {
-                    Ok(prepared) => {
-                        self.reload.last_version = compiled.snapshot.version;
-                        self.gate.set(compiled.access.clone());
-                        self.credentials.declare(&compiled.aws);
-                        self.post_credentials();
-                        self.calls.set_body_bytes_max(compiled.management_body_bytes_max);
-                        self.service.show(compiled.shown.clone());
-                        self.roll_out(*compiled, prepared, now);
-                    }
-                    Err(errors) => {
-                        // What is in the way may be gone when the file is touched again.
-                        self.reload.seen = None;
-                        self.refuse(errors.iter().map(ToString::to_string).collect());
-                    }
-                }
-            }
-            Err(error) => self.refuse(vec![format!("reading it failed: {error}")]),
-        }
-    }
-
-    /// The last good snapshot stays.
-    fn refuse(&mut self, problems: Vec<String>) {
-        for error in &problems {
-            tracing::error!(error, "configuration refused");
-        }
-        let mut status = self.status.lock();
-        tracing::error!(
-            problems = problems.len(),
-            version = status.readiness(Instant::now()).version,
-            "reload failed; the configuration before it is served"
-        );
-        status.last_reload = Some(LastReload::Failure { problems });
-        status.metrics.set_reload(Reload::Failure, since_epoch());
-        drop(status);
-        self.tell_ready();
-    }
-
-    // ---- rollout ----
-
-    fn roll_out(&mut self, compiled: Compiled, prepared: super::listeners::Prepared, now: Instant) {
-        for warning in &compiled.warnings {
-            tracing::warn!(warning, "configuration");
-        }
-        let codes = compiled.codes();
-        let snapshot = Arc::new(compiled.snapshot);
-        self.functions.look_at(compiled.functions, &compiled.all_functions);
-        self.watch.set_files(compiled.files.iter().map(AsRef::as_ref));
-        let both: Vec<&Snapshot> = self.served.iter().chain([&snapshot]).map(|it| &**it).collect();
-        self.targets.follow(&both);
-        self.stage_logs.set_places(snapshot.stage_logs.places());
-        for problem in self.writer.set_destinations(&destinations(&both)) {
-            tracing::error!(error = %problem, "access log is not written");
-        }
-        self.status.lock().metrics.set_names(snapshot.version, &names(&snapshot));
-        self.rollout = Some(Rollout {
-            snapshot,
-            codes,
-            prepared,
-            step: Step::Resolving { until: now + RESOLVE_PATIENCE, copies: compiled.copies },
-        });
-        self.follow_roles();
-    }
-
-    /// Takes every step that can be taken now.
-    fn proceed(&mut self, now: Instant) -> Result<(), RunError> {
-        if self.publishing.is_busy() {
-            let dead = self.status.lock().dead();
-            let settled = self.credentials.is_settled();
-            self.publishing.proceed(&self.posts, &self.targets, settled, &dead, now);
-        }
-        if let Some(mut rollout) = self.rollout.take() {
-            if let Step::Resolving { until, copies } = &mut rollout.step {
-                let unanswered: Vec<_> = self.targets.not_answered_yet().collect();
-                if unanswered.is_empty() || *until <= now {
-                    for name in unanswered {
-                        tracing::warn!(name = &**name, "upstream name has not been answered yet");
-                    }
-                    let copies = std::mem::take(copies);
-                    self.send_snapshot(copies);
-                    rollout.step = Step::Serving { until: now + SERVE_PATIENCE, reported: false };
-                }
-            }
-            self.rollout = self.await_serving(rollout, now)?;
-        }
-        if self.rollout.is_none()
-            && self.attempting.is_none()
-            && matches!(self.ending, Ending::No)
-            && let Some(cause) = self.wanted.take()
-        {
-            self.start_attempt(cause);
-        }
-        if let Ending::Draining { left, .. } = &self.ending
-            && left.is_empty()
-        {
-            self.stop_shards(now);
-        }
-        Ok(())
-    }
-
-    fn send_snapshot(&mut self, copies: Vec<Snapshot>) {
-        let endpoints = self.targets.tell();
-        self.post_all(|_| ToShard::Endpoints(Box::new(endpoints.clone())));
-        for (shard, (post, copy)) in self.posts.iter().zip(copies).enumerate() {
-            if let Err(error) = post.send(ToShard::Snapshot(Box::new(copy))) {
-                tracing::error!(shard, %error, "snapshot cannot be handed over");
-            }
-        }
-    }
-
-    /// The rollout again while it is not over.
-    fn await_serving(
-        &mut self,
-        mut rollout: Rollout,
-        now: Instant,
-    ) -> Result<Option<Rollout>, RunError> {
-        let Step::Serving { until, reported } = &mut rollout.step else {
-            return Ok(Some(rollout));
-        };
-        let (behind, phase) = {
-            let status = self.status.lock();
-            (status.behind(rollout.snapshot.version), status.phase)
-        };
-        // The first listener opens when the managed APIs are served too.
-        let is_first_served = phase != Phase::Starting || !self.publishing.is_busy();
-        if behind.is_empty() && is_first_served {
-            self.finish(rollout, now)?;
-            return Ok(None);
-        }
-        if *until <= now && !*reported {
-            *reported = true;
-            if phase == Phase::Starting {
-                return Err(RunError::ShardsSilent { shards: behind });
-            }
-            let version = rollout.snapshot.version;
-            self.refuse(vec![format!(
-                "shards {behind:?} do not serve version {version} after {} s",
-                SERVE_PATIENCE.as_secs()
-            )]);
-        }
-        Ok(Some(rollout))
-    }
-
-    /// Every shard serves it: listeners follow, and what only the old one needed is let go.
-    fn finish(&mut self, rollout: Rollout, now: Instant) -> Result<(), RunError> {
-        let Rollout { snapshot, prepared, codes, .. } = rollout;
-        self.functions.codes().file_serves(&codes);
-        self.functions.watch(&snapshot.functions);
-        let version = snapshot.version;
-        self.targets.follow(&[&snapshot]);
-        // Only takes away what the old snapshot had; what is wrong with the new was told above.
-        self.writer.set_destinations(&destinations(&[&snapshot]));
-        self.served = Some(snapshot);
-        self.tell_target_health();
-        let phase = self.status.lock().phase;
-        if phase == Phase::Draining {
-            return Ok(());
-        }
-        let change = match self.listeners.adopt(prepared) {
-            Ok(change) => change,
-            Err(error) if phase == Phase::Starting => return Err(error.into()),
-            Err(error) => {
-                self.refuse(vec![error.to_string()]);
-                return Ok(());
-            }
-        };
-        let new = change.take.first().into_iter().flatten();
-        let new: Vec<_> = new.map(|listener| (listener.kind, listener.address)).collect();
-        for (post, take) in self.posts.iter().zip(change.take) {
-            // Full: the sockets close again, and the other shards' take the connections.
-            if !take.is_empty()
-                && let Err(error) = post.send(ToShard::TakeListeners(take))
-            {
-                tracing::error!(%error, "listeners cannot be handed over");
-            }
-        }
-        if !change.drop.is_empty() {
-            self.closing.push((now + TURN_AWAY, change.drop));
-        }
-        let mut status = self.status.lock();
-        if phase == Phase::Starting {
-            status.phase = Phase::Serving;
-            drop(status);
-            self.announce(&new);
-            let management = self.management.address;
-            (self.options.announce)(&format!("management on http://{management}"));
-        } else {
-            status.last_reload = Some(LastReload::Success { version });
-            status.metrics.set_reload(Reload::Success { version }, since_epoch());
-            drop(status);
-            // Port 0 has become a real one here too.
-            self.announce(&new);
-            tracing::info!(version, "configuration reloaded");
-        }
-        self.tell_ready();
-        Ok(())
-    }
-
-    fn announce(&mut self, listeners: &[(ListenerKind, SocketAddr)]) {
-        for (kind, address) in listeners {
-            let scheme = match kind {
-                ListenerKind::Plain => "http",
-                ListenerKind::Tls => "https",
-                // Of nobody's concern but the workers'.
-                ListenerKind::Runtime => continue,
-            };
-            (self.options.announce)(&format!("listening on {scheme}://{address}"));
-        }
-    }
-
     fn tell_ready(&self) {
         let status = self.status.lock();
         if status.phase == Phase::Serving {
@@ -875,32 +625,5 @@ impl Running {
             _ => {}
         }
         None
-    }
-}
-
-/// Where these snapshots' access logs go, each once.
-fn destinations(snapshots: &[&Snapshot]) -> Vec<Destination> {
-    let all: BTreeSet<Destination> = snapshots
-        .iter()
-        .flat_map(|snapshot| &snapshot.access_logs)
-        .map(AccessLog::writer_destination)
-        .collect();
-    all.into_iter().collect()
-}
-
-/// What the indexes in a batch are called: routes of all APIs in one row, in the snapshot's order.
-fn names(snapshot: &Snapshot) -> Names {
-    let apis = snapshot.apis.iter().map(|api| ApiName {
-        id: api.id.to_string(),
-        name: api.name.to_string(),
-        stage: api.stage.to_string(),
-    });
-    let routes = (0_u32..).zip(&snapshot.apis).flat_map(|(index, api)| {
-        api.routes.iter().map(move |route| RouteName { api: index, key: route.key.to_string() })
-    });
-    Names {
-        apis: apis.collect(),
-        routes: routes.collect(),
-        upstreams: snapshot.upstreams.iter().map(|upstream| upstream.name.to_string()).collect(),
     }
 }
