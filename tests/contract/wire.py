@@ -70,11 +70,11 @@ def _answer(service, operation_model, response_dict, **_):
         if body != b"{}":
             fault("body", f"{body!r} where the model has nothing")
         return
-    _value(json.loads(body), shape, "answer", service == "apigateway", fault)
+    _value(json.loads(body), shape, "answer", service != "apigatewayv2", fault)
 
 
-def _value(value, shape, where, is_v1, fault):
-    """One value against its shape. Times are numbers in v1, text in v2."""
+def _value(value, shape, where, in_seconds, fault):
+    """One value against its shape. Times are numbers, but for v2 of API Gateway, where they are text."""
     kinds = {
         "structure": dict,
         "map": dict,
@@ -85,7 +85,7 @@ def _value(value, shape, where, is_v1, fault):
         "long": int,
         "double": (int, float),
         "float": (int, float),
-        "timestamp": (int, float) if is_v1 else str,
+        "timestamp": (int, float) if in_seconds else str,
     }
     is_flag = isinstance(value, bool) and shape.type_name != "boolean"
     if is_flag or not isinstance(value, kinds[shape.type_name]):
@@ -97,15 +97,15 @@ def _value(value, shape, where, is_v1, fault):
             if name not in members:
                 fault(where, f"{name} is not in the model")
             else:
-                _value(inner, members[name], f"{where}.{name}", is_v1, fault)
+                _value(inner, members[name], f"{where}.{name}", in_seconds, fault)
     elif shape.type_name == "map":
         for name, inner in value.items():
             if inner is not None or not any(where.endswith(end) for end in NULL_WHEN_EMPTY):
-                _value(inner, shape.value, f"{where}.{name}", is_v1, fault)
+                _value(inner, shape.value, f"{where}.{name}", in_seconds, fault)
     elif shape.type_name == "list":
         for inner in value:
-            _value(inner, shape.member, f"{where}[]", is_v1, fault)
-    elif shape.type_name == "timestamp" and not is_v1 and not ISO_8601.fullmatch(value):
+            _value(inner, shape.member, f"{where}[]", in_seconds, fault)
+    elif shape.type_name == "timestamp" and not in_seconds and not ISO_8601.fullmatch(value):
         fault(where, f"the time {value!r}")
     elif getattr(shape, "enum", None) and value not in shape.enum:
         fault(where, f"{value!r} is none of {shape.enum}")
