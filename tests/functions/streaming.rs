@@ -30,7 +30,7 @@ pub(crate) fn stream(runtime: &mut Runtime, id: &str, argument: &str) {
     request.extend_from_slice(&chunk(one));
     request.extend_from_slice(&chunk(two));
     match argument {
-        "large" | "endless" => {
+        "large" => {
             for _ in 0..7 {
                 request.extend_from_slice(&chunk(&vec![b'7'; 1024 * 1024]));
             }
@@ -252,7 +252,7 @@ fn a_client_that_does_not_read_makes_the_function_wait() {
     assert!(before < 40, "{before}");
     let mut count = 0;
     let mut buffer = vec![0; 1 << 16];
-    while count < 46 << 20 {
+    while count < 40 << 20 {
         let read = stream.read(&mut buffer).unwrap();
         assert_ne!(read, 0);
         count += read;
