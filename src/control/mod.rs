@@ -311,6 +311,18 @@ fn management_listener(model: &Model, passed: &[PassedSocket]) -> Result<TcpList
     listeners::listen_alone(address, passed).map_err(|error| ListenError::new(address, error))
 }
 
+/// A client for addresses that the file names: nothing on the way leads elsewhere.
+fn web_client(patience: std::time::Duration) -> Result<reqwest::Client, String> {
+    // Already installed where TLS has been set up before; that one is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    reqwest::Client::builder()
+        .timeout(patience)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .map_err(|error| error.to_string())
+}
+
 /// The time of day, as time since 1970-01-01T00:00:00Z.
 fn since_epoch() -> std::time::Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()

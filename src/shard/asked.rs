@@ -298,10 +298,7 @@ impl<E: Env> Shard<E> {
             self.run_phases(client, exchange, route, asked.phase, head, persistent);
         });
         drop(managed);
-        self.retire(asked.snapshot);
-        if let ServedBy::Managed(stage, _) = asked.api {
-            self.retire_stage(stage);
-        }
+        self.release(asked.snapshot, asked.api);
     }
 
     /// Asks the function, once all of the content is there.
@@ -551,21 +548,11 @@ impl<E: Env> Shard<E> {
             request_bytes: asked.request_bytes,
             response_bytes,
         };
-        let api = asked.api.api(&asked.snapshot);
-        self.record.count_stage(api, Some(asked.route), &finished);
-        // Indexes of an older snapshot would count for another API.
-        if asked.snapshot.version == self.snapshot.version {
-            self.record.recorder.exchange(&finished);
-            if asked.log.is_some() {
-                self.log_asked(&asked, finished, refusal);
-            }
-        } else {
-            self.record.recorder.exchange(&Finished { api: None, route: None, ..finished });
+        let is_current = self.count_exchange(&asked.snapshot, &asked.api, asked.route, &finished);
+        if is_current && asked.log.is_some() {
+            self.log_asked(&asked, finished, refusal);
         }
-        self.retire(asked.snapshot);
-        if let ServedBy::Managed(stage, _) = asked.api {
-            self.retire_stage(stage);
-        }
+        self.release(asked.snapshot, asked.api);
     }
 
     fn log_asked(&mut self, asked: &Asked, finished: Finished, refusal: Option<Refusal>) {

@@ -5,12 +5,14 @@
 //! what nobody uses any more goes to the control thread, which frees it.
 
 use super::Shard;
+use super::exchanges::ServedBy;
 use super::upstream::pool::Pool;
 use crate::control::endpoints::UpstreamEndpoints;
 use crate::control::mailbox::{Delta, FromShard};
 use crate::ring::Env;
-use crate::snapshot::ManagedStage;
 use crate::snapshot::managed::StageChange;
+use crate::snapshot::{ManagedStage, RouteIndex, Snapshot};
+use crate::telemetry::Finished;
 use std::rc::Rc;
 
 impl<E: Env> Shard<E> {
@@ -73,8 +75,35 @@ impl<E: Env> Shard<E> {
         }
     }
 
+    /// Counts a request that is over. Whether its configuration is the one that is served now: the numbers
+    /// of an older one would be another API's, in counters as in access logs.
+    pub(super) fn count_exchange(
+        &mut self,
+        snapshot: &Snapshot,
+        api: &ServedBy,
+        route: RouteIndex,
+        finished: &Finished,
+    ) -> bool {
+        self.record.count_stage(api.api(snapshot), Some(route), finished);
+        let is_current = snapshot.version == self.snapshot.version;
+        if is_current {
+            self.record.recorder.exchange(finished);
+        } else {
+            self.record.recorder.exchange(&Finished { api: None, route: None, ..*finished });
+        }
+        is_current
+    }
+
+    /// Lets go of what a request was served by. What it was the last to hold goes back.
+    pub(super) fn release(&mut self, snapshot: Rc<Snapshot>, api: ServedBy) {
+        self.retire(snapshot);
+        if let ServedBy::Managed(stage, _) = api {
+            self.retire_stage(stage);
+        }
+    }
+
     /// Gives a stage back when the last request that it served is over.
-    pub(super) fn retire_stage(&mut self, stage: Rc<ManagedStage>) {
+    fn retire_stage(&mut self, stage: Rc<ManagedStage>) {
         if let Ok(stage) = Rc::try_unwrap(stage) {
             self.send_report(FromShard::RetiredManaged(vec![stage], Vec::new()));
         }

@@ -8,7 +8,7 @@
 //! ```
 
 use super::client::ClientState;
-use super::exchanges::{Proxied, ServedBy, Stage};
+use super::exchanges::{Proxied, Stage};
 use super::record::{Outcome, Request};
 use super::stream::Stream;
 use super::timers::Deadline;
@@ -452,22 +452,13 @@ impl<E: Env> Shard<E> {
             request_bytes: exchange.request_bytes,
             response_bytes: exchange.response_bytes,
         };
-        let api = exchange.api.api(&exchange.snapshot);
-        self.record.count_stage(api, Some(exchange.route), &finished);
-        // Indexes of an older snapshot would count for another API.
-        if exchange.snapshot.version == self.snapshot.version {
-            self.record.recorder.exchange(&finished);
-            if exchange.log.is_some() {
-                self.log_proxied(&exchange, finished, refusal);
-            }
-        } else {
-            self.record.recorder.exchange(&Finished { api: None, route: None, ..finished });
+        let is_current =
+            self.count_exchange(&exchange.snapshot, &exchange.api, exchange.route, &finished);
+        if is_current && exchange.log.is_some() {
+            self.log_proxied(&exchange, finished, refusal);
         }
         self.spare_request(exchange.request);
-        self.retire(exchange.snapshot);
-        if let ServedBy::Managed(stage, _) = exchange.api {
-            self.retire_stage(stage);
-        }
+        self.release(exchange.snapshot, exchange.api);
     }
 
     /// Keeps a request's memory for another one.

@@ -197,7 +197,7 @@ pub(super) fn decoded(text: &str) -> Vec<u8> {
 }
 
 /// Percent-encoded but for RFC 3986's unreserved characters and, in paths, `/`.
-pub(super) fn encoded(bytes: &[u8], is_path: bool) -> String {
+pub fn encoded(bytes: &[u8], is_path: bool) -> String {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut out = String::with_capacity(bytes.len());
     for &byte in bytes {

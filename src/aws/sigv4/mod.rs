@@ -22,6 +22,7 @@ mod replay;
 mod scope;
 mod sign;
 
+pub use canonical::encoded;
 pub use claim::{Claim, Form, Payload};
 pub use date::AmzDate;
 pub use outgoing::{ADDED_FIELDS, Outgoing, ScopedKey, SignedPayload};

@@ -15,7 +15,7 @@ mod own;
 mod sts;
 
 use super::dns::Task;
-use super::since_epoch;
+use super::{since_epoch, web_client};
 use crate::model::Aws;
 use crate::snapshot::service::RoleCredentials;
 use std::collections::{BTreeMap, BTreeSet};
@@ -247,14 +247,7 @@ async fn find(role: &str, declared: &Aws) -> Result<Pair, String> {
 
 /// A client for whoever gives credentials.
 fn client() -> Result<reqwest::Client, String> {
-    // Already installed where TLS has been set up before; that one is as good.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    reqwest::Client::builder()
-        .timeout(PATIENCE)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .map_err(|error| error.to_string())
+    web_client(PATIENCE)
 }
 
 /// The content of an answer, with its status.

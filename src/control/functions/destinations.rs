@@ -3,6 +3,7 @@
 //!
 //! What cannot be delivered is told in the log, and not tried again: whoever needs more names a file.
 
+use crate::control::web_client;
 use crate::model::EventPlace;
 use crate::snapshot::function::EventTarget;
 use serde::de::IgnoredAny;
@@ -157,7 +158,8 @@ impl Destinations {
     }
 
     async fn post(&self, url: &str, line: String) -> Result<(), String> {
-        let client = self.client.get_or_init(client).as_ref().map_err(Clone::clone)?;
+        let client =
+            self.client.get_or_init(|| web_client(PATIENCE)).as_ref().map_err(Clone::clone)?;
         let request = client.post(url).header("content-type", "application/json").body(line);
         // Without the URL, whose query may hold a secret.
         let answer = request.send().await.map_err(|error| error.without_url().to_string())?;
@@ -166,17 +168,6 @@ impl Destinations {
             false => Err(format!("it answered {}", answer.status())),
         }
     }
-}
-
-fn client() -> Result<reqwest::Client, String> {
-    // Already installed where TLS has been set up before; that one is as good.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    reqwest::Client::builder()
-        .timeout(PATIENCE)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .map_err(|error| error.to_string())
 }
 
 /// Blocks. One write, so that lines of several events do not mix.

@@ -211,6 +211,24 @@ impl Step<'_> {
         let content = exchange.content.unwrap_or_default();
         let trace = self.trace.as_bytes();
         lambda::write_event(exchange, declared, content, trace, exchange.received, &mut event)?;
+        self.tell_call(exchange, declared, &event, permitted)?;
+        Ok(Next::Function(FunctionRequest {
+            function: declared.function.clone(),
+            event: event.into(),
+            client_context: None,
+            timeout: declared.timeout,
+            waits: true,
+        }))
+    }
+
+    /// Tells that a function is about to be called, which it must permit.
+    fn tell_call(
+        &mut self,
+        exchange: &Exchange<'_>,
+        declared: &Lambda,
+        event: &[u8],
+        permitted: &dyn Fn(&Lambda) -> Option<Function>,
+    ) -> Result<(), Failure> {
         let api = exchange.api.ok_or(Refusal::Internal)?.api;
         let call = FunctionCall {
             region: &declared.facts.region,
@@ -219,18 +237,12 @@ impl Step<'_> {
             request_id: exchange.ids.request.as_str(),
             trace_id: self.trace,
         };
-        self.log.function_request(self.now, &call, &event);
+        self.log.function_request(self.now, &call, event);
         let function = permitted(declared);
         if function.is_some_and(|it| !lambda::is_permitted(exchange, declared, &it)) {
             return Err(Refusal::FunctionRefused.into());
         }
-        Ok(Next::Function(FunctionRequest {
-            function: declared.function.clone(),
-            event: event.into(),
-            client_context: None,
-            timeout: declared.timeout,
-            waits: true,
-        }))
+        Ok(())
     }
 
     /// A function whose event a template has made.
@@ -252,19 +264,7 @@ impl Step<'_> {
                 }
             };
         let declared = &function.lambda;
-        let api = exchange.api.ok_or(Refusal::Internal)?.api;
-        let call = FunctionCall {
-            region: &declared.facts.region,
-            arn: &declared.function,
-            api_id: &api.id,
-            request_id: exchange.ids.request.as_str(),
-            trace_id: self.trace,
-        };
-        self.log.function_request(self.now, &call, &event);
-        let known = permitted(declared);
-        if known.is_some_and(|it| !lambda::is_permitted(exchange, declared, &it)) {
-            return Err(Refusal::FunctionRefused.into());
-        }
+        self.tell_call(exchange, declared, &event, permitted)?;
         if invocation == Invocation::DryRun {
             let nothing = Told::nothing();
             let answer = self.told_answered(exchange, mapped, &nothing, &made.overrides)?;

@@ -394,10 +394,7 @@ impl<E: Env> Shard<E> {
     }
 
     fn release_waiting(&mut self, waiting: Waiting) {
-        self.retire(waiting.snapshot);
-        if let ServedBy::Managed(stage, _) = waiting.api {
-            self.retire_stage(stage);
-        }
+        self.release(waiting.snapshot, waiting.api);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The request that invokes a function elsewhere, by the Lambda API.
 
-use super::is_signed;
-use crate::aws::sigv4::{AmzDate, Outgoing, ScopedKey, SignedPayload};
+use super::{is_signed, request_line};
+use crate::aws::sigv4::{AmzDate, Outgoing, ScopedKey, SignedPayload, encoded};
 use crate::exchange::integrate::http_proxy::HostPlace;
 use crate::http;
 use crate::snapshot::RemotePlace;
@@ -27,21 +27,14 @@ pub fn invocation(
     out: &mut Vec<u8>,
 ) -> HostPlace {
     let mut path = String::from("/2015-03-31/functions/");
-    push_encoded(place.function, &mut path);
+    path.push_str(&encoded(place.function.as_bytes(), false));
     path.push_str("/invocations");
     let mut query = String::new();
     if let Some(qualifier) = place.qualifier {
         query.push_str("Qualifier=");
-        push_encoded(qualifier, &mut query);
+        query.push_str(&encoded(qualifier.as_bytes(), false));
     }
-    out.extend_from_slice(b"POST ");
-    out.extend_from_slice(path.as_bytes());
-    if !query.is_empty() {
-        out.push(b'?');
-        out.extend_from_slice(query.as_bytes());
-    }
-    out.extend_from_slice(b" HTTP/1.1\r\n");
-    let host_place = HostPlace { at: out.len(), is_mapped: true };
+    let host_place = request_line("POST", &path, &query, out);
     let context = facts.client_context.map(|context| STANDARD.encode(context));
     let mut fields: Vec<(&[u8], &[u8])> = vec![
         (b"host", place.remote.service.host.as_bytes()),
@@ -69,17 +62,4 @@ pub fn invocation(
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(event);
     host_place
-}
-
-fn push_encoded(text: &str, out: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            out.push(char::from(DIGITS[usize::from(byte & 15)]));
-        }
-    }
 }

@@ -16,7 +16,7 @@ pub use keyring::{Keyring, NoKey};
 
 use super::http_proxy::{HostPlace, Made, has_content};
 use super::mapping;
-use crate::aws::sigv4::{AmzDate, Outgoing, ScopedKey, SignedPayload};
+use crate::aws::sigv4::{AmzDate, Outgoing, ScopedKey, SignedPayload, encoded};
 use crate::exchange::{Exchange, Refusal};
 use crate::http::{self, Known};
 use crate::snapshot::service::Service;
@@ -60,15 +60,7 @@ pub fn request_head(
     let path = if service.is_s3() { key_path(path).into() } else { std::borrow::Cow::from(path) };
     let mapped = mapping::fields(exchange, mapping, made.overrides)?;
 
-    out.extend_from_slice(method.as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(path.as_bytes());
-    if !query.is_empty() {
-        out.push(b'?');
-        out.extend_from_slice(query.as_bytes());
-    }
-    out.extend_from_slice(b" HTTP/1.1\r\n");
-    let host_place = HostPlace { at: out.len(), is_mapped: true };
+    let host_place = request_line(method, &path, query, out);
 
     let mut payload = SignedPayload::Signed;
     let mut seen = Seen::default();
@@ -181,16 +173,18 @@ fn is_signed(lower: &[u8]) -> bool {
 /// A path in the one form that S3 and those who do as it does agree on: every byte encoded but the
 /// unreserved ones and slashes. They decode what came and encode it so before they check.
 fn key_path(path: &str) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    let mut out = String::with_capacity(path.len() + 16);
-    for &byte in &*crate::exchange::method_request::decoded(path.as_bytes()) {
-        if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            out.push(char::from(DIGITS[usize::from(byte & 15)]));
-        }
+    encoded(&crate::exchange::method_request::decoded(path.as_bytes()), true)
+}
+
+/// The first line of a request, and where its `Host` goes.
+fn request_line(method: &str, path: &str, query: &str, out: &mut Vec<u8>) -> HostPlace {
+    out.extend_from_slice(method.as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(path.as_bytes());
+    if !query.is_empty() {
+        out.push(b'?');
+        out.extend_from_slice(query.as_bytes());
     }
-    out
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    HostPlace { at: out.len(), is_mapped: true }
 }
