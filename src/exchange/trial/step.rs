@@ -324,7 +324,8 @@ impl Step<'_> {
             }
             _ => return Err(Refusal::Internal.into()),
         };
-        let answer = lambda::answer(exchange, declared, &result.payload)
+        let accept = lambda::accept_for(exchange, declared);
+        let answer = lambda::answer(Protocol::Rest, declared, accept, &result.payload)
             .map_err(|fault| malformed(fault.refusal()))?;
         let facts = HeadFacts {
             protocol: Protocol::Rest,
