@@ -1,6 +1,7 @@
 //! A refusal with what only this request knows of it.
 
 use super::Refusal;
+use crate::snapshot::Protocol;
 use std::borrow::Cow;
 
 /// Why a request is answered by the gateway, and what is to be told about it.
@@ -20,6 +21,16 @@ impl Failure {
     /// Something is set up so that it cannot work. `cause` is for the log.
     pub fn configuration(cause: impl Into<Cow<'static, str>>) -> Self {
         Self { cause: cause.into(), ..Refusal::Misconfigured.into() }
+    }
+
+    /// `$context.error.message`; `None` is null.
+    pub fn told(&self, protocol: Option<Protocol>) -> Option<&str> {
+        let is_rest = protocol == Some(Protocol::Rest);
+        match (&self.message, self.refusal) {
+            (Some(message), _) => Some(message),
+            (None, Refusal::AuthorizerMisconfigured | Refusal::AuthorizerFailed) if is_rest => None,
+            (None, refusal) => Some(refusal.message(protocol)),
+        }
     }
 }
 
