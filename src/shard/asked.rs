@@ -17,9 +17,9 @@ use super::functions::NewInvocation;
 use super::functions::worker::Caller;
 use super::kept::Kept;
 use super::record::{Noted, Outcome, Request, is_logged};
-use super::streamed::Streamed;
+use super::streamed::{STREAM_CUT, Streamed};
 use crate::control::invocation::{Completion, NotDone};
-use crate::exchange::execution_log::{FunctionCall, function_failed, malformed};
+use crate::exchange::execution_log::{FunctionCall, function_failed_as, malformed};
 use crate::exchange::integrate::lambda::{self, Answer, Changes, HeadFacts};
 use crate::exchange::respond::{self, Connection};
 use crate::exchange::{Exchange, Failure, Ids, Refusal};
@@ -28,11 +28,12 @@ use crate::ring::outgoing::COPY_BYTES_MAX;
 use crate::ring::{Env, Outgoing, SlotId};
 use crate::snapshot::managed::DefaultEndpoint;
 use crate::snapshot::{Integration, Lambda, Managed, Protocol, Route, RouteIndex, Snapshot};
+use crate::telemetry::ids::Uuid;
 use crate::telemetry::{Finished, ids};
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Amazon's bound on the content of a request. `server.limits.body` may be lower, and counts then.
 pub(super) const CONTENT_BYTES_MAX: u64 = 10 * 1024 * 1024;
@@ -77,6 +78,8 @@ pub(super) struct Asked {
     pub(super) started: Instant,
     /// When the function was asked.
     pub(super) handed_over: Option<Instant>,
+    /// By which the function's log names the invocation.
+    pub(super) invocation_id: Option<Uuid>,
     log: Option<Box<Noted>>,
     /// What it tells of its way.
     pub(super) execution: Option<Box<Execution>>,
@@ -139,6 +142,35 @@ impl Asked {
                 Refusal::BadGateway
             }
             _ => Refusal::FunctionFailed,
+        }
+    }
+
+    /// Its function was invoked, by that id.
+    pub(super) fn invoked(&mut self, invocation_id: Uuid) {
+        self.invocation_id = Some(invocation_id);
+        if let Some(execution) = &mut self.execution {
+            execution.invoked(invocation_id.as_str());
+        }
+        if let Some(log) = &mut self.log
+            && !self.trace.is_empty()
+        {
+            log.trace(&self.trace);
+        }
+    }
+
+    /// Its function has answered, so long after it was asked; what it said is another matter.
+    pub(super) fn note_answer(&mut self, latency: Duration) {
+        if let Some(log) = &mut self.log {
+            let id = self.invocation_id.as_ref().map_or(&b""[..], |id| id.as_bytes());
+            log.answered_by_function(id, latency);
+        }
+    }
+
+    /// A piece of its streamed answer has come.
+    pub(super) fn note_content(&mut self, now: Instant) {
+        if let Some(log) = &mut self.log {
+            let since = self.handed_over.unwrap_or(self.started);
+            log.content_came(now.saturating_duration_since(since));
         }
     }
 
@@ -226,6 +258,7 @@ impl<E: Env> Shard<E> {
             stage: AskedStage::Gathering,
             started: self.now.checked_sub(exchange.waited).unwrap_or(self.now),
             handed_over: None,
+            invocation_id: None,
             log,
             execution: None,
             streamed: None,
@@ -366,7 +399,11 @@ impl<E: Env> Shard<E> {
                 caller: Caller::Asked(asked),
                 patience: declared.timeout,
             };
-            shard.invoke(arn, new).map_err(refusal_of)
+            let invocation = shard.invoke(arn, new).map_err(refusal_of)?;
+            if let Some(asked) = shard.asked.get_mut(asked) {
+                asked.invoked(request_id);
+            }
+            Ok(invocation)
         })
     }
 
@@ -385,7 +422,9 @@ impl<E: Env> Shard<E> {
             Completion::NotDone(why) => return self.refuse_asked(id, refusal_of(why)),
             Completion::Failure(error) => {
                 let refusal = asked.failed();
-                let failure = Failure { refusal, ..function_failed(&error) };
+                let id_of_invocation = asked.invocation_id.as_ref().map_or("-", Uuid::as_str);
+                let failure = function_failed_as(&error, id_of_invocation);
+                let failure = Failure { refusal, ..failure };
                 return self.fail_asked(id, &failure);
             }
             Completion::Result(result) => result,
@@ -439,9 +478,12 @@ impl<E: Env> Shard<E> {
     /// Tells what a function returned, where a request tells of its way.
     pub(super) fn tell_completion(&mut self, id: SlotId, completion: &Completion) {
         let Some(asked) = self.asked.get_mut(id) else { return };
-        let Some(execution) = &mut asked.execution else { return };
         let since = asked.handed_over.unwrap_or(asked.started);
         let latency = self.now.saturating_duration_since(since);
+        if !matches!(completion, Completion::NotDone(_)) {
+            asked.note_answer(latency);
+        }
+        let Some(execution) = &mut asked.execution else { return };
         match completion {
             Completion::Result(payload) => {
                 execution.function_answers(self.since_epoch, latency, false, payload);
@@ -500,10 +542,11 @@ impl<E: Env> Shard<E> {
 
     /// The client is gone: nobody waits for this answer.
     pub(super) fn abandon_asked(&mut self, id: SlotId) {
-        // nginx's word for it, as for requests of other back ends.
         let sent = self.asked.get(id).and_then(|asked| asked.streamed.as_ref());
-        let response_bytes = sent.map_or(0, |streamed| streamed.response_bytes);
-        self.end_asked(id, 499, response_bytes, None);
+        // nginx's word for it, as for requests of other back ends; a stream has one of Amazon's.
+        let (status, response_bytes) =
+            sent.map_or((499, 0), |streamed| (STREAM_CUT, streamed.response_bytes));
+        self.end_asked(id, status, response_bytes, None);
     }
 
     /// Takes a request off the table: counts it, logs it.
@@ -548,14 +591,15 @@ impl<E: Env> Shard<E> {
         let protocol = Some(asked.protocol);
         let tls = self.clients.get(asked.client).and_then(|client| client.stream.tls());
         let error = refusal.map_or("", |refusal| refusal.message(protocol));
+        // A function behind templates does not say which status the client gets.
+        let is_proxy = asked.function().is_some();
+        let says_status = is_proxy && refusal.is_none() && finished.integration_latency.is_some();
         let outcome = Outcome {
             finished,
             ids: &asked.ids,
             request_time: self.since_epoch.saturating_sub(finished.latency),
             is_http10: asked.version == Version::Http10,
-            // Lambda's own word is 200, also about a function that failed.
-            integration_status: finished.integration_latency.map(|_| 200),
-            function_status: finished.integration_latency.map(|_| finished.status),
+            function_status: says_status.then_some(finished.status),
             validation_error: "",
             integration_error: error,
             error_message: error,

@@ -8,6 +8,7 @@ mod changes;
 mod gateway;
 mod http_answers;
 mod integrations;
+mod logs;
 mod refusals;
 mod semantics;
 mod stages;

@@ -174,7 +174,7 @@ impl Step<'_> {
             _ => (None, true),
         };
         if let (Some(plan), false) = (plan, is_passed) {
-            let request = self.method_request(exchange);
+            let request = self.method_request(exchange).answered(&fields);
             let status = head.status.to_string();
             let back_end = BackEnd { selected_by: Some(&status), fields: &fields, content };
             let types = binary_types(exchange);
@@ -288,8 +288,8 @@ impl Step<'_> {
         told: &Told,
         overrides: &Overrides,
     ) -> Result<Answered, Failure> {
-        let request = self.method_request(exchange);
         let (types, fields) = (binary_types(exchange), told.fields());
+        let request = self.method_request(exchange).answered(&fields);
         let mut scratch = self.scratch();
         let answer = transform::response(
             &mapped.plan,
