@@ -6,6 +6,7 @@
 mod addresses;
 mod changes;
 mod gateway;
+mod http_addresses;
 mod http_answers;
 mod integrations;
 mod refusals;
