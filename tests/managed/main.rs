@@ -8,6 +8,8 @@ mod changes;
 mod gateway;
 mod http_addresses;
 mod http_answers;
+mod http_cors;
+mod http_requests;
 mod integrations;
 mod refusals;
 mod semantics;
