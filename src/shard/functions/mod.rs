@@ -19,7 +19,7 @@ pub(super) mod worker;
 
 use super::{Kind, Shard};
 use crate::control::invocation::{
-    Completion, Invoke, Invoked, NotDone, Note, PAYLOAD_BYTES_MAX, StopWorker,
+    Completion, Invoke, Invoked, NotDone, Note, Noted, PAYLOAD_BYTES_MAX, Status, StopWorker,
 };
 use crate::control::mailbox::FromShard;
 use crate::ring::{Close, Env, SlotId};
@@ -167,7 +167,7 @@ impl<E: Env> Shard<E> {
             connection.answered(ring);
         }
         if row.is_logged() {
-            self.note(worker_slot, invocation_id, None, None);
+            self.note(worker_slot, invocation_id, None);
         }
     }
 
@@ -182,7 +182,7 @@ impl<E: Env> Shard<E> {
         }
         let due = self.now + NEXT_PATIENCE;
         self.timers.set(&mut worker.deadline, due, Kind::Worker.token(worker_slot));
-        self.note(worker_slot, invocation, Some(self.now), None);
+        self.note(worker_slot, invocation, Some(Status::Answered));
         self.end_invocation(invocation, completion);
     }
 
@@ -315,8 +315,7 @@ impl<E: Env> Shard<E> {
                 self.timers.set(&mut worker.deadline, due, Kind::Worker.token(id));
             }
             WorkerState::Busy { invocation } => {
-                let remark = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
-                self.note(id, invocation, Some(self.now), Some(remark.into()));
+                self.note(id, invocation, Some(Status::TimedOut(timeout)));
                 self.end_worker(id, StopWorker::AtOnce);
                 if let Some(running) = self.invocations.get(invocation) {
                     let late = worker::timed_out(&running.request_id, timeout);
@@ -357,25 +356,22 @@ impl<E: Env> Shard<E> {
         self.send_report(FromShard::StopWorker { shard: self.id, worker: worker_id(id), how });
     }
 
-    /// Tells the log of a worker what it does.
-    fn note(
-        &mut self,
-        worker_slot: SlotId,
-        invocation: SlotId,
-        ended: Option<Instant>,
-        remark: Option<Box<str>>,
-    ) {
+    /// Tells the log of a worker that it has begun with an invocation, or how it was done with it.
+    fn note(&mut self, worker_slot: SlotId, invocation: SlotId, ended: Option<Status>) {
         let Some(invocation) = self.invocations.get(invocation) else { return };
-        let is_logged = self.functions.get(invocation.function).is_some_and(|it| it.is_logged());
-        let Some(began) = invocation.began.filter(|_| is_logged) else { return };
+        let Some(row) = self.functions.get(invocation.function) else { return };
+        let Some(began) = invocation.began.filter(|_| row.is_logged()) else { return };
+        let request_id = invocation.request_id.as_str().into();
+        let what = match ended {
+            None => Noted::Began { request_id },
+            Some(status) => Noted::Ended { request_id, began, status },
+        };
+        self.push_note(worker_slot, what);
+    }
+
+    fn push_note(&mut self, worker: SlotId, what: Noted) {
         self.errands.noted_at.get_or_insert(self.now);
-        self.errands.notes.push(Note {
-            worker: worker_id(worker_slot),
-            request_id: invocation.request_id.as_str().into(),
-            began,
-            ended,
-            remark,
-        });
+        self.errands.notes.push(Note { worker: worker_id(worker), at: self.now, what });
     }
 
     /// When the notes for logs are to be told.
