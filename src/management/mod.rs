@@ -50,6 +50,7 @@ pub use service::{Beginning, Service};
 /// What test calls ask of back ends and functions.
 pub mod trial {
     pub use super::rest::test_invoke::Asked;
+    pub use crate::exchange::integrate::service::NoKey;
     pub use crate::exchange::trial::{
         AnswerReader, BackEndCall, BackEndFault, ClientIdentity, FunctionFault, FunctionRequest,
         FunctionResult,

@@ -308,7 +308,7 @@ impl Service {
             call.input = input;
             self.look(|state| {
                 let function_of = |arn: &str| publish::function_of(state, settings, region, arn);
-                test_invoke::begin(call, &function_of)
+                test_invoke::begin(call, &function_of, &publish::private_links(state, region))
             })
         })?;
         Ok(begun.finish(&*self.0.back_ends).await)

@@ -11,8 +11,11 @@
 //! ```
 //! No secret is ever logged; errors name the role and the way out.
 
+mod known;
 mod own;
 mod sts;
+
+pub(super) use known::KnownPairs;
 
 use super::dns::Task;
 use super::{since_epoch, web_client};
@@ -80,6 +83,8 @@ pub(super) struct Credentials {
     tasks: BTreeMap<Box<str>, Task>,
     /// What the shards were told last.
     told: Vec<RoleCredentials>,
+    /// The same for test calls.
+    known: KnownPairs,
     news: mpsc::Receiver<News>,
     sender: mpsc::Sender<News>,
 }
@@ -94,8 +99,10 @@ impl Credentials {
     /// Wants nothing yet.
     pub(super) fn new(aws: &Aws) -> Self {
         let (sender, news) = mpsc::channel(NEWS_MAX);
+        let declared = Arc::new(aws.clone());
         Self {
-            declared: Arc::new(aws.clone()),
+            known: KnownPairs::new(Arc::clone(&declared)),
+            declared,
             wanted: BTreeSet::new(),
             held: BTreeMap::new(),
             awaited: BTreeSet::new(),
@@ -104,6 +111,11 @@ impl Credentials {
             news,
             sender,
         }
+    }
+
+    /// What is known, for whoever asks from elsewhere on this thread.
+    pub(super) fn known(&self) -> KnownPairs {
+        self.known.clone()
     }
 
     /// Follows another configuration.
@@ -181,6 +193,7 @@ impl Credentials {
     /// All pairs, where they are others than the shards were told last.
     pub(super) fn tell(&mut self) -> Option<Vec<RoleCredentials>> {
         let table = self.table();
+        self.known.set(Arc::clone(&self.declared), &table);
         (table != self.told).then(|| {
             self.told.clone_from(&table);
             table
