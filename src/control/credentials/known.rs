@@ -36,9 +36,7 @@ impl KnownPairs {
     pub(in crate::control) async fn pair_of(&self, role: &str) -> Result<RoleCredentials, NoKey> {
         let (pair, declared) = {
             let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let named = |name: &str| known.table.iter().find(|it| &*it.role == name);
-            let everybodys = || named(EVERY_ROLE).filter(|_| role != OWN);
-            (named(role).or_else(everybodys).cloned(), Arc::clone(&known.declared))
+            (pair_in(&known.table, role).cloned(), Arc::clone(&known.declared))
         };
         let now = since_epoch();
         if let Some(pair) = pair.filter(|it| it.expires.is_none_or(|expires| expires > now)) {
@@ -52,4 +50,10 @@ impl KnownPairs {
             }
         }
     }
+}
+
+/// The pair that signs in a role's name, of all that there are.
+pub(super) fn pair_in<'t>(table: &'t [RoleCredentials], role: &str) -> Option<&'t RoleCredentials> {
+    let named = |name: &str| table.iter().find(|it| &*it.role == name);
+    named(role).or_else(|| named(EVERY_ROLE).filter(|_| role != OWN))
 }

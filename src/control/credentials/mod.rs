@@ -75,6 +75,8 @@ impl Pair {
 /// Everything known about key pairs, and the tasks that renew them.
 pub(super) struct Credentials {
     declared: Arc<Aws>,
+    /// How many configurations there have been; what tasks of earlier ones say is not listened to.
+    declarations: u64,
     wanted: BTreeSet<Box<str>>,
     /// What tasks have found, by role.
     held: BTreeMap<Box<str>, RoleCredentials>,
@@ -92,6 +94,7 @@ pub(super) struct Credentials {
 /// What a task found, or that it found nothing.
 struct News {
     role: Box<str>,
+    declarations: u64,
     found: Option<RoleCredentials>,
 }
 
@@ -103,6 +106,7 @@ impl Credentials {
         Self {
             known: KnownPairs::new(Arc::clone(&declared)),
             declared,
+            declarations: 1,
             wanted: BTreeSet::new(),
             held: BTreeMap::new(),
             awaited: BTreeSet::new(),
@@ -118,14 +122,22 @@ impl Credentials {
         self.known.clone()
     }
 
-    /// Follows another configuration.
+    /// Follows another configuration. What roles have is used until something has been heard of them
+    /// there: a reload must not fail a request.
     pub(super) fn declare(&mut self, aws: &Aws) {
         if *self.declared == *aws {
             return;
         }
+        for role in &self.wanted {
+            // A pair of the file that the file may not have any more, too.
+            if let Some(pair) = known::pair_in(&self.told, role) {
+                let pair = RoleCredentials { role: role.clone(), ..pair.clone() };
+                self.held.entry(role.clone()).or_insert(pair);
+            }
+        }
         self.declared = Arc::new(aws.clone());
+        self.declarations += 1;
         self.tasks.clear();
-        self.held.clear();
         self.awaited.clear();
         self.follow();
     }
@@ -156,7 +168,12 @@ impl Credentials {
         for role in needed {
             if !self.tasks.contains_key(&role) {
                 self.awaited.insert(role.clone());
-                let keeping = keep(role.clone(), Arc::clone(&self.declared), self.sender.clone());
+                let teller = Teller {
+                    role: role.clone(),
+                    declarations: self.declarations,
+                    news: self.sender.clone(),
+                };
+                let keeping = keep(teller, Arc::clone(&self.declared));
                 self.tasks.insert(role, Task(tokio::spawn(keeping)));
             }
         }
@@ -170,11 +187,11 @@ impl Credentials {
     /// Waits until something has changed. Cancelling loses nothing.
     pub(super) async fn changed(&mut self) {
         loop {
-            let Some(News { role, found }) = self.news.recv().await else {
+            let Some(News { role, declarations, found }) = self.news.recv().await else {
                 return std::future::pending().await;
             };
             // A task that was ended had spoken just before.
-            if !self.tasks.contains_key(&role) {
+            if declarations != self.declarations || !self.tasks.contains_key(&role) {
                 continue;
             }
             let is_first = self.awaited.remove(&role);
@@ -183,8 +200,13 @@ impl Credentials {
                     self.held.insert(role, found);
                     return;
                 }
-                // What it had before is used to its end.
-                None if is_first => return,
+                // What it had before is used to its end; what has none was of another configuration.
+                None if is_first => {
+                    if self.held.get(&role).is_some_and(|pair| pair.expires.is_none()) {
+                        self.held.remove(&role);
+                    }
+                    return;
+                }
                 None => {}
             }
         }
@@ -212,21 +234,37 @@ impl Credentials {
     }
 }
 
+/// A task's way to tell what it found.
+struct Teller {
+    role: Box<str>,
+    declarations: u64,
+    news: mpsc::Sender<News>,
+}
+
+impl Teller {
+    /// Whether anybody listens.
+    async fn tell(&self, found: Option<RoleCredentials>) -> bool {
+        let Self { role, declarations, news } = self;
+        let told = News { role: role.clone(), declarations: *declarations, found };
+        news.send(told).await.is_ok()
+    }
+}
+
 /// Finds a role's pair, and finds it anew before it expires; for ever.
-async fn keep(role: Box<str>, declared: Arc<Aws>, sender: mpsc::Sender<News>) {
+async fn keep(teller: Teller, declared: Arc<Aws>) {
+    let role = &teller.role;
     let mut pause = PAUSE_MIN;
     let mut is_failing = false;
     loop {
-        let found = find(&role, &declared).await;
+        let found = find(role, &declared).await;
         let rest = match found {
             Ok(pair) => {
                 if std::mem::take(&mut is_failing) {
-                    tracing::info!(role = &*role, "credentials are there again");
+                    tracing::info!(role = &**role, "credentials are there again");
                 }
                 pause = PAUSE_MIN;
                 let life = pair.expires.map(|expires| expires.saturating_sub(since_epoch()));
-                let found = Some(pair.of_role(&role));
-                if sender.send(News { role: role.clone(), found }).await.is_err() {
+                if !teller.tell(Some(pair.of_role(role))).await {
                     return;
                 }
                 match life {
@@ -238,9 +276,9 @@ async fn keep(role: Box<str>, declared: Arc<Aws>, sender: mpsc::Sender<News>) {
             Err(error) => {
                 // Once per outage; the tries in between would only repeat it.
                 if !std::mem::replace(&mut is_failing, true) {
-                    tracing::warn!(role = &*role, error, "no credentials could be had");
+                    tracing::warn!(role = &**role, error, "no credentials could be had");
                 }
-                let _ = sender.send(News { role: role.clone(), found: None }).await;
+                teller.tell(None).await;
                 let rest = pause;
                 pause = (pause * 2).min(PAUSE_MAX);
                 rest
