@@ -270,7 +270,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         ejection_warnings: RateLimiter::new(WARN_PERIOD),
         full_warnings: RateLimiter::new(WARN_PERIOD),
     };
-    running.roll_out(compiled, prepared, now);
+    running.roll_out(compiled, prepared, None, now);
     let (done, _) = oneshot::channel();
     let mut delta = first;
     delta.extend(stored);
