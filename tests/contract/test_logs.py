@@ -221,7 +221,7 @@ def test_a_functions_request_is_logged_with_what_lambda_and_the_function_said(
     assert [answered[key] for key in ("function", "lambda", "also", "error")] == ["418", "200", "200", "-"]
     assert [answered[key] for key in ("number", "is", "none", "principal")] == ["1", "true", "-", "-"]
     assert json.loads(answered["list"]) == [1, {"a": None}]
-    assert (failed["function"], failed["lambda"]) == ("500", "200"), "Lambda's own word is 200"
+    assert (failed["function"], failed["lambda"]) == ("200", "200"), "one that failed says no status: it is Lambda's"
     assert failed["error"] == "Internal Server Error"
     assert (refused["key"], refused["function"], refused["lambda"]) == ("GET /x", "-", "-")
     assert refused["type"] == "ACCESS_DENIED"
