@@ -304,6 +304,7 @@ fn events_of_http_apis_say_where_the_request_came_in() {
         (Prefix::Stage, "/users/42", "/prod/users/42"),
         (Prefix::Stage, "", "/prod/"),
         (Prefix::Nothing, "/users/42", "/users/42"),
+        (Prefix::Nothing, "/a%20b/%C3%BC/c%3Fd", "/a b/\u{fc}/c?d"),
         (Prefix::BasePath(b"/shop/v1"), "/users/42", "/shop/v1/users/42"),
     ] {
         let mut request = Request::new();
