@@ -5,7 +5,7 @@
 
 use super::event::{Authorized, Prefix};
 use super::{Admitted, Exchange};
-use crate::http::{self, Known};
+use crate::http::{self, Field, Known};
 use crate::snapshot::managed::Shared;
 use crate::snapshot::{Protocol, Route};
 use crate::template::{ContextVariables, Variable};
@@ -50,6 +50,8 @@ pub struct Context<'x> {
     pub authorizer: Authorized<'x>,
     /// `error`, in a gateway response.
     pub error: Option<Told<'x>>,
+    /// `awsEndpointRequestId`, once a function or service has answered.
+    pub endpoint_request_id: Option<Cow<'x, str>>,
     /// `integration`, once the back end of an HTTP API has answered.
     pub integrated: Option<Integrated>,
 }
@@ -95,6 +97,7 @@ impl<'x> Context<'x> {
             shared: None,
             authorizer: Authorized::Silent,
             error: None,
+            endpoint_request_id: None,
             integrated: None,
         }
     }
@@ -130,8 +133,16 @@ impl<'x> Context<'x> {
             shared: api.and_then(|it| it.api.shared.as_deref()),
             authorizer: exchange.authorized(),
             error: None,
+            endpoint_request_id: None,
             integrated: None,
         }
+    }
+
+    /// The same once a back end has answered with these fields.
+    pub fn answered(self, fields: &[Field<'_>]) -> Self {
+        let is_it = |field: &&Field<'_>| field.name.eq_ignore_ascii_case(b"x-amzn-requestid");
+        let given = fields.iter().find(is_it).map(|field| String::from_utf8_lossy(field.value));
+        Self { endpoint_request_id: given.map(|id| id.into_owned().into()), ..self }
     }
 
     /// A variable as text. `None`: there is none.
@@ -206,6 +217,10 @@ impl ContextVariables for Context<'_> {
             ["requestTimeEpoch"] => {
                 Variable::Integer(i64::try_from(self.received.as_millis()).unwrap_or(i64::MAX))
             }
+            ["awsEndpointRequestId"] => match &self.endpoint_request_id {
+                Some(id) => text(id),
+                None => Variable::Missing,
+            },
             ["identity"] => Variable::Group,
             ["identity", "sourceIp"] => match self.source_address {
                 Some(address) => Variable::Text(address.to_string().into()),

@@ -44,7 +44,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-pub use authorize::Granted;
+pub use authorize::{AuthorizerOutcome, Granted};
 pub use context::Context;
 pub use execution_log::ExecutionLog;
 pub use failure::Failure;

@@ -270,7 +270,7 @@ fn other_version(state: &State, place: &FunctionPlace<'_>, name: &str) -> Option
 }
 
 /// The VPC links of a region, of both kinds: their ids are of one space.
-fn private_links(state: &State, region: &str) -> Vec<PrivateLink> {
+pub(super) fn private_links(state: &State, region: &str) -> Vec<PrivateLink> {
     let of_rest = state.list::<VpcLink>(region, "").map(|(id, link)| PrivateLink {
         id: id.into(),
         name: link.name.as_str().into(),

@@ -221,7 +221,7 @@ def test_a_functions_request_is_logged_with_what_lambda_and_the_function_said(
     assert [answered[key] for key in ("function", "lambda", "also", "error")] == ["418", "200", "200", "-"]
     assert [answered[key] for key in ("number", "is", "none", "principal")] == ["1", "true", "-", "-"]
     assert json.loads(answered["list"]) == [1, {"a": None}]
-    assert (failed["function"], failed["lambda"]) == ("500", "200"), "Lambda's own word is 200"
+    assert (failed["function"], failed["lambda"]) == ("200", "200"), "one that failed says no status: it is Lambda's"
     assert failed["error"] == "Internal Server Error"
     assert (refused["key"], refused["function"], refused["lambda"]) == ("GET /x", "-", "-")
     assert refused["type"] == "ACCESS_DENIED"
@@ -271,14 +271,17 @@ def test_an_execution_log_tells_every_step(gateway, v1, stage, patch, lines, bac
     status, _, _ = gateway.request("POST", "/prod/pets/7?a=b", host(stage), forged, headers)
     assert status == 200
     gateway.request("GET", "/prod/gone", host=host(stage))
-    found = lines(name, 27)
+    found = lines(name, 34)
     stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \(([0-9a-f-]{36})\) (.*)"
     told = [re.fullmatch(stamp, line).groups() for line in found]
     requests = {request: [line for it, line in told if it == request] for request, _ in told}
     assert len(requests) == 2, "of a mock that went well nothing is told"
-    (first, told), (_, failed) = sorted(requests.items(), key=lambda item: "POST" not in item[1][2])
+    (first, told), (_, failed) = sorted(requests.items(), key=lambda item: "POST" not in item[1][5])
     expected = [
         r"Extended Request Id: .+",
+        rf"Verifying Usage Plan for request: {first}\. API Key:  API Stage: {stage}/prod",
+        r"API Key  authorized because method 'POST /pets/\{id\}' does not require API Key\. .*",
+        rf"Usage Plan check succeeded for API Key  and API Stage {stage}/prod",
         rf"Starting execution for request: {first}",
         r"HTTP Method: POST, Resource Path: /pets/7",
         r"Method request path: \{id=7\}",
@@ -296,10 +299,11 @@ def test_an_execution_log_tells_every_step(gateway, v1, stage, patch, lines, bac
         r"Method response headers: \{.*Content-Type=application/json.*\}",
         r"Successfully completed execution",
         r"Method completed with status: 200",
+        r"X-ray Tracing ID : Root=1-[0-9a-f]{8}-[0-9a-f]{24}",
     ]
     assert len(told) == len(expected), told
     for line, text in zip(told, expected):
         assert re.fullmatch(text, line), (line, text)
-    assert failed[-1] == "Method completed with status: 504"
-    assert failed[-2] == "Execution failed due to a network error communicating with endpoint"
+    assert failed[-2] == "Method completed with status: 504"
+    assert failed[-3] == "Execution failed due to a network error communicating with endpoint"
     assert not [line for line in failed if "headers" in line or "body" in line], "without data trace"

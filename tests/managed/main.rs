@@ -11,6 +11,7 @@ mod http_answers;
 mod http_cors;
 mod http_requests;
 mod integrations;
+mod logs;
 mod refusals;
 mod semantics;
 mod stages;
