@@ -6,9 +6,11 @@
 mod addresses;
 mod changes;
 mod gateway;
+mod gateway_responses;
 mod http_answers;
 mod integrations;
 mod logs;
 mod refusals;
 mod semantics;
 mod stages;
+mod transforms;
