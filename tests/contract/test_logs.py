@@ -136,6 +136,7 @@ def test_a_stage_is_counted(gateway, v1, stage, patch):
     v1.update_stage(restApiId=stage, stageName="prod", patchOperations=operations)
     for path in ("/pets", "/pets", "/nope"):
         gateway.request("GET", f"/prod{path}", host=host(stage))
+    gateway.request("GET", "/prod/pets", host=host("zzzzzzzzzz"))
 
     def values():
         page = urllib.request.urlopen(f"http://{gateway.management}/metrics", timeout=20).read().decode()
@@ -152,6 +153,8 @@ def test_a_stage_is_counted(gateway, v1, stage, patch):
     assert found["ringgate_stage_requests_total", 'class="4xx"'] == "1"
     assert found["ringgate_stage_request_duration_seconds_count", ""] == "3"
     assert not [labels for name, labels in found if "nope" in labels]
+    page = urllib.request.urlopen(f"http://{gateway.management}/metrics", timeout=20).read().decode()
+    assert "zzzzzzzzzz" not in page, "an API that is not there is counted for none"
     v1.delete_stage(restApiId=stage, stageName="prod")
     assert values() == {}, "gone with the stage"
 
@@ -213,9 +216,11 @@ def test_an_execution_log_tells_every_step(gateway, v1, stage, patch, lines, bac
     assert not [line for line in failed if "headers" in line or "body" in line], "without data trace"
 
 
-def test_an_execution_log_tells_of_a_function(gateway, v1, api, root, patch, lines, name):
+def test_an_execution_log_tells_of_a_function(gateway, v1, api, root, patch, lines, name, tmp_path):
     code = (
+        "import os\n"
         "def handler(event, context):\n"
+        "    with open(os.environ['COUNT'], 'a') as file: file.write('x')\n"
         "    if event.get('body') == 'fail': raise ValueError('on purpose')\n"
         "    if event.get('body') == 'odd': return [1]\n"
         "    return {'statusCode': 201, 'headers': {'X-A': 'b'}, 'body': context.aws_request_id}\n"
@@ -226,6 +231,7 @@ def test_an_execution_log_tells_of_a_function(gateway, v1, api, root, patch, lin
         Role=ROLE,
         Handler="app.handler",
         Code={"ZipFile": zipped({"app.py": code})},
+        Environment={"Variables": {"COUNT": str(tmp_path / "count")}},
     )["FunctionArn"]
     at = {"restApiId": api, "resourceId": root, "httpMethod": "POST"}
     v1.put_method(**at, authorizationType="NONE")
@@ -293,6 +299,7 @@ def test_an_execution_log_tells_of_a_function(gateway, v1, api, root, patch, lin
     malformed = "Execution failed due to configuration error: Malformed Lambda proxy response"
     status, _, access, _ = ask("odd", answered + [malformed, "Method completed with status: 502"] + end)
     assert (status, access[:3]) == (502, ["502", "200", "200"])
+    assert (tmp_path / "count").read_text() == "xxx", "a failure is not tried again"
     gateway.client("lambda").remove_permission(FunctionName=name, StatementId="s")
     denied = "Execution failed due to configuration error: Invalid permissions on Lambda function"
     status, _, access, _ = ask("well", [denied, "Method completed with status: 500", end[1]])

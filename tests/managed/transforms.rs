@@ -176,3 +176,44 @@ fn how_long_a_stream_may_pause_follows_from_the_kind_of_endpoint() {
         assert_eq!(lambda.timeout, Duration::from_secs(900));
     }
 }
+
+#[test]
+fn content_that_begins_like_json_and_is_none_is_refused_with_the_parsers_words() {
+    let echo = Echo::start();
+    let method = templated(&format!("http://{}/", echo.address), "$input.json('$')", json!({}));
+    let gateway = Gateway::start();
+    gateway.deploy(rest("abcdefghij", &[("/", json!({ "POST": method }))]));
+    assert_eq!(
+        ask(&gateway, "POST /prod", "", "{a").brief(),
+        (
+            400,
+            r#"{"message":"Could not process payload: Unexpected End Of File position 1: null"}"#
+        )
+    );
+    assert_eq!(ask(&gateway, "POST /prod", "", "a{").status, 200);
+    assert!(echo.last().ends_with("\r\n\r\n\"a{\""), "{}", echo.last());
+}
+
+#[test]
+fn an_answer_that_is_made_into_another_has_at_most_10_mib() {
+    for (bytes, made, passed) in [(10 << 20, 200, 200), ((10 << 20) + 1, 500, 200)] {
+        let echo = Echo::telling("200 OK", "", "x".repeat(bytes));
+        let uri = format!("http://{}/", echo.address);
+        let more = json!({ "integrationResponses": { "200": {
+            "statusCode": "200", "responseTemplates": { "application/json": "made" } } } });
+        let resources = [
+            ("/made", json!({ "POST": templated(&uri, "{}", more) })),
+            ("/passed", json!({ "POST": proxy(&uri, json!({})) })),
+        ];
+        let gateway = Gateway::start();
+        gateway.deploy(rest("abcdefghij", &resources));
+        let reply = ask(&gateway, "POST /prod/made", "", "");
+        assert_eq!(reply.status, made, "{bytes}");
+        let reply = ask(&gateway, "POST /prod/passed", "", "");
+        assert_eq!(
+            (reply.status, reply.body.len()),
+            (passed, bytes),
+            "what streams past has no bound"
+        );
+    }
+}
