@@ -13,6 +13,7 @@ fn stage(responses: &Value) -> CompiledStage {
         ("/in/{id}", json!({ "GET": mock("in") })),
         ("/down", json!({ "GET": proxy(&format!("http://{down}"), json!({})) })),
         ("/none", json!({ "GET": { "authorizationType": "NONE" } })),
+        ("/none/{id}", json!({ "GET": { "authorizationType": "NONE" } })),
         (
             "/type",
             json!({ "POST": proxy("http://127.0.0.1:9", json!({
@@ -99,7 +100,7 @@ fn a_template_is_text_with_values_and_no_program() {
     let gateway = Gateway::start();
     gateway.deploy(stage(&json!([{
         "responseType": "DEFAULT_4XX",
-        "responseTemplates": { "application/json": template, "text/plain": "plain" },
+        "responseTemplates": { "application/json": template },
         "responseParameters": {
             "gatewayresponse.header.X-Query": "method.request.querystring.q",
             "gatewayresponse.header.X-Header": "method.request.header.x-h",
@@ -111,12 +112,9 @@ fn a_template_is_text_with_values_and_no_program() {
             "gatewayresponse.querystring.q": "'q'",
         },
     }])));
-    let ask = |accept: &str| {
-        gateway.ask(&format!(
-            "GET /prod/nowhere?q=1 HTTP/1.1\r\nHost: abcdefghij.execute-api.us-east-1.localhost\r\nX-H: h\r\n{accept}\r\n"
-        ))
-    };
-    let reply = ask("");
+    let reply = gateway.ask(
+        "GET /prod/nowhere?q=1 HTTP/1.1\r\nHost: abcdefghij.execute-api.us-east-1.localhost\r\nX-H: h\r\n\r\n",
+    );
     assert_eq!(
         reply.body,
         "#set($x = 1)#if(true)y#end $x prod \"Missing Authentication Token\" \
@@ -132,9 +130,31 @@ fn a_template_is_text_with_values_and_no_program() {
     ] {
         assert_eq!(reply.field(name), value, "{name}");
     }
+    gateway.deploy(stage(&json!([{
+        "responseType": "DEFAULT_5XX",
+        "responseTemplates": { "application/json": "<$method.request.path.id>" },
+        "responseParameters": { "gatewayresponse.header.X-Path": "method.request.path.id" },
+    }])));
+    let of_path = get(&gateway, "/none/7");
+    assert_eq!((of_path.brief(), of_path.field("x-path")), ((500, "<7>"), Some("7")));
+}
+
+#[test]
+fn the_client_says_which_template_it_accepts() {
+    let gateway = Gateway::start();
+    gateway.deploy(stage(&json!([{
+        "responseType": "DEFAULT_4XX",
+        "responseTemplates": { "application/json": "json", "text/plain": "plain" },
+    }])));
+    let ask = |accept: &str| {
+        gateway.ask(&format!(
+            "GET /prod/nowhere HTTP/1.1\r\nHost: abcdefghij.execute-api.us-east-1.localhost\r\n{accept}\r\n"
+        ))
+    };
+    assert_eq!(ask("").body, "json");
     let plain = ask("Accept: text/plain, */*\r\n");
     assert_eq!((&*plain.body, plain.field("content-type")), ("plain", Some("text/plain")));
-    assert!(ask("Accept: image/png\r\n").body.starts_with("#set"), "JSON where none fits");
+    assert_eq!(ask("Accept: image/png\r\n").body, "json", "where none fits");
 }
 
 #[test]
