@@ -3,7 +3,7 @@
 //! Asked for one variable at a time, by templates, mappings and gateway responses, so nothing is made
 //! that nobody names.
 
-use super::event::Authorized;
+use super::event::{Authorized, Prefix};
 use super::{Admitted, Exchange};
 use crate::http::{self, Field, Known};
 use crate::snapshot::managed::Shared;
@@ -28,6 +28,8 @@ pub struct Context<'x> {
     pub path: Cow<'x, str>,
     /// `domainName`.
     pub domain_name: Cow<'x, str>,
+    /// `customDomain.basePathMatched`.
+    pub base_path: Cow<'x, str>,
     /// `identity.sourceIp`.
     pub source_address: Option<IpAddr>,
     /// `identity.userAgent`.
@@ -84,6 +86,7 @@ impl<'x> Context<'x> {
             method: "",
             path: Cow::Borrowed(""),
             domain_name: Cow::Borrowed(""),
+            base_path: Cow::Borrowed(""),
             source_address: None,
             user_agent: None,
             received: Duration::ZERO,
@@ -106,13 +109,20 @@ impl<'x> Context<'x> {
             api.zip(exchange.route).map(|(Admitted { api, .. }, route)| api.route(route));
         let host = http::authority::host(head.host.unwrap_or_default());
         let agent = exchange.fields.iter().find(|field| field.known == Known::UserAgent);
+        let protocol = exchange.protocol.unwrap_or(Protocol::Http);
         Self {
-            protocol: exchange.protocol.unwrap_or(Protocol::Http),
-            request_id: exchange.ids.request.as_str().to_owned().into(),
+            protocol,
+            request_id: exchange.ids.context_id(protocol).to_owned().into(),
             extended_request_id: exchange.ids.extended.as_str().to_owned().into(),
             method: head.method,
             path: String::from_utf8_lossy(head.target.path()),
             domain_name: String::from_utf8_lossy(host),
+            base_path: match Prefix::of(exchange) {
+                Prefix::BasePath(path) => {
+                    String::from_utf8_lossy(path.strip_prefix(b"/").unwrap_or(path))
+                }
+                Prefix::Nothing | Prefix::Stage => Cow::Borrowed(""),
+            },
             source_address: Some(exchange.source_address()),
             user_agent: agent.map(|field| String::from_utf8_lossy(field.value)),
             received: exchange.received,
@@ -189,6 +199,7 @@ impl ContextVariables for Context<'_> {
             ["protocol"] => text("HTTP/1.1"),
             ["domainName"] => text(&self.domain_name),
             ["domainPrefix"] => text(self.domain_name.split('.').next().unwrap_or_default()),
+            ["customDomain", "basePathMatched"] => text(&self.base_path),
             ["apiId"] => text(self.api_id),
             ["stage"] => text(self.stage),
             ["accountId"] => shared(|it| &it.account_id),
@@ -316,11 +327,6 @@ mod tests {
     use crate::exchange::event::AuthorizerContext;
     use std::net::Ipv4Addr;
 
-    fn told<'a>(context: &'a Context<'_>, name: &str) -> Option<Cow<'a, str>> {
-        let parts: Vec<Box<str>> = name.split('.').map(Into::into).collect();
-        context.text(&parts)
-    }
-
     fn shared(is_canary: Option<bool>) -> Shared {
         Shared {
             account_id: "123456789012".into(),
@@ -394,7 +400,7 @@ mod tests {
             ("resourcePath", "/pets/{id}"),
             ("stage", "prod"),
         ] {
-            assert_eq!(told(&context, name).as_deref(), Some(expected), "{name}");
+            assert_eq!(text(&context, name).as_deref(), Some(expected), "{name}");
         }
         for name in [
             "authorizer.claims",
@@ -410,7 +416,7 @@ mod tests {
             "webaclArn",
             "nope",
         ] {
-            assert_eq!(told(&context, name), None, "{name}");
+            assert_eq!(text(&context, name), None, "{name}");
         }
     }
 
@@ -426,11 +432,50 @@ mod tests {
             "identity.userAgent",
             "resourceId",
         ] {
-            assert_eq!(told(&context, name), None, "{name}");
+            assert_eq!(text(&context, name), None, "{name}");
         }
         let error = Some(Told { message: None, response_type: "X", validation: None });
         let null = Context { error, ..Context::new(Protocol::Rest) };
-        assert_eq!(told(&null, "error.messageString").as_deref(), Some("null"));
-        assert_eq!(told(&null, "error.message"), None);
+        assert_eq!(text(&null, "error.messageString").as_deref(), Some("null"));
+        assert_eq!(text(&null, "error.message"), None);
+    }
+
+    fn text(context: &Context<'_>, name: &str) -> Option<String> {
+        let parts: Vec<Box<str>> = name.split('.').map(Into::into).collect();
+        context.text(&parts).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn what_an_authorizer_passes_on_is_named_key_by_key() {
+        let given = AuthorizerContext {
+            entries: [("n", "1"), ("is", "true"), ("list", "[1]"), ("claims", "{}")]
+                .map(|(key, value)| (key.into(), value.into()))
+                .into(),
+            json: None,
+        };
+        let authorizer = Authorized::Lambda {
+            principal_id: Some("user|1"),
+            context: &given,
+            latency: Duration::from_millis(7),
+            usage_identifier_key: None,
+        };
+        let context = Context { authorizer, ..Context::new(Protocol::Http) };
+        for (name, expected) in [
+            ("authorizer.n", Some("1")),
+            ("authorizer.is", Some("true")),
+            ("authorizer.list", Some("[1]")),
+            ("authorizer.principalId", Some("user|1")),
+            ("authorizer.claims", None),
+            ("authorizer.claims.sub", None),
+            ("authorizer.none", None),
+            ("authorizer", None),
+        ] {
+            assert_eq!(text(&context, name).as_deref(), expected, "{name}");
+        }
+        let claims: [(Box<str>, Box<str>); 1] = [("sub".into(), "42".into())];
+        let authorizer = Authorized::Jwt { claims: &claims, scopes: None };
+        let context = Context { authorizer, ..Context::new(Protocol::Http) };
+        assert_eq!(text(&context, "authorizer.claims.sub").as_deref(), Some("42"));
+        assert_eq!(text(&context, "authorizer.claims"), None);
     }
 }

@@ -2,9 +2,8 @@
 //! functions, content that is held against a model, and whatever templates make of it.
 //!
 //! ```text
-//! Gathering --content complete--> (made into an event) --> Invoking --completion--> answered
-//!     |
-//!     '--content complete--> the phase that wanted it, and the rest
+//! Gathering --content complete--> the phase that wanted it, and the rest
+//!                                  '--(made into an event)--> Invoking --completion--> answered
 //! ```
 //! The head is kept as bytes and read again when the content is there: what was found of it borrows
 //! from a receive buffer, which must not be kept for as long as a client likes.
@@ -21,14 +20,14 @@ use super::record::{Noted, Outcome, Request, is_logged};
 use super::streamed::{STREAM_CUT, Streamed};
 use crate::control::invocation::{Completion, NotDone};
 use crate::exchange::execution_log::{FunctionCall, function_failed_as, malformed};
-use crate::exchange::integrate::lambda::{self, Changes, HeadFacts};
+use crate::exchange::integrate::lambda::{self, Answer, Changes, HeadFacts};
 use crate::exchange::respond::{self, Connection};
 use crate::exchange::{Exchange, Failure, Ids, Refusal};
 use crate::http::{self, BodyReader, Framing, RequestHead, Version};
 use crate::ring::outgoing::COPY_BYTES_MAX;
 use crate::ring::{Env, Outgoing, SlotId};
 use crate::snapshot::managed::DefaultEndpoint;
-use crate::snapshot::{Integration, Lambda, Managed, Phase, Protocol, Route, RouteIndex, Snapshot};
+use crate::snapshot::{Integration, Lambda, Managed, Protocol, Route, RouteIndex, Snapshot};
 use crate::telemetry::ids::Uuid;
 use crate::telemetry::{Finished, ids};
 use bytes::Bytes;
@@ -42,6 +41,10 @@ pub(super) const CONTENT_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// Content that memory is put aside for before it has arrived: a client may declare much and send
 /// nothing.
 const RESERVED_BYTES_MAX: u64 = 64 * 1024;
+
+/// Memory put aside for an event besides the request's content: more than the fields of most requests
+/// need.
+const EVENT_BYTES: usize = 2 * 1024;
 
 /// A request whose content is gathered, or that a function answers.
 #[derive(Debug)]
@@ -67,6 +70,8 @@ pub(super) struct Asked {
     pub(super) is_head: bool,
     /// The value of `X-Amzn-Trace-Id`, once there is one.
     pub(super) trace: Box<str>,
+    /// The client's `Accept`, where the answer depends on it.
+    accept: Option<Box<[u8]>>,
     /// Whether the client's connection may stay open behind the answer.
     pub(super) persistent: bool,
     pub(super) stage: AskedStage,
@@ -113,6 +118,19 @@ impl Asked {
             Integration::Lambda(lambda) => Some(act(exchange, lambda)),
             _ => None,
         })?
+    }
+
+    /// What its API changes of a function's answer. The head is read again only where something is.
+    pub(super) fn changes(&self, managed: &Managed, answer: &Answer<'_>) -> Changes {
+        let api = self.api.api(&self.snapshot);
+        match self.function() {
+            Some(declared) if Changes::are_any(api, declared) => self
+                .with_function(managed, |exchange, declared| {
+                    Changes::of(exchange, declared, answer)
+                })
+                .unwrap_or_default(),
+            _ => Changes::default(),
+        }
     }
 
     /// How a failure of its function is told: by function URLs as by REST APIs.
@@ -163,17 +181,6 @@ impl Asked {
             Integration::Lambda(lambda) => Some(lambda),
             _ => None,
         }
-    }
-
-    /// Whether a function is what wants the content, and not a phase in front of it.
-    fn is_for_function(&self) -> bool {
-        let api = match &self.api {
-            ServedBy::File(index) => self.snapshot.api(*index),
-            ServedBy::Managed(stage, release) => stage.api(*release),
-        };
-        let route = api.route(self.route);
-        matches!(route.program.phases.get(self.phase), Some(Phase::Integrate))
-            && matches!(route.integration, Integration::Lambda(_))
     }
 }
 
@@ -246,6 +253,7 @@ impl<E: Env> Shard<E> {
             version: head.version,
             is_head: head.method == "HEAD",
             trace: "".into(),
+            accept: None,
             persistent,
             stage: AskedStage::Gathering,
             started: self.now.checked_sub(exchange.waited).unwrap_or(self.now),
@@ -310,9 +318,8 @@ impl<E: Env> Shard<E> {
         }
         asked.request_bytes += piece.data.len() as u64;
         asked.is_complete = piece.done;
-        let goes_on = piece.done && !asked.is_for_function();
         input.advance(piece.consumed);
-        if goes_on {
+        if piece.done {
             self.resume_asked(asked_id);
         }
     }
@@ -334,79 +341,70 @@ impl<E: Env> Shard<E> {
         self.release(asked.snapshot, asked.api);
     }
 
-    /// Asks the function, once all of the content is there.
-    pub(super) fn launch_asked(&mut self, id: SlotId) {
-        let Some(asked) = self.asked.get(id) else { return };
-        let client = self.clients.get(asked.client);
-        let is_complete = client.is_some_and(|client| client.request_is_complete());
-        if asked.stage != AskedStage::Gathering || !is_complete {
-            return;
+    /// Invokes the function of a proxy integration. All of the request's content is there.
+    pub(super) fn invoke_proxy(
+        &mut self,
+        id: SlotId,
+        exchange: &Exchange<'_>,
+        declared: &Lambda,
+        content: &[u8],
+        raw: &[u8],
+        persistent: bool,
+    ) -> Result<(), Refusal> {
+        let arn = &declared.function;
+        let row = self.function_of_arn.get(arn).and_then(|row| self.functions.get(*row));
+        if row.is_some_and(|row| !lambda::is_permitted(exchange, declared, &row.function)) {
+            return Err(match declared.facts.is_function_url {
+                true => Refusal::Forbidden,
+                false => Refusal::FunctionRefused,
+            });
         }
-        let since_epoch = self.since_epoch.saturating_sub(self.now - asked.started);
-        let seconds = since_epoch.as_secs() as u32;
-        let root = ids::trace_root(seconds, [self.env.random(), self.env.random()]);
-        let (functions, function_of_arn) = (&self.functions, &self.function_of_arn);
-        let made = asked.with_function(&self.managed, |exchange, declared| {
-            let row = function_of_arn.get(&declared.function).and_then(|id| functions.get(*id));
-            if row.is_some_and(|row| !lambda::is_permitted(exchange, declared, &row.function)) {
-                return Err(match declared.facts.is_function_url {
-                    true => Refusal::Forbidden,
-                    false => Refusal::FunctionRefused,
-                });
-            }
-            let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
-            let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
-            let trace: Box<str> = told.unwrap_or(root.as_str()).into();
-            let (content, mut event) = (&asked.content, Vec::new());
-            lambda::write_event(
-                exchange,
-                declared,
-                content,
-                trace.as_bytes(),
-                since_epoch,
-                &mut event,
-            )?;
-            Ok((event, trace, declared.function.clone(), declared.timeout))
-        });
-        let (event, trace, arn, patience) = match made.unwrap_or(Err(Refusal::Internal)) {
-            Ok(made) => made,
-            Err(refusal) => return self.refuse_asked(id, refusal),
-        };
-        let request_id = ids::uuid([self.env.random(), self.env.random()]);
-        let new = NewInvocation {
-            request_id,
-            event: Bytes::from(event),
-            trace: Some(trace.clone()),
-            client_context: None,
-            caller: Caller::Asked(id),
-            patience,
-        };
-        let now = self.now;
-        let event = new.event.clone();
-        if let Some(asked) = self.asked.get_mut(id)
-            && let Some(execution) = &mut asked.execution
-        {
-            let api = asked.api.api(&asked.snapshot);
+        let since_epoch = self.since_epoch.saturating_sub(exchange.waited);
+        let root = [self.env.random(), self.env.random()];
+        let root = ids::trace_root(since_epoch.as_secs() as u32, root);
+        let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
+        let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
+        let trace: Box<str> = told.unwrap_or(root.as_str()).into();
+        let mut event = Vec::with_capacity(EVENT_BYTES + content.len());
+        lambda::write_event(
+            exchange,
+            declared,
+            content,
+            trace.as_bytes(),
+            since_epoch,
+            &mut event,
+        )?;
+        let event = Bytes::from(event);
+        let mut asked = self.new_asked(id, exchange, raw, 0, persistent)?;
+        asked.trace = trace.clone();
+        asked.accept = lambda::accept_for(exchange, declared).map(Box::from);
+        if let Some(mut execution) = self.execution.take() {
             let call = FunctionCall {
                 region: arn.split(':').nth(3).unwrap_or_default(),
-                arn: &arn,
-                api_id: &api.id,
-                request_id: asked.ids.request.as_str(),
+                arn,
+                api_id: exchange.api.map_or("", |it| &it.api.id),
+                request_id: exchange.ids.request.as_str(),
                 trace_id: &trace,
             };
             execution.asks_function(self.since_epoch, &call, &event);
+            asked.execution = Some(execution);
         }
-        match self.invoke(&arn, new) {
-            Ok(invocation) => {
-                if let Some(asked) = self.asked.get_mut(id) {
-                    asked.stage = AskedStage::Invoking(invocation);
-                    asked.handed_over = Some(now);
-                    asked.trace = trace;
-                    asked.invoked(request_id);
-                }
+        let request_id = ids::uuid([self.env.random(), self.env.random()]);
+        self.await_function(asked, content.len() as u64, |shard, asked| {
+            let new = NewInvocation {
+                request_id,
+                event,
+                trace: Some(trace),
+                client_context: None,
+                caller: Caller::Asked(asked),
+                patience: declared.timeout,
+            };
+            let invocation = shard.invoke(arn, new).map_err(refusal_of)?;
+            if let Some(asked) = shard.asked.get_mut(asked) {
+                asked.invoked(request_id);
             }
-            Err(refused) => self.refuse_asked(id, refusal_of(refused)),
-        }
+            Ok(invocation)
+        })
     }
 
     /// What came of the invocation that a request asked for.
@@ -431,21 +429,21 @@ impl<E: Env> Shard<E> {
             }
             Completion::Result(result) => result,
         };
-        let made = asked.with_function(&self.managed, |exchange, declared| {
-            lambda::answer(exchange, declared, &result)
-        });
-        let mut answer = match made {
-            None => return self.refuse_asked(id, Refusal::Internal),
-            Some(Ok(answer)) => answer,
-            Some(Err(fault)) => {
-                tracing::debug!(shard = self.id, ?fault, "a function's result is no answer");
-                let refusal = match fault.refusal() {
-                    Refusal::FunctionFailed => asked.failed(),
-                    other => other,
-                };
-                return self.fail_asked(id, &malformed(refusal));
-            }
+        let Some(declared) = asked.function() else {
+            return self.refuse_asked(id, Refusal::Internal);
         };
+        let mut answer =
+            match lambda::answer(asked.protocol, declared, asked.accept.as_deref(), &result) {
+                Ok(answer) => answer,
+                Err(fault) => {
+                    tracing::debug!(shard = self.id, ?fault, "a function's result is no answer");
+                    let refusal = match fault.refusal() {
+                        Refusal::FunctionFailed => asked.failed(),
+                        other => other,
+                    };
+                    return self.fail_asked(id, &malformed(refusal));
+                }
+            };
         if let Some(execution) = self.asked.get_mut(id).and_then(|it| it.execution.as_mut()) {
             let fields = answer.fields.iter().map(|(name, value)| (&**name, &**value));
             execution.answered_with(self.since_epoch, fields, &answer.body);
@@ -460,25 +458,19 @@ impl<E: Env> Shard<E> {
                 is_head: asked.is_head,
                 framing: None,
             };
-            let written = asked.with_function(managed, |exchange, declared| {
-                let changes = Changes::of(exchange, declared, &answer);
-                let out = out.written();
-                let count = lambda::write_changed_head(&answer, &facts, &changes, out).len();
-                (changes.status().unwrap_or(answer.status), count)
-            });
-            let (status, count) = written.unwrap_or_default();
+            let changes = asked.changes(managed, &answer);
+            let head = out.written();
+            let count = lambda::write_changed_head(&answer, &facts, &changes, head).len();
+            let status = changes.status().unwrap_or(answer.status);
             if count == 0 {
                 return (status, 0);
             }
             // Large content goes on in the memory in which it came.
-            let content = match std::mem::take(&mut answer.body) {
-                Cow::Borrowed(content) if content.len() > COPY_BYTES_MAX => {
-                    result.slice_ref(content)
-                }
-                Cow::Borrowed(content) => Bytes::copy_from_slice(content),
-                Cow::Owned(content) => Bytes::from(content),
-            };
-            out.share(&content);
+            match std::mem::take(&mut answer.body) {
+                content if content.len() <= COPY_BYTES_MAX => out.copy(&content),
+                Cow::Borrowed(content) => out.share(&result.slice_ref(content)),
+                Cow::Owned(content) => out.share(&Bytes::from(content)),
+            }
             (status, count as u64)
         });
     }

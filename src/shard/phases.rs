@@ -77,8 +77,10 @@ impl<E: Env> Shard<E> {
             Integration::Mapped(mapped) => {
                 return self.integrate_mapped(id, exchange, mapped, raw, persistent);
             }
-            // A function's event is made of the content, so it is gathered for it in any case.
-            Integration::Lambda(_) => return Err(Unfinished::WantsContent),
+            Integration::Lambda(declared) => {
+                let content = content(exchange).ok_or(Unfinished::WantsContent)?;
+                self.invoke_proxy(id, exchange, declared, content, raw, persistent)?;
+            }
             Integration::Misconfigured => return Err(Refusal::Misconfigured.into()),
         }
         Ok(())

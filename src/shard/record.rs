@@ -508,7 +508,7 @@ impl Record {
         let route = route.and_then(|route| api.routes.get(route as usize));
         let route_key = route.map_or("", |route| &route.key);
         let base_path = request.path.get(..request.base_path_bytes).unwrap_or_default();
-        let rest = api.protocol == Protocol::Rest;
+        let base_path = base_path.strip_prefix(b"/").unwrap_or(base_path);
         let finished = &outcome.finished;
         let (principal_id, values, authorizer_latency) = match request.authorized {
             Authorized::Lambda { principal_id, context, latency, .. } => {
@@ -535,11 +535,7 @@ impl Record {
             stage: &api.stage,
             resource_path: route_key.split_once(' ').map_or(route_key, |(_, path)| path),
             route_key,
-            request_id: if rest {
-                outcome.ids.request.as_str()
-            } else {
-                outcome.ids.extended.as_str()
-            },
+            request_id: outcome.ids.context_id(api.protocol),
             extended_request_id: outcome.ids.extended.as_str(),
             http_method: request.method,
             path: request.path,

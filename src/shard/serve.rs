@@ -162,8 +162,6 @@ impl<E: Env> Shard<E> {
         let Some(client) = self.clients.get_mut(id) else { return };
         if let Some(exchange) = client.exchange() {
             self.launch(exchange);
-        } else if let Some(asked) = client.asked() {
-            self.launch_asked(asked);
         }
         if let Some(client) = self.clients.get_mut(id) {
             client.stream.flush(self.env.ring());

@@ -9,7 +9,7 @@ use ringgate::shard::client_tls;
 use ringgate::shard::env::{Start, start};
 use ringgate::snapshot::compile;
 use ringgate::snapshot::managed::{
-    CompiledStage, DomainChange, ManagedDelta, ManagedDomain, StageChange,
+    ApiChange, CompiledStage, DomainChange, ManagedDelta, ManagedDomain, StageChange,
 };
 use ringgate::tls::Tickets;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -146,6 +146,11 @@ impl Gateway {
     pub(crate) fn remove(&self, api_id: &str, name: &str) {
         let gone = StageChange::Remove { api_id: api_id.into(), name: name.into() };
         self.publish(ManagedDelta { stages: vec![gone], ..ManagedDelta::default() });
+    }
+
+    /// Tells of an API, or that it is gone, without any stage.
+    pub(crate) fn tell_of(&self, change: ApiChange) {
+        self.publish(ManagedDelta { apis: vec![change], ..ManagedDelta::default() });
     }
 
     pub(crate) fn name(&self, domain: ManagedDomain) {
