@@ -56,6 +56,13 @@ pub struct Context<'x> {
     pub integrated: Option<Integrated>,
 }
 
+/// What an AWS service calls a request that it has answered with these fields; S3's name for it is older.
+pub fn endpoint_request_id<'f>(fields: &[Field<'f>]) -> Option<&'f [u8]> {
+    let names: [&[u8]; 2] = [b"x-amzn-requestid", b"x-amz-request-id"];
+    let is_it = |field: &&Field<'f>| names.iter().any(|it| field.name.eq_ignore_ascii_case(it));
+    fields.iter().find(is_it).map(|field| field.value)
+}
+
 /// What is known of a back end's answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Integrated {
@@ -140,8 +147,7 @@ impl<'x> Context<'x> {
 
     /// The same once a back end has answered with these fields.
     pub fn answered(self, fields: &[Field<'_>]) -> Self {
-        let is_it = |field: &&Field<'_>| field.name.eq_ignore_ascii_case(b"x-amzn-requestid");
-        let given = fields.iter().find(is_it).map(|field| String::from_utf8_lossy(field.value));
+        let given = endpoint_request_id(fields).map(String::from_utf8_lossy);
         Self { endpoint_request_id: given.map(|id| id.into_owned().into()), ..self }
     }
 
