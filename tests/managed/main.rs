@@ -6,6 +6,7 @@
 mod addresses;
 mod changes;
 mod gateway;
+mod gateway_responses;
 mod http_addresses;
 mod http_answers;
 mod http_cors;
@@ -15,3 +16,4 @@ mod logs;
 mod refusals;
 mod semantics;
 mod stages;
+mod transforms;
