@@ -23,7 +23,7 @@ use crate::control::invocation::{Completion, NotDone};
 use crate::exchange::execution_log::{FunctionCall, function_failed, malformed};
 use crate::exchange::integrate::lambda::{self, Changes, HeadFacts};
 use crate::exchange::respond::{self, Connection};
-use crate::exchange::{Exchange, Failure, Ids, Refusal};
+use crate::exchange::{Exchange, Failure, Ids, Refusal, Trace};
 use crate::http::{self, BodyReader, Framing, RequestHead, Version};
 use crate::ring::outgoing::COPY_BYTES_MAX;
 use crate::ring::{Env, Outgoing, SlotId};
@@ -333,9 +333,12 @@ impl<E: Env> Shard<E> {
                 since_epoch,
                 &mut event,
             )?;
-            Ok((event, trace, declared.function.clone(), declared.timeout))
+            // The client is told the whole trace, the function only what it began with.
+            let whole = Trace::whole(trace.as_bytes(), root, exchange.seed());
+            let whole: Box<str> = String::from_utf8_lossy(whole.as_bytes()).into();
+            Ok((event, (trace, whole), declared.function.clone(), declared.timeout))
         });
-        let (event, trace, arn, patience) = match made.unwrap_or(Err(Refusal::Internal)) {
+        let (event, (trace, whole), arn, patience) = match made.unwrap_or(Err(Refusal::Internal)) {
             Ok(made) => made,
             Err(refusal) => return self.refuse_asked(id, refusal),
         };
@@ -368,7 +371,7 @@ impl<E: Env> Shard<E> {
                 if let Some(asked) = self.asked.get_mut(id) {
                     asked.stage = AskedStage::Invoking(invocation);
                     asked.handed_over = Some(now);
-                    asked.trace = trace;
+                    asked.trace = whole;
                 }
             }
             Err(refused) => self.refuse_asked(id, refusal_of(refused)),

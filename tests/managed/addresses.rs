@@ -206,7 +206,7 @@ fn routing_rules_are_asked_lowest_first_and_then_the_mappings() {
         assert_eq!(ask(path, fields).body, expected, "{path} {fields}");
     }
     gateway.name(named("ROUTING_RULE_ONLY"));
-    assert_eq!(ask("/", "").brief(), FORBIDDEN);
+    assert_eq!(ask("/", "").brief(), NOT_FOUND);
     gateway.name(named("BASE_PATH_MAPPING_ONLY"));
     assert_eq!(ask("/", "X-Tail: end\r\nX-Mid: in\r\n").body, "mapped");
 }

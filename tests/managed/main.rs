@@ -5,9 +5,13 @@
 
 mod addresses;
 mod changes;
+mod content;
 mod gateway;
+mod headers;
 mod http_answers;
 mod integrations;
+mod parameters;
+mod paths;
 mod refusals;
 mod semantics;
 mod stages;

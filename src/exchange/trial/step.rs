@@ -114,22 +114,14 @@ impl Step<'_> {
         let index = proxy.upstream.0 as usize;
         let upstream = self.tried.upstreams.get(index).ok_or(Refusal::Internal)?;
         let target = upstream.targets.first().ok_or(Refusal::Internal)?;
-        let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
+        let method = proxy.method.as_deref().unwrap_or(exchange.method);
         let facts = made.as_ref().map(|made| Made {
             content_bytes: if has_content(method) { made.content.len() } else { 0 },
             is_made: made.is_made,
             overrides: &made.overrides,
         });
-        let seconds = exchange.received.as_secs() as u32;
-        let random = [self.tried.random[4], self.tried.random[5]];
         let mut written = Vec::with_capacity(512);
-        let place = http_proxy::request_head(
-            exchange,
-            proxy,
-            facts.as_ref(),
-            (seconds, random),
-            &mut written,
-        )?;
+        let place = http_proxy::request_head(exchange, proxy, facts.as_ref(), &mut written)?;
         let (line, rest) = written.split_at(place.at);
         let mut request = line.to_vec();
         if !place.is_mapped {
@@ -139,6 +131,7 @@ impl Step<'_> {
         let content: &[u8] = match &made {
             Some(made) if has_content(method) => &made.content,
             Some(_) => &[],
+            None if http_proxy::drops_content(exchange, proxy) => &[],
             None => exchange.content.unwrap_or_default(),
         };
         let scheme = if upstream.tls.is_some() { "https" } else { "http" };
@@ -373,9 +366,12 @@ impl Step<'_> {
     fn method_request<'x>(&self, exchange: &Exchange<'x>) -> MethodRequest<'x> {
         let mut request = MethodRequest::of(exchange, Context::of(exchange));
         let ours = [Known::Host, Known::ContentType];
+        let has_trace = exchange.fields.iter().any(|it| it.known == Known::XAmznTraceId);
         request.header.retain(|(name, _)| {
             let known = Known::of(name.as_bytes());
-            !ours.contains(&known) && !is_forwarding(known)
+            !ours.contains(&known)
+                && !is_forwarding(known)
+                && (known != Known::XAmznTraceId || has_trace)
         });
         request
     }
