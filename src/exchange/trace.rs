@@ -8,7 +8,6 @@ use super::Exchange;
 use crate::http::Known;
 use crate::telemetry::ids::{TraceRoot, trace_root};
 use arrayvec::ArrayVec;
-use std::io::Write;
 
 /// Longest value that is completed. The parts that AWS documents take 75 bytes; lineage and what load
 /// balancers add is some more. A longer one is nobody's, and a new trace begins.
@@ -49,18 +48,19 @@ impl Trace {
             text.clear();
             text.extend(root.as_bytes().iter().copied());
         }
-        let mut written = Ok(());
+        let mut fits = true;
+        let mut add = |piece: &[u8]| fits &= text.try_extend_from_slice(piece).is_ok();
         if begins || !has_parent {
-            written = write!(text, ";Parent={parent:016x}");
+            add(b";Parent=");
+            add(&hexadecimal(parent));
         }
         if begins || !has(told, b"sampled") {
-            let is_sampled = u8::from(!begins && has_parent);
-            written = written.and_then(|()| write!(text, ";Sampled={is_sampled}"));
+            add(if !begins && has_parent { b";Sampled=1" } else { b";Sampled=0" });
         }
-        match written {
-            Ok(()) => Self(text),
+        match fits {
+            true => Self(text),
             // What was told has no room for the rest.
-            Err(_) => Self::whole(b"", root, parent),
+            false => Self::whole(b"", root, parent),
         }
     }
 
@@ -68,6 +68,16 @@ impl Trace {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// Every proxied request has one: a table is several times as fast as `fmt`.
+fn hexadecimal(number: u64) -> [u8; 16] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 16];
+    for (index, digit) in text.iter_mut().enumerate() {
+        *digit = DIGITS[(number >> (60 - 4 * index)) as usize & 15];
+    }
+    text
 }
 
 /// Whether a part of a value has this name, and a value of its own. Capitals do not matter.

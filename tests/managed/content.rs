@@ -266,3 +266,43 @@ fn a_back_end_that_is_late_or_gone_is_504_in_amazons_words() {
         }
     }
 }
+
+#[test]
+fn what_is_wrong_first_is_told_and_nothing_else() {
+    let echo = Echo::start();
+    let mut method = custom(&echo, json!({ "passthroughBehavior": "NEVER" }));
+    method["requestValidatorId"] = "v".into();
+    method["requestParameters"] = json!({ "method.request.header.X-Needed": true });
+    method["requestModels"] = json!({ "application/json": "Object" });
+    let mut guarded = method.clone();
+    guarded["authorizationType"] = "AWS_IAM".into();
+    let mut release = crate::stages::definition(&[
+        ("/", json!({ "POST": method })),
+        ("/guarded", json!({ "POST": guarded })),
+    ]);
+    release.request_validators = serde_json::from_value(json!([
+        { "id": "v", "validateRequestBody": true, "validateRequestParameters": true },
+    ]))
+    .unwrap();
+    release.models = serde_json::from_value(json!([
+        { "name": "Object", "schema": "{\"type\": \"object\"}" },
+    ]))
+    .unwrap();
+    let stage = crate::stages::rest_stage(json!({ "stageName": "prod" }));
+    let gateway = Gateway::start();
+    gateway.deploy(compile_rest_stage(&crate::stages::place("abcdefghij"), &stage, &release, None));
+    let too_much = gateway.ask(
+        "POST /_aws/execute-api/abcdefghij/prod/nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 10485761\r\n\r\n",
+    );
+    assert_eq!(too_much.status, 413, "before the route");
+    for (line, fields, body, expected) in [
+        ("POST /nowhere", "", "[]", "Missing Authentication Token"),
+        ("POST /guarded", "", "[]", "Missing Authentication Token"),
+        ("POST /", "", "[]", "Missing required request parameters: [X-Needed]"),
+        ("POST /", "X-Needed: 1\r\n", "[]", "Invalid request body"),
+        ("POST /", "X-Needed: 1\r\n", "{}", "Unsupported Media Type"),
+    ] {
+        let reply = ask(&gateway, line, fields, body);
+        assert_eq!(reply.body, format!(r#"{{"message":"{expected}"}}"#), "{line} {fields} {body}");
+    }
+}

@@ -68,7 +68,8 @@ fn each_source_has_its_value() {
     ];
     let echo = Echo::start();
     let gateway = Gateway::start();
-    let sources: Vec<&str> = cases.iter().map(|(source, _)| *source).collect();
+    let mut sources: Vec<&str> = cases.iter().map(|(source, _)| *source).collect();
+    sources.push("context.requestTimeEpoch");
     let stage = mapped(&echo, &sources);
     assert_eq!(stage.warnings, [""; 0]);
     gateway.deploy(stage);
@@ -77,6 +78,8 @@ fn each_source_has_its_value() {
     for (index, (source, expected)) in cases.iter().enumerate() {
         assert_eq!(got(&echo, index).as_deref(), *expected, "{source}");
     }
+    let number = got(&echo, cases.len()).and_then(|it| it.parse::<u64>().ok());
+    assert!(number.is_some_and(|it| it > 1_600_000_000_000), "{number:?}");
 }
 
 #[test]

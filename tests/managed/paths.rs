@@ -99,6 +99,20 @@ fn values_of_paths_stay_encoded_and_those_of_queries_are_decoded() {
 }
 
 #[test]
+fn any_is_seven_methods_and_get_is_not_head() {
+    let gateway = Gateway::start();
+    let resources =
+        [("/any", telling("$context.httpMethod")), ("/get", json!({ "GET": mock("get") }))];
+    gateway.deploy(rest("abcdefghij", &resources));
+    for method in ["DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"] {
+        assert_eq!(ask(&gateway, &format!("{method} /prod/any"), "").brief(), (200, method));
+    }
+    assert_eq!(ask(&gateway, "HEAD /prod/any", "").brief(), (200, ""));
+    assert_eq!(ask(&gateway, "TRACE /prod/any", "").status, 403);
+    assert_eq!(ask(&gateway, "HEAD /prod/get", "").status, 403);
+}
+
+#[test]
 fn a_field_may_override_the_method_and_goes_on_only_where_it_is_mapped() {
     let echo = Echo::start();
     let to_echo = |more: Value| proxy(&format!("http://{}/p", echo.address), more);
