@@ -416,8 +416,10 @@ impl<E: Env> Shard<E> {
                 return true;
             }
             let (kind, id) = Kind::of(*token);
-            let group =
-                if kind == Kind::Backend { BufferGroup::Upstream } else { BufferGroup::Client };
+            let group = match kind {
+                Kind::Client => BufferGroup::Client,
+                _ => BufferGroup::Upstream,
+            };
             if !self.env.ring().has_buffers(group) {
                 return true;
             }

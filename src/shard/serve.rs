@@ -164,8 +164,6 @@ impl<E: Env> Shard<E> {
         let Some(client) = self.clients.get_mut(id) else { return };
         if let Some(exchange) = client.exchange() {
             self.launch(exchange);
-        } else if let Some(asked) = client.asked() {
-            self.launch_asked(asked);
         }
         if let Some(client) = self.clients.get_mut(id) {
             client.stream.flush(self.env.ring());
@@ -283,7 +281,7 @@ impl<E: Env> Shard<E> {
                 return self.answer_failure(id, exchange, &failure, persistent);
             }
         };
-        self.execution = Execution::begin(exchange, self.since_epoch);
+        self.execution = Execution::begin(exchange, self.since_epoch, || self.env.random());
         self.run_phases(id, exchange, route, 0, raw, persistent);
     }
 
@@ -329,19 +327,15 @@ impl<E: Env> Shard<E> {
             ids: &exchange.ids,
             request_time: self.since_epoch,
             is_http10: exchange.head.version == http::Version::Http10,
-            integration_status: None,
             function_status: None,
             validation_error: failure.and_then(|it| it.validation.as_deref()).unwrap_or_default(),
             integration_error: "",
-            error_message: match failure.and_then(|it| it.message.as_deref()) {
-                Some(message) => message,
-                None => refusal.map_or("", |refusal| refusal.message(protocol)),
-            },
+            error_message: failure.and_then(|it| it.told(protocol)).unwrap_or_default(),
             error_response_type: refusal.map_or("", Refusal::response_type),
             tls_version: tls.and_then(|tls| tls.protocol_version()).unwrap_or_default(),
             cipher_suite: tls.and_then(|tls| tls.cipher_suite()).unwrap_or_default(),
         };
-        let request = Request::of(exchange);
+        let request = Request::of(exchange).failed(failure);
         let route = exchange.route.map(|route| route.0);
         self.record.log(api, &request, &outcome, route, self.now);
     }
@@ -466,7 +460,7 @@ impl<E: Env> Shard<E> {
         let framing = if is_read { Framing::None } else { exchange.head.framing };
         let body = BodyReader::new(framing);
         let is_complete = body.is_done();
-        let log = is_logged(admitted.api).then(|| Box::new(Noted::of(exchange)));
+        let log = is_logged(admitted.api).then(|| Box::new(Noted::asking(exchange, &request)));
         let mut execution = self.execution.take();
         if let Some(execution) = &mut execution {
             let upstream = &pool.upstream;

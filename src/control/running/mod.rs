@@ -203,6 +203,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
     let ailment = Arc::clone(&status.lock().store);
     let destinations = Destinations::new(Arc::clone(&managed.settings.event_places));
     let events = Events::new(invoker.clone(), managed.retry_pause, destinations);
+    let credentials = Credentials::new(&managed.aws);
     let (service, stored) = Service::begin(Beginning {
         url: managed.store.url,
         last_good: managed.store.last_good,
@@ -220,6 +221,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         }),
         back_ends: Arc::new(TestCalls::new(
             invoker.clone(),
+            credentials.known(),
             options.resolver,
             options.tls_configure,
         )),
@@ -257,7 +259,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         wanted: None,
         rollout: None,
         publishing: Publishing::new(publisher, publications),
-        credentials: Credentials::new(&managed.aws),
+        credentials,
         functions,
         served: None,
         closing: Vec::new(),
@@ -268,7 +270,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         ejection_warnings: RateLimiter::new(WARN_PERIOD),
         full_warnings: RateLimiter::new(WARN_PERIOD),
     };
-    running.roll_out(compiled, prepared, now);
+    running.roll_out(compiled, prepared, None, now);
     let (done, _) = oneshot::channel();
     let mut delta = first;
     delta.extend(stored);

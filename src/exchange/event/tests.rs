@@ -283,6 +283,54 @@ fn an_http_event_1_is_as_documented() {
 }
 
 #[test]
+fn an_http_event_1_has_the_last_of_several_values_and_all_of_them() {
+    let mut request = Request::new();
+    request.fields.push((b"Cookie".to_vec(), b"k1=v1; k2=v2".to_vec()));
+    let event = request.event(Format::Http1);
+    assert_eq!(event["headers"]["x-many"], "two");
+    assert_eq!(event["multiValueHeaders"]["x-many"], json!(["one", "two"]));
+    assert_eq!(event["queryStringParameters"], json!({"a": "2"}));
+    assert_eq!(event["multiValueQueryStringParameters"], json!({"a": ["1", "2"]}));
+    assert_eq!(event["pathParameters"], json!({"id": "42"}));
+    assert_eq!(event["stageVariables"], json!({"env": "prod"}));
+    assert_eq!(event["headers"]["cookie"], "k1=v1; k2=v2", "there is no list of cookies");
+    assert!(event.get("cookies").is_none());
+    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("{\"x\":1}"), &json!(false)));
+}
+
+#[test]
+fn events_of_http_apis_say_where_the_request_came_in() {
+    for (prefix, path, expected) in [
+        (Prefix::Stage, "/users/42", "/prod/users/42"),
+        (Prefix::Stage, "", "/prod/"),
+        (Prefix::Nothing, "/users/42", "/users/42"),
+        (Prefix::BasePath(b"/shop/v1"), "/users/42", "/shop/v1/users/42"),
+    ] {
+        let mut request = Request::new();
+        request.path = path.into();
+        let extras = Extras { prefix, ..Extras::none() };
+        let two = request.event_with(Format::Http2, &extras);
+        assert_eq!(two["rawPath"], expected, "{prefix:?}");
+        assert_eq!(two["requestContext"]["http"]["path"], expected, "{prefix:?}");
+        let one = request.event_with(Format::Http1, &extras);
+        assert_eq!(one["path"], expected, "{prefix:?}");
+        assert_eq!(one["requestContext"]["path"], expected, "{prefix:?}");
+    }
+    // A greedy variable has no slash in front.
+    let mut request = Request::new();
+    request.parameter_names = vec!["proxy".into()];
+    request.parameters = vec![b"a/b%20c".to_vec()];
+    for format in [Format::Http1, Format::Http2] {
+        assert_eq!(request.event(format)["pathParameters"], json!({"proxy": "a/b c"}));
+    }
+    let mut request = Request::new();
+    request.query = Some(b"a=1&b=x%20y&a=2&c".to_vec());
+    let event = request.event(Format::Http2);
+    assert_eq!(event["rawQueryString"], "a=1&b=x%20y&a=2&c");
+    assert_eq!(event["queryStringParameters"], json!({"a": "1,2", "b": "x y", "c": ""}));
+}
+
+#[test]
 fn what_is_empty_is_null_in_1_and_absent_in_2() {
     let rest = Request::bare().event(Format::Rest);
     for name in [
