@@ -3,7 +3,7 @@
 use crate::control::mailbox::FromShard;
 use crate::exchange::endpoint_request_id;
 use crate::exchange::event::{Authorized, Prefix};
-use crate::exchange::{Exchange, ExecutionLog, Failure, Granted, Ids, Refusal};
+use crate::exchange::{Exchange, ExecutionLog, Failure, Granted, Ids, Refusal, Trace};
 use crate::http::{Field, Known};
 use crate::snapshot::managed::AccessLogging;
 use crate::snapshot::{Api, ApiIndex, Integration, Protocol, RouteIndex, Snapshot};
@@ -31,7 +31,7 @@ pub(super) struct Noted {
     host: Range<usize>,
     user_agent: Range<usize>,
     source: Option<IpAddr>,
-    /// `X-Amzn-Trace-Id`, the client's or the one that a back end was told.
+    /// `X-Amzn-Trace-Id`.
     trace: Range<usize>,
     base_path_bytes: usize,
     granted: Option<Granted>,
@@ -59,28 +59,9 @@ impl Noted {
         noted.user_agent = noted.keep(user_agent(exchange));
         noted.source = Some(exchange.source_address());
         noted.base_path_bytes = base_path_bytes(exchange);
-        noted.trace = noted.keep(told_trace(exchange.fields));
+        noted.trace = noted.keep(Trace::of(exchange).as_bytes());
         noted.granted = exchange.granted.cloned();
         noted
-    }
-
-    /// Of one whose back end is asked with this head.
-    pub(super) fn asking(exchange: &Exchange<'_>, request: &[u8]) -> Self {
-        let mut noted = Self::of(exchange);
-        if noted.trace.is_empty() {
-            // As the head is written here.
-            const NAME: &[u8] = b"\r\nx-amzn-trace-id: ";
-            let found = memchr::memmem::find(request, NAME);
-            let value = found.map_or(&b""[..], |at| &request[at + NAME.len()..]);
-            let end = memchr::memchr(b'\r', value).unwrap_or(value.len());
-            noted.trace = noted.keep(&value[..end]);
-        }
-        noted
-    }
-
-    /// A function is told of this trace.
-    pub(super) fn trace(&mut self, trace: &str) {
-        self.trace = self.keep(trace.as_bytes());
     }
 
     /// The back end's head is complete, so long after it was asked.
@@ -142,12 +123,6 @@ impl Noted {
     }
 }
 
-/// The client's word about the trace that its request is part of.
-fn told_trace<'x>(fields: &[Field<'x>]) -> &'x [u8] {
-    let told = fields.iter().find(|field| field.known == Known::XAmznTraceId);
-    told.map_or(&b""[..], |field| field.value)
-}
-
 /// How much of the path is what a domain name maps; a stage's name in it is none of that.
 fn base_path_bytes(exchange: &Exchange<'_>) -> usize {
     match Prefix::of(exchange) {
@@ -194,7 +169,7 @@ pub(super) struct Answered<'r> {
 
 impl<'r> Request<'r> {
     /// Of an exchange whose head is still there.
-    pub(super) fn of(exchange: &Exchange<'r>) -> Self {
+    pub(super) fn of(exchange: &Exchange<'r>, trace: &'r Trace) -> Self {
         Self {
             method: exchange.method.as_bytes(),
             path: exchange.context_path(),
@@ -203,7 +178,7 @@ impl<'r> Request<'r> {
             source: Some(exchange.source_address()),
             base_path_bytes: base_path_bytes(exchange),
             authorized: exchange.authorized(),
-            trace: told_trace(exchange.fields),
+            trace: trace.as_bytes(),
             answered: Answered::default(),
             authorized_by: exchange.granted.and_then(|granted| granted.request_id.as_ref()),
             failure: None,
