@@ -10,4 +10,5 @@ mod http_answers;
 mod integrations;
 mod refusals;
 mod semantics;
+mod services;
 mod stages;
