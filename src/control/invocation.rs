@@ -128,17 +128,50 @@ pub enum Ended {
     OutOfMemory,
 }
 
-/// One invocation on a worker, for its log.
+/// What a worker does, for its log.
 #[derive(Debug, Clone)]
 pub struct Note {
     /// The worker.
     pub worker: WorkerId,
-    /// The request id.
-    pub request_id: Box<str>,
-    /// When the worker got the event.
-    pub began: Instant,
-    /// When it was over; `None` while it is not.
-    pub ended: Option<Instant>,
-    /// What Lambda writes before REPORT when it was not well, e.g. `Task timed out after 3.00 seconds`.
-    pub remark: Option<Box<str>>,
+    /// When it did.
+    pub at: Instant,
+    /// What it did.
+    pub what: Noted,
+}
+
+/// What is told of a worker.
+#[derive(Debug, Clone)]
+pub enum Noted {
+    /// It got an event.
+    Began {
+        /// The invocation's request id.
+        request_id: Box<str>,
+    },
+    /// It is done with one.
+    Ended {
+        /// The invocation's request id.
+        request_id: Box<str>,
+        /// When it got it.
+        began: Instant,
+        /// How.
+        status: Status,
+    },
+    /// It will never ask for an event.
+    InitFailed(Status),
+}
+
+/// How it went, in the words of Lambda's `REPORT` lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// The function has answered: with a result or that it failed, which its own lines tell.
+    Answered,
+    /// It took longer than this.
+    TimedOut(Duration),
+    /// The runtime did not live to answer.
+    Failed {
+        /// `Error Type`, e.g. `Runtime.ExitError`.
+        kind: Box<str>,
+        /// More of it in words, where there is more to say, e.g. `Runtime exited with error: exit status 1`.
+        text: Option<Box<str>>,
+    },
 }

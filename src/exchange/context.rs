@@ -3,9 +3,9 @@
 //! Asked for one variable at a time, by templates, mappings and gateway responses, so nothing is made
 //! that nobody names.
 
-use super::event::Authorized;
+use super::event::{Authorized, Prefix};
 use super::{Admitted, Exchange};
-use crate::http::{self, Known};
+use crate::http::{self, Field, Known};
 use crate::snapshot::managed::Shared;
 use crate::snapshot::{Protocol, Route};
 use crate::template::{ContextVariables, Variable};
@@ -28,6 +28,8 @@ pub struct Context<'x> {
     pub path: Cow<'x, str>,
     /// `domainName`.
     pub domain_name: Cow<'x, str>,
+    /// `customDomain.basePathMatched`.
+    pub base_path: Cow<'x, str>,
     /// `identity.sourceIp`.
     pub source_address: Option<IpAddr>,
     /// `identity.userAgent`.
@@ -48,8 +50,17 @@ pub struct Context<'x> {
     pub authorizer: Authorized<'x>,
     /// `error`, in a gateway response.
     pub error: Option<Told<'x>>,
+    /// `awsEndpointRequestId`, once a function or service has answered.
+    pub endpoint_request_id: Option<Cow<'x, str>>,
     /// `integration`, once the back end of an HTTP API has answered.
     pub integrated: Option<Integrated>,
+}
+
+/// What an AWS service calls a request that it has answered with these fields; S3's name for it is older.
+pub fn endpoint_request_id<'f>(fields: &[Field<'f>]) -> Option<&'f [u8]> {
+    let names: [&[u8]; 2] = [b"x-amzn-requestid", b"x-amz-request-id"];
+    let is_it = |field: &&Field<'f>| names.iter().any(|it| field.name.eq_ignore_ascii_case(it));
+    fields.iter().find(is_it).map(|field| field.value)
 }
 
 /// What is known of a back end's answer.
@@ -82,6 +93,7 @@ impl<'x> Context<'x> {
             method: "",
             path: Cow::Borrowed(""),
             domain_name: Cow::Borrowed(""),
+            base_path: Cow::Borrowed(""),
             source_address: None,
             user_agent: None,
             received: Duration::ZERO,
@@ -92,6 +104,7 @@ impl<'x> Context<'x> {
             shared: None,
             authorizer: Authorized::Silent,
             error: None,
+            endpoint_request_id: None,
             integrated: None,
         }
     }
@@ -103,13 +116,20 @@ impl<'x> Context<'x> {
             api.zip(exchange.route).map(|(Admitted { api, .. }, route)| api.route(route));
         let host = http::authority::host(head.host.unwrap_or_default());
         let agent = exchange.fields.iter().find(|field| field.known == Known::UserAgent);
+        let protocol = exchange.protocol.unwrap_or(Protocol::Http);
         Self {
-            protocol: exchange.protocol.unwrap_or(Protocol::Http),
-            request_id: exchange.ids.request.as_str().to_owned().into(),
+            protocol,
+            request_id: exchange.ids.context_id(protocol).to_owned().into(),
             extended_request_id: exchange.ids.extended.as_str().to_owned().into(),
             method: head.method,
             path: String::from_utf8_lossy(head.target.path()),
             domain_name: String::from_utf8_lossy(host),
+            base_path: match Prefix::of(exchange) {
+                Prefix::BasePath(path) => {
+                    String::from_utf8_lossy(path.strip_prefix(b"/").unwrap_or(path))
+                }
+                Prefix::Nothing | Prefix::Stage => Cow::Borrowed(""),
+            },
             source_address: Some(exchange.source_address()),
             user_agent: agent.map(|field| String::from_utf8_lossy(field.value)),
             received: exchange.received,
@@ -120,8 +140,15 @@ impl<'x> Context<'x> {
             shared: api.and_then(|it| it.api.shared.as_deref()),
             authorizer: exchange.authorized(),
             error: None,
+            endpoint_request_id: None,
             integrated: None,
         }
+    }
+
+    /// The same once a back end has answered with these fields.
+    pub fn answered(self, fields: &[Field<'_>]) -> Self {
+        let given = endpoint_request_id(fields).map(String::from_utf8_lossy);
+        Self { endpoint_request_id: given.map(|id| id.into_owned().into()), ..self }
     }
 
     /// A variable as text. `None`: there is none.
@@ -178,6 +205,7 @@ impl ContextVariables for Context<'_> {
             ["protocol"] => text("HTTP/1.1"),
             ["domainName"] => text(&self.domain_name),
             ["domainPrefix"] => text(self.domain_name.split('.').next().unwrap_or_default()),
+            ["customDomain", "basePathMatched"] => text(&self.base_path),
             ["apiId"] => text(self.api_id),
             ["stage"] => text(self.stage),
             ["accountId"] => shared(|it| &it.account_id),
@@ -195,6 +223,10 @@ impl ContextVariables for Context<'_> {
             ["requestTimeEpoch"] => {
                 Variable::Integer(i64::try_from(self.received.as_millis()).unwrap_or(i64::MAX))
             }
+            ["awsEndpointRequestId"] => match &self.endpoint_request_id {
+                Some(id) => text(id),
+                None => Variable::Missing,
+            },
             ["identity"] => Variable::Group,
             ["identity", "sourceIp"] => match self.source_address {
                 Some(address) => Variable::Text(address.to_string().into()),
@@ -292,5 +324,164 @@ impl<'x> Told<'x> {
             "validationErrorString" => text(self.validation),
             _ => Variable::Missing,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::event::AuthorizerContext;
+    use std::net::Ipv4Addr;
+
+    fn shared(is_canary: Option<bool>) -> Shared {
+        Shared {
+            account_id: "123456789012".into(),
+            deployment_id: "d1".into(),
+            is_canary,
+            ..Shared::default()
+        }
+    }
+
+    #[test]
+    fn every_variable_that_a_rest_api_knows_has_its_value() {
+        let found = AuthorizerContext {
+            entries: [("key".into(), "1".into()), ("is".into(), "true".into())].into(),
+            json: None,
+        };
+        let shared = shared(Some(true));
+        let context = Context {
+            request_id: "r".into(),
+            extended_request_id: "e=".into(),
+            method: "POST",
+            path: "/prod/pets/7".into(),
+            domain_name: "abc.execute-api.eu-west-1.amazonaws.com".into(),
+            source_address: Some(Ipv4Addr::new(203, 0, 113, 7).into()),
+            user_agent: Some("curl/8".into()),
+            received: Duration::from_millis(1_551_194_973_732),
+            api_id: "abc",
+            stage: "prod",
+            route_key: "ANY /pets/{id}",
+            resource_id: "x1",
+            shared: Some(&shared),
+            authorizer: Authorized::Lambda {
+                principal_id: Some("user|1"),
+                context: &found,
+                latency: Duration::from_millis(12),
+                usage_identifier_key: Some("secret"),
+            },
+            error: Some(Told {
+                message: Some("say \"no\""),
+                response_type: "BAD_REQUEST_BODY",
+                validation: Some("[why]"),
+            }),
+            endpoint_request_id: Some("i".into()),
+            ..Context::new(Protocol::Rest)
+        };
+        for (name, expected) in [
+            ("accountId", "123456789012"),
+            ("apiId", "abc"),
+            ("authorizer.principalId", "user|1"),
+            ("authorizer.key", "1"),
+            ("authorizer.is", "true"),
+            ("authorizer.integrationLatency", "12"),
+            ("awsEndpointRequestId", "i"),
+            ("deploymentId", "d1"),
+            ("domainName", "abc.execute-api.eu-west-1.amazonaws.com"),
+            ("domainPrefix", "abc"),
+            ("error.message", "say \"no\""),
+            ("error.messageString", r#""say \"no\"""#),
+            ("error.responseType", "BAD_REQUEST_BODY"),
+            ("error.validationErrorString", "[why]"),
+            ("extendedRequestId", "e="),
+            ("httpMethod", "POST"),
+            ("identity.sourceIp", "203.0.113.7"),
+            ("identity.userAgent", "curl/8"),
+            ("isCanaryRequest", "true"),
+            ("path", "/prod/pets/7"),
+            ("protocol", "HTTP/1.1"),
+            ("requestId", "r"),
+            ("requestTime", "26/Feb/2019:15:29:33 +0000"),
+            ("requestTimeEpoch", "1551194973732"),
+            ("resourceId", "x1"),
+            ("resourcePath", "/pets/{id}"),
+            ("stage", "prod"),
+        ] {
+            assert_eq!(text(&context, name).as_deref(), Some(expected), "{name}");
+        }
+        for name in [
+            "authorizer.claims",
+            "authorizer.claims.sub",
+            "authorizer.usageIdentifierKey",
+            "identity.apiKey",
+            "identity.caller",
+            "identity.clientCert.subjectDN",
+            "identity.user",
+            "identity.vpceId",
+            "routeKey",
+            "wafResponseCode",
+            "webaclArn",
+            "nope",
+        ] {
+            assert_eq!(text(&context, name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_request_does_not_have_is_missing() {
+        let shared = shared(None);
+        let context = Context { shared: Some(&shared), ..Context::new(Protocol::Rest) };
+        for name in [
+            "isCanaryRequest",
+            "authorizer.principalId",
+            "awsEndpointRequestId",
+            "error.message",
+            "identity.userAgent",
+            "resourceId",
+        ] {
+            assert_eq!(text(&context, name), None, "{name}");
+        }
+        let error = Some(Told { message: None, response_type: "X", validation: None });
+        let null = Context { error, ..Context::new(Protocol::Rest) };
+        assert_eq!(text(&null, "error.messageString").as_deref(), Some("null"));
+        assert_eq!(text(&null, "error.message"), None);
+    }
+
+    fn text(context: &Context<'_>, name: &str) -> Option<String> {
+        let parts: Vec<Box<str>> = name.split('.').map(Into::into).collect();
+        context.text(&parts).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn what_an_authorizer_passes_on_is_named_key_by_key() {
+        let given = AuthorizerContext {
+            entries: [("n", "1"), ("is", "true"), ("list", "[1]"), ("claims", "{}")]
+                .map(|(key, value)| (key.into(), value.into()))
+                .into(),
+            json: None,
+        };
+        let authorizer = Authorized::Lambda {
+            principal_id: Some("user|1"),
+            context: &given,
+            latency: Duration::from_millis(7),
+            usage_identifier_key: None,
+        };
+        let context = Context { authorizer, ..Context::new(Protocol::Http) };
+        for (name, expected) in [
+            ("authorizer.n", Some("1")),
+            ("authorizer.is", Some("true")),
+            ("authorizer.list", Some("[1]")),
+            ("authorizer.principalId", Some("user|1")),
+            ("authorizer.claims", None),
+            ("authorizer.claims.sub", None),
+            ("authorizer.none", None),
+            ("authorizer", None),
+        ] {
+            assert_eq!(text(&context, name).as_deref(), expected, "{name}");
+        }
+        let claims: [(Box<str>, Box<str>); 1] = [("sub".into(), "42".into())];
+        let authorizer = Authorized::Jwt { claims: &claims, scopes: None };
+        let context = Context { authorizer, ..Context::new(Protocol::Http) };
+        assert_eq!(text(&context, "authorizer.claims.sub").as_deref(), Some("42"));
+        assert_eq!(text(&context, "authorizer.claims"), None);
     }
 }

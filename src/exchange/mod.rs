@@ -44,8 +44,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-pub use authorize::Granted;
-pub use context::Context;
+pub use authorize::{AuthorizerOutcome, Granted};
+pub use context::{Context, endpoint_request_id};
 pub use execution_log::ExecutionLog;
 pub use failure::Failure;
 pub use method_request::MethodRequest;
@@ -138,6 +138,14 @@ pub struct Ids {
 }
 
 impl Ids {
+    /// `$context.requestId`. HTTP APIs have one name for a request: the one in `apigw-requestid`.
+    pub fn context_id(&self, protocol: Protocol) -> &str {
+        match protocol {
+            Protocol::Rest => self.request.as_str(),
+            Protocol::Http => self.extended.as_str(),
+        }
+    }
+
     /// Names for one request from four random words.
     pub fn new(random: [u64; 4]) -> Self {
         Self {

@@ -62,7 +62,7 @@ pub(super) fn authorize(
         .map_err(|cause| Failure { cause: cause.into(), ..Refusal::AuthorizerMisconfigured.into() })
         .and_then(|verdict| {
             decide(exchange, authorizer, &verdict)?;
-            Ok(Granted { verdict: Rc::new(verdict), latency: Duration::ZERO })
+            Ok(Granted { verdict: Rc::new(verdict), latency: Duration::ZERO, request_id: None })
         });
     phase.summary = match &decided {
         Ok(_) => format!("function {name} lets the caller pass"),

@@ -9,6 +9,7 @@
 use super::clock::Clock;
 use super::env::SimEnv;
 use super::network::{End, Network, Read};
+use super::peers::runtime::RuntimeWire;
 use super::random::{PerMille, Random};
 use super::ring::SimRing;
 use super::trace::Trace;
@@ -21,7 +22,7 @@ use crate::shard::{Activity, Shard, ShardSettings};
 use crate::snapshot::{Snapshot, compile};
 use bytes::Bytes;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::rc::Rc;
@@ -92,10 +93,8 @@ enum Doing {
 struct Worker {
     id: WorkerId,
     manner: Manner,
-    end: End,
+    wire: RuntimeWire,
     doing: Doing,
-    inbox: Vec<u8>,
-    outbox: VecDeque<u8>,
     /// Request id and event in hand.
     event: Option<(String, String)>,
     dies_at: Option<Instant>,
@@ -312,10 +311,8 @@ impl World {
                 self.workers.push(Worker {
                     id,
                     manner,
-                    end,
+                    wire: RuntimeWire::new(end),
                     doing: Doing::Connecting,
-                    inbox: Vec::new(),
-                    outbox: VecDeque::new(),
                     event: None,
                     dies_at,
                 });
@@ -328,7 +325,7 @@ impl World {
                 let worker = self.workers.iter_mut().find(|worker| worker.id == id);
                 if let Some(worker) = worker.filter(|worker| worker.doing != Doing::Dead) {
                     worker.doing = Doing::Dead;
-                    self.network.borrow_mut().close(worker.end, Close::Orderly);
+                    self.network.borrow_mut().close(worker.wire.end, Close::Orderly);
                 } else if !was_starting {
                     return;
                 }
@@ -350,7 +347,7 @@ impl World {
             return self.die(index, "exit status 1");
         }
         if worker.doing == Doing::Connecting {
-            match network.connected(worker.end) {
+            match network.connected(worker.wire.end) {
                 None => return worker.dies_at,
                 Some(Ok(())) => {
                     let at = now + Duration::from_millis(self.random.skewed(300) as u64);
@@ -362,27 +359,16 @@ impl World {
                 }
             }
         }
-        while !worker.outbox.is_empty() {
-            let (piece, _) = worker.outbox.as_slices();
-            match network.write(worker.end, piece) {
-                Ok(0) => break,
-                Ok(taken) => drop(worker.outbox.drain(..taken)),
-                Err(_) => {
-                    drop(network);
-                    return self.die(index, "exit status 1");
-                }
-            }
+        if worker.wire.write(&mut network).is_err() {
+            drop(network);
+            return self.die(index, "exit status 1");
         }
-        loop {
-            match network.read(worker.end, 1 << 16) {
-                Ok(Read::Nothing) => break,
-                Ok(Read::Bytes(bytes)) => worker.inbox.extend(bytes),
-                Ok(Read::End) | Err(_) if worker.doing == Doing::Hanging => return worker.dies_at,
-                Ok(Read::End) | Err(_) => {
-                    drop(network);
-                    return self.die(index, "exit status 0");
-                }
+        if worker.wire.read(&mut network).is_err() {
+            if worker.doing == Doing::Hanging {
+                return worker.dies_at;
             }
+            drop(network);
+            return self.die(index, "exit status 0");
         }
         drop(network);
         self.act(index)
@@ -415,7 +401,7 @@ impl World {
     fn die(&mut self, index: usize, how: &str) -> Option<Instant> {
         let worker = &mut self.workers[index];
         worker.doing = Doing::Dead;
-        self.network.borrow_mut().close(worker.end, Close::Orderly);
+        self.network.borrow_mut().close(worker.wire.end, Close::Orderly);
         let ended = Ended::Exited(how.into());
         let told = ToShard::WorkerEnded { worker: worker.id, how: ended };
         self.shard.deliver(told);
@@ -431,13 +417,13 @@ impl World {
                 Manner::ExitsAtInit => return self.die(index, "exit status 1"),
                 Manner::NeverAsks => worker.doing = Doing::Hanging,
                 Manner::InitError => {
-                    worker.tell("POST", "init/error", "{\"errorType\":\"x\"}");
+                    worker.wire.tell("POST", "init/error", "{\"errorType\":\"x\"}");
                     worker.doing = Doing::Telling;
                 }
                 _ => worker.ask(),
             },
             Doing::Asking => {
-                if let Some((head, body)) = worker.answer() {
+                if let Some((head, body)) = worker.wire.answer() {
                     let id = head
                         .lines()
                         .find_map(|line| line.strip_prefix("Lambda-Runtime-Aws-Request-Id: "));
@@ -464,24 +450,28 @@ impl World {
                     Manner::DiesWithEvent => return self.die(index, "signal: killed"),
                     Manner::Fails => {
                         worker.event = None;
-                        worker.tell("POST", &format!("invocation/{id}/error"), "{}");
+                        worker.wire.tell("POST", &format!("invocation/{id}/error"), "{}");
                     }
                     Manner::AnswersAnother => {
                         // It is refused, and the right one follows.
                         worker.manner = Manner::Good;
                         let other = "00000000-0000-4000-8000-000000000000";
-                        worker.tell("POST", &format!("invocation/{other}/response"), "nonsense");
+                        worker.wire.tell(
+                            "POST",
+                            &format!("invocation/{other}/response"),
+                            "nonsense",
+                        );
                     }
                     _ => {
                         worker.event = None;
                         let result = format!("result of {event}");
-                        worker.tell("POST", &format!("invocation/{id}/response"), &result);
+                        worker.wire.tell("POST", &format!("invocation/{id}/response"), &result);
                     }
                 }
                 worker.doing = Doing::Telling;
             }
             Doing::Telling => {
-                if let Some((head, _)) = worker.answer() {
+                if let Some((head, _)) = worker.wire.answer() {
                     assert!(head.starts_with("HTTP/1.1 202") || head.starts_with("HTTP/1.1 400"));
                     match (worker.manner, &worker.event) {
                         (Manner::InitError, _) => return self.die(index, "exit status 1"),
@@ -494,7 +484,7 @@ impl World {
             Doing::Connecting | Doing::Hanging | Doing::Dead => {}
         }
         // What was written just now goes out in the next step.
-        let has_more = !worker.outbox.is_empty() && self.network.borrow().is_writable(worker.end);
+        let has_more = worker.wire.can_write(&self.network.borrow());
         if has_more { Some(now) } else { worker.dies_at }
     }
 
@@ -589,33 +579,9 @@ impl World {
 }
 
 impl Worker {
-    fn tell(&mut self, method: &str, call: &str, body: &str) {
-        let request = format!(
-            "{method} /2018-06-01/runtime/{call} HTTP/1.1\r\nHost: a\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        self.outbox.extend(request.as_bytes());
-    }
-
     fn ask(&mut self) {
-        self.tell("GET", "invocation/next", "");
+        self.wire.tell("GET", "invocation/next", "");
         self.doing = Doing::Asking;
-    }
-
-    /// Head and content of an answer that has arrived in full.
-    fn answer(&mut self) -> Option<(String, String)> {
-        let end = self.inbox.windows(4).position(|it| it == b"\r\n\r\n")? + 4;
-        let head = String::from_utf8(self.inbox[..end].to_vec()).expect("ASCII");
-        let length = head.to_ascii_lowercase();
-        let length = length.lines().find_map(|it| it.strip_prefix("content-length: "));
-        let length: usize = length.and_then(|it| it.parse().ok()).expect("a length");
-        if self.inbox.len() < end + length {
-            return None;
-        }
-        let body = String::from_utf8(self.inbox[end..end + length].to_vec()).expect("text");
-        self.inbox.drain(..end + length);
-        Some((head, body))
     }
 }
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`shard`] | the shard in the world, its configuration, and the seeds that found something |
 //! | [`functions`] | functions' workers in the world, and a control thread that starts them |
+//! | [`authorizers`] | callers of routes with authorizers, and workers that judge them |
 //! | [`streams`] | a worker that streams its answer, a client that reads it, each in its own way |
 //! | [`toy`] | a naive gateway, with mistakes on purpose: each of them must be found |
 //! | [`peers`] | clients and back ends that check what they are told |
@@ -20,6 +21,7 @@
 //! (default 200; 20,000 take a minute and a half in the `checked` profile on four busy cores).
 
 mod agreement;
+mod authorizers;
 mod clock;
 mod env;
 mod functions;

@@ -20,6 +20,7 @@ mod isolation;
 mod languages;
 mod leaks;
 mod load;
+mod reports;
 mod runtimes;
 mod streaming;
 mod watch;

@@ -6,9 +6,15 @@
 mod addresses;
 mod changes;
 mod gateway;
+mod gateway_responses;
+mod http_addresses;
 mod http_answers;
+mod http_cors;
+mod http_requests;
 mod integrations;
+mod logs;
 mod refusals;
 mod semantics;
 mod services;
 mod stages;
+mod transforms;

@@ -7,7 +7,7 @@
 
 use super::processes;
 use super::tails::Tails;
-use crate::control::invocation::Note;
+use crate::control::invocation::{Note, Noted, Status};
 use crate::snapshot::function::{FunctionLog, Launch};
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -26,6 +26,9 @@ pub(super) const LINE_BYTES_MAX: usize = 256 * 1024;
 /// Pieces of text that wait to be written; beyond it they are dropped and counted.
 const WAITING_MAX: usize = 4096;
 
+/// How long after a worker's end news of it may come: its shard may be busy.
+const LATE_NEWS: Duration = Duration::from_millis(250);
+
 /// Lines and notes of one worker that are not settled; beyond it they are written as they are.
 const UNSETTLED_MAX: usize = 10_000;
 
@@ -41,14 +44,17 @@ pub(super) struct WorkerLog {
     request_id: Box<str>,
     /// Whether an invocation has been reported: the first one is cold.
     is_warm: bool,
+    /// The most that it was seen to hold over its life: Lambda too tells that of the environment, and not of
+    /// the invocation.
     peak_bytes: u64,
+    /// When it ended.
+    ended: Option<Instant>,
 }
 
 #[derive(Debug)]
 enum Entry {
-    Began(Box<str>),
     Line(Vec<u8>),
-    Ended { request_id: Box<str>, began: Instant, remark: Option<Box<str>> },
+    Noted(Noted),
 }
 
 impl WorkerLog {
@@ -61,6 +67,7 @@ impl WorkerLog {
             request_id: "-".into(),
             is_warm: false,
             peak_bytes: 0,
+            ended: None,
         }
     }
 
@@ -69,20 +76,38 @@ impl WorkerLog {
         self.unsettled.push((at, Entry::Line(line)));
     }
 
-    /// News of an invocation.
+    /// News of what it does.
     pub(super) fn note(&mut self, note: Note) {
-        match note.ended {
-            None => self.unsettled.push((note.began, Entry::Began(note.request_id))),
-            Some(ended) => {
-                let (request_id, began, remark) = (note.request_id, note.began, note.remark);
-                self.unsettled.push((ended, Entry::Ended { request_id, began, remark }));
-            }
+        if self.peak_bytes == 0 {
+            // One that dies tells nothing any more.
+            self.measure();
         }
+        self.unsettled.push((note.at, Entry::Noted(note.what)));
+    }
+
+    /// Looks at how much its process has held; one that is gone tells nothing.
+    pub(super) fn measure(&mut self) {
+        self.saw_memory(processes::peak_bytes(self.pid).unwrap_or(0));
     }
 
     /// What its processes hold was seen to be so much.
     pub(super) fn saw_memory(&mut self, bytes: u64) {
         self.peak_bytes = self.peak_bytes.max(bytes);
+    }
+
+    /// Its process has ended.
+    pub(super) fn has_ended(&mut self, now: Instant) {
+        self.ended = Some(now);
+    }
+
+    /// Whether there is nothing to write, and nothing will come.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.is_settled() && self.ended.is_some_and(|ended| ended + LATE_NEWS <= now)
+    }
+
+    /// Whether its process has ended.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ended.is_some()
     }
 
     /// Where it goes.
@@ -111,44 +136,85 @@ impl WorkerLog {
                 tails.line(request_id, line);
             };
             match entry {
-                Entry::Began(id) => {
+                Entry::Noted(Noted::Began { request_id: id }) => {
                     say(&id, &format!("START RequestId: {id} Version: {}", self.launch.version));
                     self.request_id = id;
                 }
                 Entry::Line(line) => say(&self.request_id, &String::from_utf8_lossy(&line)),
-                Entry::Ended { request_id, began, remark } => {
+                Entry::Noted(Noted::InitFailed(status)) => {
+                    let millis = self.init_millis(at);
+                    let status = status_fields(&status);
+                    let line =
+                        format!("INIT_REPORT Init Duration: {millis:.2} ms\tPhase: init{status}");
+                    say(&self.request_id, &line);
+                    // Nobody is told of it a second time.
+                    self.is_warm = true;
+                }
+                Entry::Noted(Noted::Ended { request_id, began, status }) => {
+                    self.measure();
                     let mut end = String::new();
-                    let mut say = |line: &str| {
+                    for line in self.last_lines(&request_id, (began, at), &status, epoch) {
                         let time = epoch.text(at);
                         let _ = writeln!(text, "{time} {} {request_id} {line}", self.launch.name);
                         let _ = writeln!(end, "{line}");
-                    };
-                    if let Some(remark) = remark {
-                        say(&format!("RequestId: {request_id} {remark}"));
                     }
-                    say(&format!("END RequestId: {request_id}"));
-                    let peak = processes::peak_bytes(self.pid).unwrap_or(0).max(self.peak_bytes);
-                    self.peak_bytes = peak;
-                    let took = at.saturating_duration_since(began);
-                    let mut report = format!(
-                        "REPORT RequestId: {request_id}\tDuration: {:.2} ms\tBilled Duration: {} ms\
-                         \tMemory Size: {} MB\tMax Memory Used: {} MB",
-                        took.as_secs_f64() * 1000.0,
-                        (took.as_secs_f64() * 1000.0).ceil() as u64,
-                        self.launch.memory_bytes >> 20,
-                        peak.div_ceil(1 << 20),
-                    );
-                    if !std::mem::replace(&mut self.is_warm, true) {
-                        let init = began.saturating_duration_since(self.started);
-                        let millis = init.as_secs_f64() * 1000.0;
-                        let _ = write!(report, "\tInit Duration: {millis:.2} ms");
-                    }
-                    say(&report);
                     tails.reported(&request_id, end, at.max(epoch.now));
                 }
             }
         }
         text
+    }
+
+    fn init_millis(&self, until: Instant) -> f64 {
+        until.saturating_duration_since(self.started).as_secs_f64() * 1000.0
+    }
+
+    /// What Lambda writes when an invocation is over.
+    fn last_lines(
+        &mut self,
+        id: &str,
+        (began, ended): (Instant, Instant),
+        status: &Status,
+        epoch: Epoch,
+    ) -> Vec<String> {
+        let mut lines = Vec::with_capacity(4);
+        match status {
+            Status::Answered => {}
+            Status::TimedOut(timeout) => {
+                let (time, seconds) = (epoch.text(ended), timeout.as_secs_f64());
+                lines.push(format!("{time} {id} Task timed out after {seconds:.2} seconds"));
+            }
+            Status::Failed { kind, text } => {
+                if let Some(text) = text {
+                    lines.push(format!("RequestId: {id} Error: {text}"));
+                }
+                lines.push(kind.to_string());
+            }
+        }
+        lines.push(format!("END RequestId: {id}"));
+        let millis = ended.saturating_duration_since(began).as_secs_f64() * 1000.0;
+        let mut report = format!(
+            "REPORT RequestId: {id}\tDuration: {millis:.2} ms\tBilled Duration: {} ms\
+             \tMemory Size: {} MB\tMax Memory Used: {} MB",
+            millis.ceil() as u64,
+            self.launch.memory_bytes >> 20,
+            self.peak_bytes.div_ceil(1 << 20),
+        );
+        if !std::mem::replace(&mut self.is_warm, true) {
+            let _ = write!(report, "\tInit Duration: {:.2} ms", self.init_millis(began));
+        }
+        report.push_str(&status_fields(status));
+        lines.push(report);
+        lines
+    }
+}
+
+/// What stands at the end of a report that something is amiss with.
+fn status_fields(status: &Status) -> String {
+    match status {
+        Status::Answered => String::new(),
+        Status::TimedOut(_) => "\tStatus: timeout".to_owned(),
+        Status::Failed { kind, .. } => format!("\tStatus: error\tError Type: {kind}"),
     }
 }
 
@@ -266,10 +332,15 @@ mod tests {
         let at = |millis| start + Duration::from_millis(millis);
         let note = |id: &str, began, ended: Option<u64>| Note {
             worker: WorkerId(1),
-            request_id: id.into(),
-            began: at(began),
-            ended: ended.map(at),
-            remark: None,
+            at: at(ended.unwrap_or(began)),
+            what: match ended {
+                None => Noted::Began { request_id: id.into() },
+                Some(_) => Noted::Ended {
+                    request_id: id.into(),
+                    began: at(began),
+                    status: Status::Answered,
+                },
+            },
         };
         let mut log = WorkerLog::new(launch(), 0, start);
         log.line(b"starting".to_vec(), at(1));
@@ -299,6 +370,57 @@ mod tests {
         );
         assert_eq!(lines[5..], ["two START RequestId: two Version: $LATEST", "two in two"]);
         assert!(log.is_settled());
+    }
+
+    /// What stands behind the ids of a log in which something ended like this, a second after its start.
+    fn lines_of(what: Vec<Noted>) -> Vec<String> {
+        let start = Instant::now();
+        let mut log = WorkerLog::new(launch(), 0, start);
+        for what in what {
+            log.note(Note { worker: WorkerId(1), at: start + Duration::from_secs(1), what });
+        }
+        let epoch = Epoch { now: start, time: SystemTime::UNIX_EPOCH };
+        let text = log.settle(start + Duration::from_secs(2), epoch, &mut Tails::default());
+        text.lines().map(|line| line.splitn(4, ' ').nth(3).unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_report_tells_what_is_amiss() {
+        let ended = |status| {
+            let began = Instant::now();
+            lines_of(vec![Noted::Ended { request_id: "i".into(), began, status }])
+        };
+        let fine = ended(Status::Answered);
+        assert!(fine[1].ends_with(" ms") && fine[1].contains("\tInit Duration: "), "{fine:?}");
+        let late = ended(Status::TimedOut(Duration::from_secs(3)));
+        assert!(late[0].ends_with("Z i Task timed out after 3.00 seconds"), "{late:?}");
+        assert_eq!(late[1], "END RequestId: i");
+        assert!(late[2].starts_with("REPORT RequestId: i\tDuration: "), "{late:?}");
+        assert!(late[2].ends_with(" ms\tStatus: timeout"), "{late:?}");
+        let text = Some("Runtime exited with error: exit status 3".into());
+        let gone = ended(Status::Failed { kind: "Runtime.ExitError".into(), text });
+        let error = "RequestId: i Error: Runtime exited with error: exit status 3";
+        assert_eq!(gone[..3], [error, "Runtime.ExitError", "END RequestId: i"]);
+        assert!(gone[3].ends_with(" ms\tStatus: error\tError Type: Runtime.ExitError"), "{gone:?}");
+    }
+
+    #[test]
+    fn a_worker_that_does_not_come_up_is_reported_with_whoever_waited_for_it() {
+        let status = || Status::Failed { kind: "Runtime.ImportModuleError".into(), text: None };
+        let request_id = || "i".into();
+        let began = Instant::now();
+        let lines = lines_of(vec![
+            Noted::InitFailed(status()),
+            Noted::Began { request_id: request_id() },
+            Noted::Ended { request_id: request_id(), began, status: status() },
+        ]);
+        let fields = "\tStatus: error\tError Type: Runtime.ImportModuleError";
+        assert_eq!(lines[0], format!("INIT_REPORT Init Duration: 1000.00 ms\tPhase: init{fields}"));
+        assert_eq!(lines[1], "START RequestId: i Version: $LATEST");
+        assert_eq!(lines[2..4], ["Runtime.ImportModuleError", "END RequestId: i"]);
+        assert!(lines[4].ends_with(fields) && !lines[4].contains("Init Duration"), "{lines:?}");
+        let late = lines_of(vec![Noted::InitFailed(Status::TimedOut(Duration::from_secs(1)))]);
+        assert_eq!(late, ["INIT_REPORT Init Duration: 1000.00 ms\tPhase: init\tStatus: timeout"]);
     }
 
     #[test]

@@ -356,6 +356,11 @@ impl Functions {
 
     /// A shard wants a worker to end.
     pub(super) fn stop(&mut self, shard: ShardId, worker: WorkerId, how: StopWorker) {
+        if how == StopWorker::AtOnce
+            && let Some(log) = self.logs.get_mut(&(shard, worker))
+        {
+            log.measure();
+        }
         if let Some(running) = self.workers.get(&(shard, worker)) {
             // Full: as much has been asked for already.
             let _ = running.stop.try_send(how);
@@ -464,6 +469,9 @@ impl Functions {
         socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())?;
         socket.listen(BACKLOG)?;
         socket.set_tcp_nodelay(true)?;
+        // Nothing is lost inside a host: the simplest congestion control is the cheapest. Where the kernel
+        // refuses, its default does as well.
+        let _ = socket.set_tcp_congestion(b"reno");
         let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
         let id = ListenerId(self.next_listener);
         self.next_listener += 1;
@@ -503,7 +511,11 @@ impl Functions {
         };
         tracing::debug!(shard = name.0, function = running.launch.name, ?how, "a worker has ended");
         self.tell(name.0, ToShard::WorkerEnded { worker: name.1, how });
-        self.next_settle.get_or_insert_with(|| Instant::now() + SETTLE);
+        let now = Instant::now();
+        if let Some(log) = self.logs.get_mut(&name) {
+            log.has_ended(now);
+        }
+        self.next_settle.get_or_insert(now + SETTLE);
         self.scan();
     }
 
@@ -580,19 +592,12 @@ impl Functions {
     fn settle(&mut self, until: Instant, now: Instant) {
         let epoch = Epoch { now, time: SystemTime::now() };
         let mut is_waiting = false;
-        let (workers, writer) = (&self.workers, &mut self.writer);
-        let mut gone = Vec::new();
-        for (name, log) in &mut self.logs {
+        for log in self.logs.values_mut() {
             let text = log.settle(until, epoch, &mut self.tails);
-            writer.write(log.log(), text);
-            is_waiting |= !log.is_settled();
-            if log.is_settled() && !workers.contains_key(name) {
-                gone.push(*name);
-            }
+            self.writer.write(log.log(), text);
+            is_waiting |= !log.is_settled() || log.is_ending();
         }
-        for name in gone {
-            self.logs.remove(&name);
-        }
+        self.logs.retain(|_, log| !log.is_over(now));
         self.next_settle = is_waiting.then(|| now + SETTLE);
     }
 

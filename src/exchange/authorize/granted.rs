@@ -2,6 +2,7 @@
 
 use super::lambda::Verdict;
 use crate::exchange::event::Authorized;
+use crate::telemetry::ids::Uuid;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,6 +13,19 @@ pub struct Granted {
     pub verdict: Rc<Verdict>,
     /// How long its function took; zero where it was remembered.
     pub latency: Duration,
+    /// The invocation of its function; `None` where it was remembered.
+    pub request_id: Option<Uuid>,
+}
+
+/// What came of asking an authorizer that let a request not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorizerOutcome {
+    /// How long its function took; zero where nobody was asked.
+    pub latency: Duration,
+    /// The invocation of its function.
+    pub request_id: Option<Uuid>,
+    /// Whether that was answered.
+    pub is_answered: bool,
 }
 
 impl Granted {

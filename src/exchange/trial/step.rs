@@ -201,7 +201,7 @@ impl Step<'_> {
             _ => (None, true),
         };
         if let (Some(plan), false) = (plan, is_passed) {
-            let request = self.method_request(exchange);
+            let request = self.method_request(exchange).answered(&fields);
             let status = head.status.to_string();
             let back_end = BackEnd { selected_by: Some(&status), fields: &fields, content };
             let types = binary_types(exchange);
@@ -315,8 +315,8 @@ impl Step<'_> {
         told: &Told,
         overrides: &Overrides,
     ) -> Result<Answered, Failure> {
-        let request = self.method_request(exchange);
         let (types, fields) = (binary_types(exchange), told.fields());
+        let request = self.method_request(exchange).answered(&fields);
         let mut scratch = self.scratch();
         let answer = transform::response(
             &mapped.plan,
@@ -351,7 +351,8 @@ impl Step<'_> {
             }
             _ => return Err(Refusal::Internal.into()),
         };
-        let answer = lambda::answer(exchange, declared, &result.payload)
+        let accept = lambda::accept_for(exchange, declared);
+        let answer = lambda::answer(Protocol::Rest, declared, accept, &result.payload)
             .map_err(|fault| malformed(fault.refusal()))?;
         let facts = HeadFacts {
             protocol: Protocol::Rest,

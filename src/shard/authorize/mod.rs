@@ -28,11 +28,11 @@ use super::kept::Kept;
 use crate::control::invocation::{Completion, NotDone};
 use crate::exchange::authorize::lambda::{self as rules, Verdict};
 use crate::exchange::integrate::lambda;
-use crate::exchange::{Exchange, Failure, Granted, Refusal};
+use crate::exchange::{AuthorizerOutcome, Exchange, Failure, Granted, Refusal};
 use crate::http;
 use crate::ring::{Env, SlotId, Slots};
 use crate::snapshot::{Authorizer, AuthorizerIndex, AuthorizerKind, Managed, Snapshot};
-use crate::telemetry::ids;
+use crate::telemetry::ids::{self, Uuid};
 use ahash::RandomState;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -63,6 +63,8 @@ struct Flight {
     ttl: Duration,
     /// `None` only while it begins.
     invocation: Option<SlotId>,
+    /// By which its log names it.
+    request_id: Uuid,
     /// In the order in which they came; at least one.
     waiting: Vec<SlotId>,
 }
@@ -154,7 +156,13 @@ impl<E: Env> Shard<E> {
             Ok(Asked::Granted(granted)) => {
                 self.run_granted(id, exchange, &granted, phase, raw, persistent);
             }
-            Err(failure) => self.answer_failure(id, exchange, &failure, persistent),
+            Err(mut failure) => {
+                // Decided without asking: by the request itself, or by what is remembered.
+                let (latency, request_id, is_answered) = (Duration::ZERO, None, false);
+                let outcome = AuthorizerOutcome { latency, request_id, is_answered };
+                failure.authorizer = Some(Box::new(outcome));
+                self.answer_failure(id, exchange, &failure, persistent);
+            }
         }
     }
 
@@ -170,16 +178,15 @@ impl<E: Env> Shard<E> {
         let admitted = exchange.api.ok_or(Refusal::Internal)?;
         let authorizer = admitted.api.authorizer(index).ok_or(Refusal::Internal)?;
         if let Some(execution) = &mut self.execution {
-            let (id, request) = (&authorizer.rules.id, exchange.ids.request.as_str());
-            let line = format_args!("Starting authorizer: {id} for request: {request}");
-            execution.line(self.since_epoch, line);
+            execution.asks_authorizer(self.since_epoch, &authorizer.rules.id);
         }
         let has_key = rules::claim(exchange, authorizer, key)?;
         let mut flight = None;
         if has_key {
             if let Some(verdict) = self.authorizing.verdicts.find(key, self.now) {
                 rules::decide(exchange, authorizer, &verdict)?;
-                return Ok(Asked::Granted(Granted { verdict, latency: Duration::ZERO }));
+                let latency = Duration::ZERO;
+                return Ok(Asked::Granted(Granted { verdict, latency, request_id: None }));
             }
             flight = self.authorizing.flight_of_key.get(&**key).copied();
         }
@@ -242,15 +249,17 @@ impl<E: Env> Shard<E> {
         let mut event = Vec::with_capacity(2048);
         rules::write_question(exchange, authorizer, trace.as_bytes(), &mut event);
         let key: Option<Rc<[u8]>> = key.map(Into::into);
+        let request_id = ids::uuid([self.env.random(), self.env.random()]);
         let flight = self.authorizing.flights.insert(Flight {
             key: key.clone(),
             kind: authorizer.rules.kind,
             ttl: authorizer.rules.ttl,
             invocation: None,
+            request_id,
             waiting: Vec::with_capacity(1),
         });
         let new = NewInvocation {
-            request_id: ids::uuid([self.env.random(), self.env.random()]),
+            request_id,
             event: Bytes::from(event),
             trace: Some(trace.into()),
             client_context: None,
@@ -278,6 +287,7 @@ impl<E: Env> Shard<E> {
     pub(super) fn authorizer_answered(&mut self, id: SlotId, completion: Completion) {
         let Some(flight) = self.authorizing.flights.remove(id) else { return };
         self.authorizing.forget_key(&flight, id);
+        let is_answered = !matches!(completion, Completion::NotDone(_));
         let verdict = match completion {
             Completion::NotDone(why) => Err(failure_of(why)),
             Completion::Failure(payload) => {
@@ -300,12 +310,17 @@ impl<E: Env> Shard<E> {
             },
         };
         for waiting in flight.waiting {
-            self.resume_waiting(waiting, &verdict);
+            self.resume_waiting(waiting, &verdict, (flight.request_id, is_answered));
         }
     }
 
-    /// Goes on with a request whose verdict is there.
-    fn resume_waiting(&mut self, id: SlotId, verdict: &Result<Rc<Verdict>, Failure>) {
+    /// Goes on with a request whose verdict is there, from the invocation of that id.
+    fn resume_waiting(
+        &mut self,
+        id: SlotId,
+        verdict: &Result<Rc<Verdict>, Failure>,
+        (request_id, is_answered): (Uuid, bool),
+    ) {
         let Some(mut waiting) = self.authorizing.waiting.remove(id) else { return };
         self.execution = waiting.execution.take();
         let client = waiting.client;
@@ -320,14 +335,19 @@ impl<E: Env> Shard<E> {
                     let api = exchange.api.map(|it| it.api).ok_or(Refusal::Internal)?;
                     let authorizer = api.authorizer(*authorizer).ok_or(Refusal::Internal)?;
                     rules::decide(exchange, authorizer, &verdict)?;
-                    Ok(Granted { verdict, latency: waited })
+                    Ok(Granted { verdict, latency: waited, request_id: Some(request_id) })
                 });
                 let raw = kept.head();
                 match decided {
                     Ok(granted) => {
                         self.run_granted(client, exchange, &granted, *phase, raw, persistent);
                     }
-                    Err(failure) => self.answer_failure(client, exchange, &failure, persistent),
+                    Err(mut failure) => {
+                        let (latency, request_id) = (waited, Some(request_id));
+                        let outcome = AuthorizerOutcome { latency, request_id, is_answered };
+                        failure.authorizer = Some(Box::new(outcome));
+                        self.answer_failure(client, exchange, &failure, persistent);
+                    }
                 }
             });
         } else {
@@ -353,8 +373,7 @@ impl<E: Env> Shard<E> {
         persistent: bool,
     ) {
         if let Some(execution) = &mut self.execution {
-            let line = format_args!("Successfully completed authorizer execution");
-            execution.line(self.since_epoch, line);
+            execution.authorizer_answers(self.since_epoch);
         }
         let mut exchange = exchange.clone();
         exchange.granted = Some(granted);

@@ -19,7 +19,7 @@ pub(super) mod worker;
 
 use super::{Kind, Shard};
 use crate::control::invocation::{
-    Completion, Invoke, Invoked, NotDone, Note, PAYLOAD_BYTES_MAX, StopWorker,
+    Completion, Invoke, Invoked, NotDone, Note, Noted, PAYLOAD_BYTES_MAX, Status, StopWorker,
 };
 use crate::control::mailbox::FromShard;
 use crate::ring::{Close, Env, SlotId};
@@ -62,11 +62,11 @@ impl<E: Env> Shard<E> {
             caller: Caller::Control(invoke.call),
             patience: invoke.patience,
         };
-        let chosen = match invoke.is_drawn {
-            true => invoke.function,
-            false => self.version_of(&invoke.function),
+        let invoked = match invoke.is_drawn {
+            true => self.invoke_version(&invoke.function, new),
+            false => self.invoke(&invoke.function, new),
         };
-        if let Err(refused) = self.invoke_version(&chosen, new) {
+        if let Err(refused) = invoked {
             self.send_report(FromShard::Invoked(Box::new(Invoked {
                 call: invoke.call,
                 request_id: request_id.as_str().into(),
@@ -77,16 +77,13 @@ impl<E: Env> Shard<E> {
 
     /// As [`Shard::invoke_version`], of the version that an alias with weights leads to this time.
     pub(super) fn invoke(&mut self, arn: &str, new: NewInvocation) -> Result<SlotId, NotDone> {
-        let version = self.version_of(arn);
-        self.invoke_version(&version, new)
-    }
-
-    /// What an ARN leads to this time: itself, unless it is an alias with weights.
-    fn version_of(&mut self, arn: &str) -> Box<str> {
         let row = self.function_of_arn.get(arn).and_then(|id| self.functions.get(*id));
         match row.and_then(|row| row.function.other.as_ref()) {
-            Some(other) if self.env.random() < other.share => other.arn.clone(),
-            _ => arn.into(),
+            Some(other) if self.env.random() < other.share => {
+                let other = other.arn.clone();
+                self.invoke_version(&other, new)
+            }
+            _ => self.invoke_version(arn, new),
         }
     }
 
@@ -170,7 +167,7 @@ impl<E: Env> Shard<E> {
             connection.answered(ring);
         }
         if row.is_logged() {
-            self.note(worker_slot, invocation_id, None, None);
+            self.note(worker_slot, invocation_id, None);
         }
     }
 
@@ -185,7 +182,7 @@ impl<E: Env> Shard<E> {
         }
         let due = self.now + NEXT_PATIENCE;
         self.timers.set(&mut worker.deadline, due, Kind::Worker.token(worker_slot));
-        self.note(worker_slot, invocation, Some(self.now), None);
+        self.note(worker_slot, invocation, Some(Status::Answered));
         self.end_invocation(invocation, completion);
     }
 
@@ -318,8 +315,7 @@ impl<E: Env> Shard<E> {
                 self.timers.set(&mut worker.deadline, due, Kind::Worker.token(id));
             }
             WorkerState::Busy { invocation } => {
-                let remark = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
-                self.note(id, invocation, Some(self.now), Some(remark.into()));
+                self.note(id, invocation, Some(Status::TimedOut(timeout)));
                 self.end_worker(id, StopWorker::AtOnce);
                 if let Some(running) = self.invocations.get(invocation) {
                     let late = worker::timed_out(&running.request_id, timeout);
@@ -360,25 +356,22 @@ impl<E: Env> Shard<E> {
         self.send_report(FromShard::StopWorker { shard: self.id, worker: worker_id(id), how });
     }
 
-    /// Tells the log of a worker what it does.
-    fn note(
-        &mut self,
-        worker_slot: SlotId,
-        invocation: SlotId,
-        ended: Option<Instant>,
-        remark: Option<Box<str>>,
-    ) {
+    /// Tells the log of a worker that it has begun with an invocation, or how it was done with it.
+    fn note(&mut self, worker_slot: SlotId, invocation: SlotId, ended: Option<Status>) {
         let Some(invocation) = self.invocations.get(invocation) else { return };
-        let is_logged = self.functions.get(invocation.function).is_some_and(|it| it.is_logged());
-        let Some(began) = invocation.began.filter(|_| is_logged) else { return };
+        let Some(row) = self.functions.get(invocation.function) else { return };
+        let Some(began) = invocation.began.filter(|_| row.is_logged()) else { return };
+        let request_id = invocation.request_id.as_str().into();
+        let what = match ended {
+            None => Noted::Began { request_id },
+            Some(status) => Noted::Ended { request_id, began, status },
+        };
+        self.push_note(worker_slot, what);
+    }
+
+    fn push_note(&mut self, worker: SlotId, what: Noted) {
         self.errands.noted_at.get_or_insert(self.now);
-        self.errands.notes.push(Note {
-            worker: worker_id(worker_slot),
-            request_id: invocation.request_id.as_str().into(),
-            began,
-            ended,
-            remark,
-        });
+        self.errands.notes.push(Note { worker: worker_id(worker), at: self.now, what });
     }
 
     /// When the notes for logs are to be told.

@@ -4,7 +4,9 @@ use super::worker::{
     FunctionRow, Proof, StartFault, Worker, WorkerState, exited, out_of_memory, worker_id,
 };
 use super::{PAYLOAD_BYTES_MAX, worker};
-use crate::control::invocation::{Completion, Ended, NotDone, StartWorker, StopWorker, WorkerId};
+use crate::control::invocation::{
+    Completion, Ended, NotDone, Noted, StartWorker, StopWorker, WorkerId,
+};
 use crate::control::mailbox::FromShard;
 use crate::ring::{Env, SlotId};
 use crate::shard::timers::Deadline;
@@ -84,10 +86,11 @@ impl<E: Env> Shard<E> {
     }
 
     /// A worker will not come up. Those who can only have waited for it are told.
-    pub(super) fn start_failed(&mut self, worker: SlotId, fault: &StartFault) {
-        let Some(worker) = self.workers.get(worker) else { return };
+    pub(super) fn start_failed(&mut self, worker_slot: SlotId, fault: &StartFault) {
+        let Some(worker) = self.workers.get(worker_slot) else { return };
         let function_id = worker.function;
         let Some(row) = self.functions.get_mut(function_id) else { return };
+        let is_logged = row.is_logged();
         row.start_failed(self.now);
         if row.proof == Proof::Started && worker.code == row.code {
             row.proof = Proof::Failed;
@@ -99,9 +102,13 @@ impl<E: Env> Shard<E> {
             );
         }
         let is_served = row.workers > row.starting;
+        if is_logged {
+            self.push_note(worker_slot, Noted::InitFailed(fault.status()));
+        }
         if is_served {
             return;
         }
+        let Some(row) = self.functions.get_mut(function_id) else { return };
         // While others are still starting, each failure is the answer to one.
         let told = if row.starting > 1 { 1 } else { row.waiting.len() };
         for _ in 0..told {
@@ -112,6 +119,12 @@ impl<E: Env> Shard<E> {
                 StartFault::NotStarted => Completion::NotDone(NotDone::NotStarted),
                 fault => fault.completion(&invocation.request_id),
             };
+            if is_logged {
+                let request_id: Box<str> = invocation.request_id.as_str().into();
+                let (began, status) = (self.now, fault.status());
+                self.push_note(worker_slot, Noted::Began { request_id: request_id.clone() });
+                self.push_note(worker_slot, Noted::Ended { request_id, began, status });
+            }
             self.end_invocation(id, completion);
         }
     }
@@ -124,11 +137,12 @@ impl<E: Env> Shard<E> {
         match state {
             WorkerState::Starting => self.never_came_up(id, how),
             WorkerState::Busy { invocation } => {
-                let remark = match how {
-                    Ended::OutOfMemory => "Error: Runtime.OutOfMemory".into(),
-                    _ => "Error: Runtime.ExitError".into(),
+                let status = match how {
+                    Ended::Exited(how) => worker::exit_status(how),
+                    Ended::OutOfMemory => StartFault::OutOfMemory.status(),
+                    Ended::NotStarted(_) | Ended::NoRoom => StartFault::NotStarted.status(),
                 };
-                self.note(id, invocation, Some(self.now), Some(remark));
+                self.note(id, invocation, Some(status));
                 if let Some(running) = self.invocations.get(invocation) {
                     let payload = match how {
                         Ended::Exited(how) => exited(&running.request_id, how),

@@ -1,6 +1,6 @@
 //! The rows: a function, its workers, its invocations.
 
-use crate::control::invocation::{Completion, Note, StopWorker, WorkerId};
+use crate::control::invocation::{Completion, Note, Status, StopWorker, WorkerId};
 use crate::http;
 use crate::ring::SlotId;
 use crate::shard::timers::Deadline;
@@ -225,7 +225,20 @@ impl StartFault {
 }
 
 impl StartFault {
-    /// For a log.
+    /// For the function's log.
+    pub(super) fn status(&self) -> Status {
+        match self {
+            Self::Told(payload) => Status::Failed { kind: error_type(payload).into(), text: None },
+            Self::TimedOut(late) => Status::TimedOut(*late),
+            Self::Exited(how) => exit_status(how),
+            Self::OutOfMemory => Status::Failed { kind: OUT_OF_MEMORY.into(), text: None },
+            Self::NotStarted => {
+                Status::Failed { kind: "Runtime.InvalidEntrypoint".into(), text: None }
+            }
+        }
+    }
+
+    /// For ringgate's log.
     pub(super) fn words(&self) -> String {
         match self {
             Self::Told(payload) => {
@@ -240,6 +253,11 @@ impl StartFault {
     }
 }
 
+/// `errorType` of a process that has ended.
+const EXIT_ERROR: &str = "Runtime.ExitError";
+/// And of one that was killed for its memory.
+pub(super) const OUT_OF_MEMORY: &str = "Runtime.OutOfMemory";
+
 /// Of an error that a worker told, for a log; with a long trace it may be a MiB.
 const TOLD_CHARS_MAX: usize = 2000;
 
@@ -251,16 +269,43 @@ pub(super) fn timed_out(request_id: &Uuid, timeout: Duration) -> Bytes {
 
 /// The process ended in the middle of an invocation.
 pub(super) fn exited(request_id: &Uuid, how: &str) -> Bytes {
-    let text = match how {
+    failure(request_id, EXIT_ERROR, &exit_text(how))
+}
+
+/// The same for the function's log.
+pub(super) fn exit_status(how: &str) -> Status {
+    Status::Failed { kind: EXIT_ERROR.into(), text: Some(exit_text(how).into()) }
+}
+
+fn exit_text(how: &str) -> String {
+    match how {
         "exit status 0" => "Runtime exited without providing a reason".to_owned(),
         how => format!("Runtime exited with error: {how}"),
-    };
-    failure(request_id, "Runtime.ExitError", &text)
+    }
 }
 
 /// The process was killed for its memory.
 pub(super) fn out_of_memory(request_id: &Uuid) -> Bytes {
-    failure(request_id, "Runtime.OutOfMemory", "Runtime exited with error: signal: killed")
+    failure(request_id, OUT_OF_MEMORY, "Runtime exited with error: signal: killed")
+}
+
+/// The `errorType` that a runtime told, where it is one of those that Lambda repeats in its own lines.
+fn error_type(payload: &[u8]) -> String {
+    let told = serde_json::from_slice::<Told>(payload).unwrap_or_default().error_type;
+    let is_known = told.as_deref().is_some_and(|told| {
+        let word = told.strip_prefix("Runtime.").or_else(|| told.strip_prefix("Function."));
+        word.is_some_and(|word| {
+            let begins = word.starts_with(|it: char| it.is_ascii_uppercase());
+            begins && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+        })
+    });
+    told.filter(|_| is_known).unwrap_or_else(|| "Runtime.Unknown".to_owned())
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Told {
+    error_type: Option<String>,
 }
 
 /// What the trailers behind a streamed result tell of a failure: its payload, or that there is none. The
@@ -326,6 +371,19 @@ mod tests {
             let told = failure_behind(trailers.as_bytes()).unwrap();
             assert_eq!(&*told, br#"{"errorType":"A.B","errorMessage":""}"#);
         }
+    }
+
+    #[test]
+    fn error_types_are_repeated_where_they_look_like_one() {
+        let kind = |told: &str| error_type(format!("{{\"errorType\":{told}}}").as_bytes());
+        assert_eq!(kind("\"Runtime.ImportModuleError\""), "Runtime.ImportModuleError");
+        assert_eq!(kind("\"Function.Mine\""), "Function.Mine");
+        for other in
+            ["\"Error\"", "\"Runtime.\"", "\"Runtime.x\"", "\"Runtime.A\\tB\"", "1", "null"]
+        {
+            assert_eq!(kind(other), "Runtime.Unknown", "{other}");
+        }
+        assert_eq!(error_type(b"no JSON"), "Runtime.Unknown");
     }
 
     #[test]

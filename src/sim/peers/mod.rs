@@ -8,3 +8,4 @@ pub(crate) mod client;
 pub(crate) mod ledger;
 pub(crate) mod message;
 pub(crate) mod requests;
+pub(crate) mod runtime;

@@ -88,6 +88,14 @@ pub struct Facts<'a> {
     /// `authorizer.integrationLatency` and `authorizer.latency`: how long the authorizer's function took,
     /// 0 where its verdict was remembered; printed in milliseconds. `None` where none let the request pass.
     pub authorizer_latency: Option<Duration>,
+    /// `authorizer.status`: what the authorizer came to, 200 where it let the request pass.
+    pub authorizer_status: Option<u16>,
+    /// `authorizer.integrationStatus`: what Lambda said of the authorizer's invocation.
+    pub authorizer_integration_status: Option<u16>,
+    /// `authorizer.requestId`: the invocation of the authorizer's function.
+    pub authorizer_request_id: &'a str,
+    /// `authorizer.error`: what the authorizer refused with.
+    pub authorizer_error: &'a str,
     /// `error.message`; `error.messageString` is the same in quotes.
     pub error_message: &'a str,
     /// `error.validationErrorString`: why the content does not fit its model.

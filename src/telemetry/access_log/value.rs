@@ -13,6 +13,8 @@ pub(super) fn push_value(out: &mut Vec<u8>, variable: Variable, facts: &Facts<'_
         Variable::Unavailable => b"",
         Variable::AccountId => facts.account_id.as_bytes(),
         Variable::ApiId => facts.api_id.as_bytes(),
+        Variable::AuthorizerError => facts.authorizer_error.as_bytes(),
+        Variable::AuthorizerRequestId => facts.authorizer_request_id.as_bytes(),
         Variable::AuthorizerPrincipalId => facts.authorizer_principal_id.as_bytes(),
         // Its name is known to whoever has the format.
         Variable::AuthorizerValue => b"",
@@ -65,6 +67,14 @@ pub(super) fn push_value(out: &mut Vec<u8>, variable: Variable, facts: &Facts<'_
         Variable::Status => match facts.status {
             0 => b"",
             status => return push_number(out, status.into()),
+        },
+        Variable::AuthorizerStatus => match facts.authorizer_status {
+            None => b"",
+            Some(status) => return push_number(out, status.into()),
+        },
+        Variable::AuthorizerIntegrationStatus => match facts.authorizer_integration_status {
+            None => b"",
+            Some(status) => return push_number(out, status.into()),
         },
         Variable::DataProcessed => match facts.data_processed {
             None => b"",

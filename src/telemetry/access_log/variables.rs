@@ -13,10 +13,18 @@ pub enum Variable {
     AccountId,
     /// [`super::Facts::api_id`]
     ApiId,
+    /// [`super::Facts::authorizer_error`]
+    AuthorizerError,
+    /// [`super::Facts::authorizer_integration_status`]
+    AuthorizerIntegrationStatus,
     /// [`super::Facts::authorizer_latency`]
     AuthorizerLatency,
     /// [`super::Facts::authorizer_principal_id`]
     AuthorizerPrincipalId,
+    /// [`super::Facts::authorizer_request_id`]
+    AuthorizerRequestId,
+    /// [`super::Facts::authorizer_status`]
+    AuthorizerStatus,
     /// One of [`super::Facts::authorizer_values`], by the end of its name
     AuthorizerValue,
     /// [`super::Facts::base_path_matched`]
@@ -111,13 +119,13 @@ pub const NAMED: &[(&str, Variable)] = &[
     ("authorize.status", Variable::Unavailable),
     // Documented as null: only single claims can be named.
     ("authorizer.claims", Variable::Unavailable),
-    ("authorizer.error", Variable::Unavailable),
+    ("authorizer.error", Variable::AuthorizerError),
     ("authorizer.integrationLatency", Variable::AuthorizerLatency),
-    ("authorizer.integrationStatus", Variable::Unavailable),
+    ("authorizer.integrationStatus", Variable::AuthorizerIntegrationStatus),
     ("authorizer.latency", Variable::AuthorizerLatency),
     ("authorizer.principalId", Variable::AuthorizerPrincipalId),
-    ("authorizer.requestId", Variable::Unavailable),
-    ("authorizer.status", Variable::Unavailable),
+    ("authorizer.requestId", Variable::AuthorizerRequestId),
+    ("authorizer.status", Variable::AuthorizerStatus),
     ("awsEndpointRequestId", Variable::IntegrationRequestId),
     ("awsEndpointRequestId2", Variable::IntegrationRequestId2),
     ("cipherSuite", Variable::CipherSuite),
