@@ -39,12 +39,12 @@ use crate::snapshot::managed::Release;
 use crate::snapshot::{
     Api, ApiIndex, Managed, ManagedStage, PathParameters, Protocol, RouteIndex, Snapshot,
 };
-use crate::telemetry::ids::{self, ExtendedId, Uuid};
+use crate::telemetry::ids::{self, ExtendedId, TraceRoot, Uuid};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-pub use authorize::Granted;
+pub use authorize::{Granted, Inquiry};
 pub use context::Context;
 pub use execution_log::ExecutionLog;
 pub use failure::Failure;
@@ -85,6 +85,8 @@ pub struct Exchange<'x> {
     pub parameters: PathParameters<'x>,
     /// Added by `authorize`: what let the request pass, where something had to.
     pub granted: Option<&'x Granted>,
+    /// Added by `authorize`: how that went, where something was asked.
+    pub inquiry: Option<&'x Inquiry>,
 }
 
 /// The API that serves a request.
@@ -173,7 +175,14 @@ impl<'x> Exchange<'x> {
             route: None,
             parameters: PathParameters::new(),
             granted: None,
+            inquiry: None,
         }
+    }
+
+    /// The root of its trace, where the client sent none.
+    #[inline]
+    pub fn trace_root(&self) -> TraceRoot {
+        ids::trace_root_of(self.received.as_secs() as u32, &self.ids.request)
     }
 
     /// What the route's authorizer found.

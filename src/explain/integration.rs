@@ -10,7 +10,6 @@ use crate::exchange::transform::Transformed;
 use crate::exchange::{Exchange, Failure, Refusal};
 use crate::http;
 use crate::snapshot::{HttpProxy, Integration, Lambda, Mock, Route};
-use crate::telemetry::ids;
 
 /// Runs the integration as far as that goes without asking anybody.
 pub(super) fn integrate(
@@ -66,8 +65,7 @@ pub(super) fn leave(
     if let Some(mapping) = &proxy.mapping {
         mapped::tell(exchange, route, mapping, made.map(|made| &made.overrides), &mut phase);
     }
-    let seconds = u32::try_from(walk.asked.received.as_secs()).unwrap_or(u32::MAX);
-    let trace = (seconds, [walk.asked.random[1], walk.asked.random[2]]);
+    let trace = exchange.trace_root();
     let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
     let facts = made.map(|made| Made {
         content_bytes: if has_content(method) { made.content.len() } else { 0 },
@@ -138,8 +136,7 @@ fn function(
         }
         Some(_) => {}
     }
-    let seconds = u32::try_from(walk.asked.received.as_secs()).unwrap_or(u32::MAX);
-    let root = ids::trace_root(seconds, [walk.asked.random[1], walk.asked.random[2]]);
+    let root = exchange.trace_root();
     let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
     let trace = told.map_or(root.as_str().as_bytes(), |field| field.value);
     let content = exchange.content.unwrap_or_default();

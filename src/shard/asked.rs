@@ -310,8 +310,6 @@ impl<E: Env> Shard<E> {
             return;
         }
         let since_epoch = self.since_epoch.saturating_sub(self.now - asked.started);
-        let seconds = since_epoch.as_secs() as u32;
-        let root = ids::trace_root(seconds, [self.env.random(), self.env.random()]);
         let (functions, function_of_arn) = (&self.functions, &self.function_of_arn);
         let made = asked.with_function(&self.managed, |exchange, declared| {
             let row = function_of_arn.get(&declared.function).and_then(|id| functions.get(*id));
@@ -323,6 +321,7 @@ impl<E: Env> Shard<E> {
             }
             let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
             let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
+            let root = exchange.trace_root();
             let trace: Box<str> = told.unwrap_or(root.as_str()).into();
             let (content, mut event) = (&asked.content, Vec::new());
             lambda::write_event(

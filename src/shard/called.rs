@@ -82,8 +82,7 @@ impl<E: Env> Shard<E> {
             return Err(Refusal::FunctionRefused.into());
         }
         let Order { invocation, event, client_context } = order;
-        let root = [self.env.random(), self.env.random()];
-        let root = ids::trace_root(self.since_epoch.as_secs() as u32, root);
+        let root = exchange.trace_root();
         let told = exchange.fields.iter().find(|it| it.known == Known::XAmznTraceId);
         let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
         let trace: Box<str> = told.unwrap_or(root.as_str()).into();

@@ -2,11 +2,11 @@
 
 use crate::control::mailbox::FromShard;
 use crate::exchange::event::{Authorized, Prefix};
-use crate::exchange::{Exchange, ExecutionLog, Granted, Ids};
+use crate::exchange::{Exchange, ExecutionLog, Granted, Ids, Inquiry};
 use crate::snapshot::managed::AccessLogging;
 use crate::snapshot::{Api, ApiIndex, Protocol, RouteIndex, Snapshot};
 use crate::telemetry::LogBatch;
-use crate::telemetry::access_log::{Facts, Format, LogBuffer};
+use crate::telemetry::access_log::{AuthorizerFacts, Facts, Format, LogBuffer};
 use crate::telemetry::fields::RateLimiter;
 use crate::telemetry::stage_counts::{StageCounter, StageRequest};
 use crate::telemetry::stage_log::{StageLogBatch, StageLogBuffer};
@@ -59,6 +59,7 @@ impl Noted {
             source: self.source,
             base_path_bytes: self.base_path_bytes,
             authorized: self.granted.as_ref().map_or(Authorized::Silent, Granted::tell),
+            inquiry: self.granted.as_ref().map(|granted| &granted.inquiry),
         }
     }
 }
@@ -89,6 +90,7 @@ pub(super) struct Request<'r> {
     source: Option<IpAddr>,
     base_path_bytes: usize,
     authorized: Authorized<'r>,
+    inquiry: Option<&'r Inquiry>,
 }
 
 impl<'r> Request<'r> {
@@ -102,12 +104,27 @@ impl<'r> Request<'r> {
             source: Some(exchange.source_address()),
             base_path_bytes: base_path_bytes(exchange),
             authorized: exchange.authorized(),
+            inquiry: exchange.inquiry.or_else(|| exchange.granted.map(|granted| &granted.inquiry)),
         }
     }
 
     /// Of one whose texts were kept.
     pub(super) fn kept(noted: Option<&'r Noted>) -> Self {
         noted.map_or_else(Self::default, Noted::request)
+    }
+}
+
+fn authorizer_facts(inquiry: &Inquiry) -> AuthorizerFacts<'_> {
+    AuthorizerFacts {
+        status: Some(inquiry.status),
+        integration_status: inquiry.integration_status,
+        request_id: inquiry.request_id.as_ref().map_or("", |id| id.as_str()),
+        // Who does not say who calls has nobody asked about it.
+        latency: (inquiry.request_id.is_some() || inquiry.decided.is_some())
+            .then_some(inquiry.latency),
+        error: inquiry.error.as_deref().unwrap_or_default(),
+        decided: inquiry.decided,
+        denial: inquiry.denial,
     }
 }
 
@@ -343,11 +360,11 @@ impl Record {
         let base_path = request.path.get(..request.base_path_bytes).unwrap_or_default();
         let rest = api.protocol == Protocol::Rest;
         let finished = &outcome.finished;
-        let (principal_id, values, authorizer_latency) = match request.authorized {
-            Authorized::Lambda { principal_id, context, latency, .. } => {
-                (principal_id.unwrap_or_default(), &*context.entries, Some(latency))
+        let (principal_id, values) = match request.authorized {
+            Authorized::Lambda { principal_id, context, .. } => {
+                (principal_id.unwrap_or_default(), &*context.entries)
             }
-            Authorized::Silent | Authorized::Jwt { .. } => ("", Default::default(), None),
+            Authorized::Silent | Authorized::Jwt { .. } => ("", Default::default()),
         };
         let facts = Facts {
             account_id: shared.map_or("", |shared| &shared.account_id),
@@ -358,7 +375,7 @@ impl Record {
             validation_error: outcome.validation_error,
             authorizer_principal_id: principal_id,
             authorizer_values: values,
-            authorizer_latency,
+            authorizer: request.inquiry.map(authorizer_facts).unwrap_or_default(),
             api_id: &api.id,
             stage: &api.stage,
             resource_path: route_key.split_once(' ').map_or(route_key, |(_, path)| path),

@@ -425,7 +425,7 @@ impl<E: Env> Shard<E> {
             }
         };
         let pool_id = pool_id.ok_or(Refusal::Internal)?;
-        let trace = (self.since_epoch.as_secs() as u32, [self.env.random(), self.env.random()]);
+        let trace = exchange.trace_root();
         let mut request = self.spare_requests.pop().unwrap_or_default();
         let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
         let facts = made.as_ref().map(|made| made_for(made, method));

@@ -14,6 +14,7 @@ use crate::exchange::{Exchange, Refusal};
 use crate::ring::{Env, SlotId};
 use crate::snapshot::HttpProxy;
 use crate::snapshot::service::Service;
+use crate::telemetry::ids::TraceRoot;
 
 impl<E: Env> Shard<E> {
     /// Asks a service for an action that the integration's parameters describe.
@@ -43,7 +44,7 @@ impl<E: Env> Shard<E> {
         call: (&HttpProxy, &Service),
         content: &[u8],
         made: &Made<'_>,
-        trace: (u32, [u64; 2]),
+        trace: TraceRoot,
         out: &mut Vec<u8>,
     ) -> Result<HostPlace, Refusal> {
         let now = self.since_epoch;

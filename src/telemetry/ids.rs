@@ -100,6 +100,21 @@ pub fn trace_root(epoch_seconds: u32, random: [u64; 2]) -> TraceRoot {
     Id(text)
 }
 
+/// The root of a request's own trace: the time in seconds and 96 bits of the request's id, so that all who
+/// need it, at whatever time, make the same.
+#[inline]
+pub fn trace_root_of(epoch_seconds: u32, request: &Uuid) -> TraceRoot {
+    let mut root = trace_root(epoch_seconds, [0; 2]);
+    let id = request.as_bytes();
+    // Without the digits that say which kind of UUID it is.
+    let digits = id[..8].iter().chain(&id[9..13]).chain(&id[24..]);
+    for (place, digit) in root.0[16..].iter_mut().zip(digits) {
+        // A client's own id may be in capitals.
+        *place = digit.to_ascii_lowercase();
+    }
+    root
+}
+
 /// Whether a client's `x-amzn-RequestId` has the form of a UUID and may be adopted (Amazon's "Access
 /// logging for REST APIs"): 8-4-4-4-12 hexadecimal digits of either case.
 pub fn is_uuid(text: &[u8]) -> bool {
@@ -141,6 +156,14 @@ mod tests {
     fn a_trace_root_shows_the_time_and_96_bits() {
         let root = trace_root(0x5759_e988, [0xbd86_2e3f_e1be_46a9, 0x9427_2793_ffff_ffff]);
         assert_eq!(root.as_str(), "Root=1-5759e988-bd862e3fe1be46a994272793");
+    }
+
+    #[test]
+    fn a_request_has_one_trace_root_that_its_id_makes() {
+        let id = Id(*b"01234567-89AB-4def-8edc-ba9876543210");
+        let root = trace_root_of(0x5759_e988, &id);
+        assert_eq!(root.as_str(), "Root=1-5759e988-0123456789abba9876543210");
+        assert_eq!(root, trace_root_of(0x5759_e988, &id));
     }
 
     #[test]

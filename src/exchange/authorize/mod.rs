@@ -9,5 +9,5 @@ pub mod lambda;
 mod granted;
 mod policy;
 
-pub use granted::Granted;
+pub use granted::{Granted, Inquiry};
 pub use policy::{RequestKeys, Stance, caller, decide, write_denial};

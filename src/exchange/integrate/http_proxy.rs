@@ -11,7 +11,7 @@ use crate::exchange::{Admitted, Exchange, Refusal};
 use crate::http::{self, Framing, Known, forwarded};
 use crate::snapshot::managed::Passes;
 use crate::snapshot::{Forwarding, HttpProxy, Protocol};
-use crate::telemetry::ids;
+use crate::telemetry::ids::TraceRoot;
 
 /// What the request's head leaves open until a target is chosen: where to put its authority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub fn request_head(
     exchange: &Exchange<'_>,
     proxy: &HttpProxy,
     made: Option<&Made<'_>>,
-    trace: (u32, [u64; 2]),
+    trace: TraceRoot,
     out: &mut Vec<u8>,
 ) -> Result<HostPlace, Refusal> {
     let none = Overrides::default();
@@ -111,7 +111,7 @@ pub fn request_head(
     }
     if !seen.trace {
         out.extend_from_slice(b"x-amzn-trace-id: ");
-        out.extend_from_slice(ids::trace_root(trace.0, trace.1).as_bytes());
+        out.extend_from_slice(trace.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
     if api.protocol == Protocol::Rest {

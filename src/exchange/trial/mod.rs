@@ -73,8 +73,8 @@ pub struct Tried {
     pub body: Bytes,
     /// What back ends are shown.
     pub client_identity: Option<ClientIdentity>,
-    /// Four random words for ids, two for a trace.
-    pub random: [u64; 6],
+    /// For ids.
+    pub random: [u64; 4],
     /// Since 1970.
     pub received: Duration,
 }
@@ -119,7 +119,7 @@ impl Trial {
     /// # Errors
     /// Its request is none that a client could send.
     pub fn new(tried: Tried) -> Result<Self, &'static str> {
-        let [one, two, three, four, five, six] = tried.random;
+        let ids = Ids::new(tried.random);
         if !tried.verb.bytes().all(is_token_byte) {
             return Err("the method is none");
         }
@@ -155,10 +155,10 @@ impl Trial {
         let told = fields.iter().find(|field| field.known == Known::XAmznTraceId);
         let told = told.map(|field| String::from_utf8_lossy(field.value).into_owned());
         let seconds = tried.received.as_secs() as u32;
-        let root = || names::trace_root(seconds, [five, six]).as_str().to_owned();
+        let root = || names::trace_root_of(seconds, &ids.request).as_str().to_owned();
         drop(fields);
         Ok(Self {
-            ids: Ids::new([one, two, three, four]),
+            ids,
             trace: told.unwrap_or_else(root),
             raw,
             log: ExecutionLog::new(DataTrace::On),

@@ -120,16 +120,9 @@ impl Step<'_> {
             is_made: made.is_made,
             overrides: &made.overrides,
         });
-        let seconds = exchange.received.as_secs() as u32;
-        let random = [self.tried.random[4], self.tried.random[5]];
         let mut written = Vec::with_capacity(512);
-        let place = http_proxy::request_head(
-            exchange,
-            proxy,
-            facts.as_ref(),
-            (seconds, random),
-            &mut written,
-        )?;
+        let trace = exchange.trace_root();
+        let place = http_proxy::request_head(exchange, proxy, facts.as_ref(), trace, &mut written)?;
         let (line, rest) = written.split_at(place.at);
         let mut request = line.to_vec();
         if !place.is_mapped {

@@ -85,9 +85,8 @@ pub struct Facts<'a> {
     pub authorizer_principal_id: &'a str,
     /// `authorizer.NAME`: what the authorizer's function passed on.
     pub authorizer_values: &'a [(Box<str>, Box<str>)],
-    /// `authorizer.integrationLatency` and `authorizer.latency`: how long the authorizer's function took,
-    /// 0 where its verdict was remembered; printed in milliseconds. `None` where none let the request pass.
-    pub authorizer_latency: Option<Duration>,
+    /// How the route's authorizer was asked.
+    pub authorizer: AuthorizerFacts<'a>,
     /// `error.message`; `error.messageString` is the same in quotes.
     pub error_message: &'a str,
     /// `error.validationErrorString`: why the content does not fit its model.
@@ -96,4 +95,25 @@ pub struct Facts<'a> {
     pub is_canary: Option<bool>,
     /// `error.responseType`: the gateway response, such as `RESOURCE_NOT_FOUND`.
     pub error_response_type: &'a str,
+}
+
+/// How a route's authorizer was asked, and what its verdict meant. All without a value where no authorizer
+/// stands in front of the route.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AuthorizerFacts<'a> {
+    /// `authorizer.status`: 200 with a verdict, else what the client is told.
+    pub status: Option<u16>,
+    /// `authorizer.integrationStatus`: what invoking the function came to; `None` where nothing was invoked.
+    pub integration_status: Option<u16>,
+    /// `authorizer.requestId`: the invocation.
+    pub request_id: &'a str,
+    /// `authorizer.integrationLatency` and `authorizer.latency`: how long the request waited for it, 0 where
+    /// the verdict was remembered; printed in milliseconds.
+    pub latency: Option<Duration>,
+    /// `authorizer.error`: why there is no verdict.
+    pub error: &'a str,
+    /// `authorize.status`: 200 or 403, what the verdict means for the request.
+    pub decided: Option<u16>,
+    /// `authorize.error`: in what words it is refused.
+    pub denial: &'a str,
 }

@@ -258,6 +258,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::telemetry::access_log::AuthorizerFacts;
 
     const FACTS: Facts<'static> = Facts {
         account_id: "000000000000",
@@ -297,7 +298,15 @@ mod tests {
         time_to_first_content: None,
         authorizer_principal_id: "",
         authorizer_values: &[],
-        authorizer_latency: None,
+        authorizer: AuthorizerFacts {
+            status: None,
+            integration_status: None,
+            request_id: "",
+            latency: None,
+            error: "",
+            decided: None,
+            denial: "",
+        },
         error_message: "",
         error_response_type: "",
         validation_error: "",
@@ -351,7 +360,15 @@ mod tests {
         let with_error = Facts {
             authorizer_principal_id: "user|1",
             authorizer_values: &values,
-            authorizer_latency: Some(Duration::from_millis(7)),
+            authorizer: AuthorizerFacts {
+                status: Some(200),
+                integration_status: Some(202),
+                request_id: "i-1",
+                latency: Some(Duration::from_millis(7)),
+                error: "never with a verdict",
+                decided: Some(403),
+                denial: "Forbidden",
+            },
             error_message: "say \"no\"",
             error_response_type: "ACCESS_DENIED",
             validation_error: "[no]",
@@ -370,6 +387,13 @@ mod tests {
         for (name, expected) in [
             ("accountId", "000000000000"),
             ("apiId", "a1b2c3d4e5"),
+            ("authorize.error", "Forbidden"),
+            ("authorize.latency", "0"),
+            ("authorize.status", "403"),
+            ("authorizer.error", "never with a verdict"),
+            ("authorizer.integrationStatus", "202"),
+            ("authorizer.requestId", "i-1"),
+            ("authorizer.status", "200"),
             ("authorizer.integrationLatency", "7"),
             ("authorizer.latency", "7"),
             ("authorizer.other", "-"),

@@ -13,8 +13,22 @@ pub enum Variable {
     AccountId,
     /// [`super::Facts::api_id`]
     ApiId,
-    /// [`super::Facts::authorizer_latency`]
+    /// [`super::AuthorizerFacts::denial`]
+    AuthorizeError,
+    /// 0 where [`super::AuthorizerFacts::decided`] says anything: it takes no time that is told
+    AuthorizeLatency,
+    /// [`super::AuthorizerFacts::decided`]
+    AuthorizeStatus,
+    /// [`super::AuthorizerFacts::error`]
+    AuthorizerError,
+    /// [`super::AuthorizerFacts::integration_status`]
+    AuthorizerIntegrationStatus,
+    /// [`super::AuthorizerFacts::latency`]
     AuthorizerLatency,
+    /// [`super::AuthorizerFacts::request_id`]
+    AuthorizerRequestId,
+    /// [`super::AuthorizerFacts::status`]
+    AuthorizerStatus,
     /// [`super::Facts::authorizer_principal_id`]
     AuthorizerPrincipalId,
     /// One of [`super::Facts::authorizer_values`], by the end of its name
@@ -106,18 +120,18 @@ pub const NAMED: &[(&str, Variable)] = &[
     ("authenticate.error", Variable::Unavailable),
     ("authenticate.latency", Variable::Unavailable),
     ("authenticate.status", Variable::Unavailable),
-    ("authorize.error", Variable::Unavailable),
-    ("authorize.latency", Variable::Unavailable),
-    ("authorize.status", Variable::Unavailable),
+    ("authorize.error", Variable::AuthorizeError),
+    ("authorize.latency", Variable::AuthorizeLatency),
+    ("authorize.status", Variable::AuthorizeStatus),
     // Documented as null: only single claims can be named.
     ("authorizer.claims", Variable::Unavailable),
-    ("authorizer.error", Variable::Unavailable),
+    ("authorizer.error", Variable::AuthorizerError),
     ("authorizer.integrationLatency", Variable::AuthorizerLatency),
-    ("authorizer.integrationStatus", Variable::Unavailable),
+    ("authorizer.integrationStatus", Variable::AuthorizerIntegrationStatus),
     ("authorizer.latency", Variable::AuthorizerLatency),
     ("authorizer.principalId", Variable::AuthorizerPrincipalId),
-    ("authorizer.requestId", Variable::Unavailable),
-    ("authorizer.status", Variable::Unavailable),
+    ("authorizer.requestId", Variable::AuthorizerRequestId),
+    ("authorizer.status", Variable::AuthorizerStatus),
     ("awsEndpointRequestId", Variable::IntegrationRequestId),
     ("awsEndpointRequestId2", Variable::IntegrationRequestId2),
     ("cipherSuite", Variable::CipherSuite),

@@ -21,7 +21,7 @@ use crate::exchange::{Exchange, Refusal};
 use crate::http::{self, Known};
 use crate::snapshot::service::Service;
 use crate::snapshot::{HttpProxy, Protocol};
-use crate::telemetry::ids;
+use crate::telemetry::ids::TraceRoot;
 use std::time::Duration;
 
 /// Who signs, and when.
@@ -31,8 +31,8 @@ pub struct Signing<'s> {
     pub key: &'s ScopedKey,
     /// Since 1970; of the key's day.
     pub now: Duration,
-    /// Seconds and randomness for `X-Amzn-Trace-Id`.
-    pub trace: (u32, [u64; 2]),
+    /// For `X-Amzn-Trace-Id`.
+    pub trace: TraceRoot,
 }
 
 /// S3's way to say that the content is not signed.
@@ -122,10 +122,10 @@ pub fn request_head(
 }
 
 /// What every request of an integration has, unless it is mapped.
-fn own_fields(exchange: &Exchange<'_>, seen: &Seen, trace: (u32, [u64; 2]), out: &mut Vec<u8>) {
+fn own_fields(exchange: &Exchange<'_>, seen: &Seen, trace: TraceRoot, out: &mut Vec<u8>) {
     if !seen.trace {
         out.extend_from_slice(b"x-amzn-trace-id: ");
-        out.extend_from_slice(ids::trace_root(trace.0, trace.1).as_bytes());
+        out.extend_from_slice(trace.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
     if !seen.accept {
