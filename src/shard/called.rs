@@ -99,8 +99,7 @@ impl<E: Env> Shard<E> {
                     timeout: row.timeout,
                     rules: Arc::clone(&row.events),
                 };
-                let is_off = row.reserved_concurrency == Some(0);
-                self.queue_event(event, is_off)?;
+                self.queue_event(event)?;
             }
             Invocation::RequestResponse => {
                 let mut asked = self.new_asked(id, exchange, raw, 0, persistent)?;
@@ -141,10 +140,9 @@ impl<E: Env> Shard<E> {
     }
 
     /// Hands an event to the control thread, which answers for it from then on.
-    fn queue_event(&mut self, event: QueuedEvent, is_off: bool) -> Result<(), Refusal> {
+    fn queue_event(&mut self, event: QueuedEvent) -> Result<(), Refusal> {
         let bytes = event.event.len();
-        if is_off || self.events.count >= EVENTS_MAX || self.events.bytes + bytes > EVENT_BYTES_MAX
-        {
+        if self.events.count >= EVENTS_MAX || self.events.bytes + bytes > EVENT_BYTES_MAX {
             return Err(Refusal::FunctionRefused);
         }
         self.events.count += 1;

@@ -119,7 +119,7 @@ impl Refused {
         let mut unjudged = Self::unjudged(failure_of(refused));
         unjudged.inquiry.integration_status = match refused {
             NotDone::NoFunction => Some(404),
-            NotDone::Throttled => Some(429),
+            NotDone::Throttled | NotDone::SwitchedOff => Some(429),
             NotDone::EventTooLarge => Some(413),
             NotDone::NotStarted => Some(502),
             NotDone::TimedOut => None,
@@ -522,7 +522,9 @@ fn failure_of(refused: NotDone) -> Failure {
         NotDone::NoFunction => {
             (Refusal::AuthorizerMisconfigured, "the authorizer's function is not there")
         }
-        NotDone::Throttled => (Refusal::AuthorizerFailed, "the authorizer's function is throttled"),
+        NotDone::Throttled | NotDone::SwitchedOff => {
+            (Refusal::AuthorizerFailed, "the authorizer's function is throttled")
+        }
         NotDone::NotStarted => {
             (Refusal::AuthorizerFailed, "the authorizer's function cannot be started")
         }
