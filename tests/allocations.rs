@@ -448,6 +448,7 @@ fn managed(back_end: SocketAddr) -> Delta {
     });
     Delta {
         functions: Vec::new(),
+        apis: Vec::new(),
         sequence: 1,
         upstreams: upstreams.collect(),
         stages: vec![StageChange::Put(Box::new(compiled.stage))],

@@ -13,7 +13,7 @@ use super::invocation::{
 };
 use crate::ring::Socket;
 use crate::snapshot::function::FunctionChange;
-use crate::snapshot::managed::{DomainChange, StageChange};
+use crate::snapshot::managed::{ApiChange, DomainChange, StageChange};
 use crate::snapshot::service::RoleCredentials;
 use crate::snapshot::{ManagedDomain, ManagedStage, Snapshot, Upstream};
 use crate::telemetry;
@@ -80,6 +80,8 @@ pub struct Delta {
     pub sequence: u64,
     /// Upstreams that stages below are the first to use.
     pub upstreams: Vec<NewUpstream>,
+    /// APIs, in order.
+    pub apis: Vec<ApiChange>,
     /// Stages, in order.
     pub stages: Vec<StageChange<ManagedStage>>,
     /// Domain names, in order.

@@ -38,11 +38,11 @@ mod test_snapshot;
 mod tests;
 pub mod watch;
 
+use crate::management::Settings;
 use crate::management::access::{Access, Gate};
 use crate::management::audit::Audit;
 use crate::model::Model;
 use crate::snapshot::ManagedDelta;
-use crate::snapshot::managed::BackEnds;
 use crate::telemetry::Metrics;
 use health::TlsConfigure;
 use hickory_resolver::TokioResolver;
@@ -56,7 +56,6 @@ use status::{SharedStatus, Status};
 use std::fmt;
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use tokio::sync::mpsc;
 
@@ -162,7 +161,7 @@ pub struct Control {
 #[derive(Debug)]
 struct Managed {
     store: crate::model::Store,
-    settings: crate::management::Settings,
+    settings: Settings,
     gate: Gate,
     audit: Audit,
     body_bytes_max: usize,
@@ -278,15 +277,7 @@ impl Managed {
         let (management, aws) = (&model.management, &model.aws);
         Ok(Self {
             store: model.store.clone(),
-            settings: crate::management::Settings {
-                account_id: aws.account_id.clone(),
-                domain_suffix: aws.domain_suffixes.first().cloned().unwrap_or_default(),
-                logging_needs_role: false,
-                functions_need_permission: aws.functions_need_permission,
-                template_findings: management.template_findings,
-                back_ends: Arc::new(BackEnds::of(model)),
-                event_places: Arc::new(model.all_functions.destinations.clone()),
-            },
+            settings: Settings::of(model),
             gate: Gate::new(Access::of(management, aws)),
             audit: Audit::start(&management.audit_log).map_err(StartError::Audit)?,
             body_bytes_max: management.body_bytes_max,

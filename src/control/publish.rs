@@ -193,6 +193,7 @@ impl Publishing {
                 .into_values()
                 .map(|upstream| NewUpstream { upstream, targets: Vec::new() })
                 .collect(),
+            apis: whole.apis,
             stages,
             domains: whole.domains,
             functions: whole.functions,

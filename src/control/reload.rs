@@ -5,10 +5,11 @@
 //! nothing about who serves what: a refused attempt changes nothing anywhere.
 
 use super::functions::Codes;
+use crate::management::Settings;
 use crate::management::access::Access;
 use crate::management::from_file;
 use crate::model::{
-    AuditLog, Aws, Code, EventPlace, Function, Functions, Log, Model, Ring, Store, VpcLink, load,
+    AuditLog, Aws, Code, EventPlace, Function, Functions, Log, Model, Ring, Store, load,
 };
 use crate::resources::{Key, Object, Timestamp};
 use crate::snapshot::{Snapshot, compile};
@@ -42,8 +43,7 @@ pub struct RestartOnly {
     management_listen: SocketAddr,
     audit_log: AuditLog,
     store: Store,
-    endpoints: BTreeMap<String, String>,
-    vpc_links: Vec<VpcLink>,
+    account_id: String,
     retry_pause: Duration,
     destinations: BTreeMap<String, EventPlace>,
 }
@@ -105,6 +105,8 @@ pub struct Compiled {
     pub management_body_bytes_max: usize,
     /// Who signs requests to AWS services.
     pub aws: Aws,
+    /// What calls and stages of the management API depend on.
+    pub settings: Settings,
     /// Its functions, as declared.
     pub functions: Vec<Function>,
     /// What holds for all functions.
@@ -183,6 +185,7 @@ impl Compiled {
             access: Access::of(&model.management, &model.aws),
             management_body_bytes_max: model.management.body_bytes_max,
             aws: model.aws.clone(),
+            settings: Settings::of(model),
             functions: model.functions.clone(),
             all_functions: model.all_functions.clone(),
             shown: from_file::nouns(model, Timestamp(super::since_epoch().as_secs() as i64)),
@@ -207,8 +210,7 @@ impl RestartOnly {
             management_listen: model.management.listen,
             audit_log: model.management.audit_log.clone(),
             store: model.store.clone(),
-            endpoints: model.aws.endpoints.clone(),
-            vpc_links: model.vpc_links.clone(),
+            account_id: model.aws.account_id.clone(),
             retry_pause: model.all_functions.retry_pause,
             destinations: model.all_functions.destinations.clone(),
         }
@@ -241,14 +243,10 @@ impl RestartOnly {
             changed.push("store");
             model.store = self.store.clone();
         }
-        // Stages of the management API are compiled with them, and are not compiled anew.
-        if model.aws.endpoints != self.endpoints {
-            changed.push("aws.endpoints");
-            model.aws.endpoints = self.endpoints.clone();
-        }
-        if model.vpc_links != self.vpc_links {
-            changed.push("vpc_link");
-            model.vpc_links.clone_from(&self.vpc_links);
+        // ARNs that clients have noted would mean other functions.
+        if model.aws.account_id != self.account_id {
+            changed.push("aws.account_id");
+            model.aws.account_id.clone_from(&self.account_id);
         }
         if model.all_functions.retry_pause != self.retry_pause {
             changed.push("functions.retry_pause");

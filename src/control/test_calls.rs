@@ -3,14 +3,16 @@
 //! A connection of its own for each call, closed behind it: nothing is shared with the shards' pools, so
 //! a test call tells what a first request would meet, and no test call can hold up a request.
 
+use super::credentials::KnownPairs;
 use super::functions::{Call, Invoker};
 use super::health::TlsConfigure;
 use super::invocation::{Completion, NotDone};
 use crate::management::BackEnds;
 use crate::management::trial::{
     AnswerReader, Asked, BackEndCall, BackEndFault, ClientIdentity, FunctionFault, FunctionRequest,
-    FunctionResult,
+    FunctionResult, NoKey,
 };
+use crate::snapshot::service::RoleCredentials;
 use bytes::Bytes;
 use hickory_resolver::TokioResolver;
 use rustls::ClientConfig;
@@ -38,14 +40,21 @@ pub(super) type Resolver = fn() -> Result<TokioResolver, String>;
 /// Asks back ends and functions.
 pub(super) struct TestCalls {
     functions: Invoker,
+    pairs: KnownPairs,
     resolver: Resolver,
     tls_configure: TlsConfigure,
     turns: Arc<Semaphore>,
 }
 
 impl TestCalls {
-    pub(super) fn new(functions: Invoker, resolver: Resolver, tls_configure: TlsConfigure) -> Self {
-        Self { functions, resolver, tls_configure, turns: Arc::new(Semaphore::new(CALLS_MAX)) }
+    pub(super) fn new(
+        functions: Invoker,
+        pairs: KnownPairs,
+        resolver: Resolver,
+        tls_configure: TlsConfigure,
+    ) -> Self {
+        let turns = Arc::new(Semaphore::new(CALLS_MAX));
+        Self { functions, pairs, resolver, tls_configure, turns }
     }
 }
 
@@ -62,6 +71,11 @@ impl BackEnds for TestCalls {
             };
             tokio::time::timeout(timeout, asking).await.unwrap_or(Err(BackEndFault::TimedOut))
         })
+    }
+
+    fn key_pair(&self, role: Box<str>) -> Asked<RoleCredentials, NoKey> {
+        let pairs = self.pairs.clone();
+        Box::pin(async move { pairs.pair_of(&role).await })
     }
 
     fn invoke(&self, request: FunctionRequest) -> Asked<FunctionResult, FunctionFault> {

@@ -3,9 +3,9 @@
 //! Asked for one variable at a time, by templates, mappings and gateway responses, so nothing is made
 //! that nobody names.
 
-use super::event::Authorized;
+use super::event::{Authorized, Prefix};
 use super::{Admitted, Exchange};
-use crate::http::{self, Known};
+use crate::http::{self, Field, Known};
 use crate::snapshot::managed::Shared;
 use crate::snapshot::{Protocol, Route};
 use crate::template::{ContextVariables, Variable};
@@ -28,6 +28,8 @@ pub struct Context<'x> {
     pub path: Cow<'x, str>,
     /// `domainName`.
     pub domain_name: Cow<'x, str>,
+    /// `customDomain.basePathMatched`.
+    pub base_path: Cow<'x, str>,
     /// `identity.sourceIp`.
     pub source_address: Option<IpAddr>,
     /// `identity.userAgent`.
@@ -48,6 +50,8 @@ pub struct Context<'x> {
     pub authorizer: Authorized<'x>,
     /// `error`, in a gateway response.
     pub error: Option<Told<'x>>,
+    /// `awsEndpointRequestId`, once a function or service has answered.
+    pub endpoint_request_id: Option<Cow<'x, str>>,
     /// `integration`, once the back end of an HTTP API has answered.
     pub integrated: Option<Integrated>,
 }
@@ -82,6 +86,7 @@ impl<'x> Context<'x> {
             method: "",
             path: Cow::Borrowed(""),
             domain_name: Cow::Borrowed(""),
+            base_path: Cow::Borrowed(""),
             source_address: None,
             user_agent: None,
             received: Duration::ZERO,
@@ -92,6 +97,7 @@ impl<'x> Context<'x> {
             shared: None,
             authorizer: Authorized::Silent,
             error: None,
+            endpoint_request_id: None,
             integrated: None,
         }
     }
@@ -103,13 +109,20 @@ impl<'x> Context<'x> {
             api.zip(exchange.route).map(|(Admitted { api, .. }, route)| api.route(route));
         let host = http::authority::host(head.host.unwrap_or_default());
         let agent = exchange.fields.iter().find(|field| field.known == Known::UserAgent);
+        let protocol = exchange.protocol.unwrap_or(Protocol::Http);
         Self {
-            protocol: exchange.protocol.unwrap_or(Protocol::Http),
-            request_id: exchange.ids.request.as_str().to_owned().into(),
+            protocol,
+            request_id: exchange.ids.context_id(protocol).to_owned().into(),
             extended_request_id: exchange.ids.extended.as_str().to_owned().into(),
             method: head.method,
             path: String::from_utf8_lossy(head.target.path()),
             domain_name: String::from_utf8_lossy(host),
+            base_path: match Prefix::of(exchange) {
+                Prefix::BasePath(path) => {
+                    String::from_utf8_lossy(path.strip_prefix(b"/").unwrap_or(path))
+                }
+                Prefix::Nothing | Prefix::Stage => Cow::Borrowed(""),
+            },
             source_address: Some(exchange.source_address()),
             user_agent: agent.map(|field| String::from_utf8_lossy(field.value)),
             received: exchange.received,
@@ -120,8 +133,16 @@ impl<'x> Context<'x> {
             shared: api.and_then(|it| it.api.shared.as_deref()),
             authorizer: exchange.authorized(),
             error: None,
+            endpoint_request_id: None,
             integrated: None,
         }
+    }
+
+    /// The same once a back end has answered with these fields.
+    pub fn answered(self, fields: &[Field<'_>]) -> Self {
+        let is_it = |field: &&Field<'_>| field.name.eq_ignore_ascii_case(b"x-amzn-requestid");
+        let given = fields.iter().find(is_it).map(|field| String::from_utf8_lossy(field.value));
+        Self { endpoint_request_id: given.map(|id| id.into_owned().into()), ..self }
     }
 
     /// A variable as text. `None`: there is none.
@@ -178,6 +199,7 @@ impl ContextVariables for Context<'_> {
             ["protocol"] => text("HTTP/1.1"),
             ["domainName"] => text(&self.domain_name),
             ["domainPrefix"] => text(self.domain_name.split('.').next().unwrap_or_default()),
+            ["customDomain", "basePathMatched"] => text(&self.base_path),
             ["apiId"] => text(self.api_id),
             ["stage"] => text(self.stage),
             ["accountId"] => shared(|it| &it.account_id),
@@ -195,6 +217,10 @@ impl ContextVariables for Context<'_> {
             ["requestTimeEpoch"] => {
                 Variable::Integer(i64::try_from(self.received.as_millis()).unwrap_or(i64::MAX))
             }
+            ["awsEndpointRequestId"] => match &self.endpoint_request_id {
+                Some(id) => text(id),
+                None => Variable::Missing,
+            },
             ["identity"] => Variable::Group,
             ["identity", "sourceIp"] => match self.source_address {
                 Some(address) => Variable::Text(address.to_string().into()),
@@ -292,5 +318,50 @@ impl<'x> Told<'x> {
             "validationErrorString" => text(self.validation),
             _ => Variable::Missing,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::event::AuthorizerContext;
+
+    fn text(context: &Context<'_>, name: &str) -> Option<String> {
+        let parts: Vec<Box<str>> = name.split('.').map(Into::into).collect();
+        context.text(&parts).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn what_an_authorizer_passes_on_is_named_key_by_key() {
+        let given = AuthorizerContext {
+            entries: [("n", "1"), ("is", "true"), ("list", "[1]"), ("claims", "{}")]
+                .map(|(key, value)| (key.into(), value.into()))
+                .into(),
+            json: None,
+        };
+        let authorizer = Authorized::Lambda {
+            principal_id: Some("user|1"),
+            context: &given,
+            latency: Duration::from_millis(7),
+            usage_identifier_key: None,
+        };
+        let context = Context { authorizer, ..Context::new(Protocol::Http) };
+        for (name, expected) in [
+            ("authorizer.n", Some("1")),
+            ("authorizer.is", Some("true")),
+            ("authorizer.list", Some("[1]")),
+            ("authorizer.principalId", Some("user|1")),
+            ("authorizer.claims", None),
+            ("authorizer.claims.sub", None),
+            ("authorizer.none", None),
+            ("authorizer", None),
+        ] {
+            assert_eq!(text(&context, name).as_deref(), expected, "{name}");
+        }
+        let claims: [(Box<str>, Box<str>); 1] = [("sub".into(), "42".into())];
+        let authorizer = Authorized::Jwt { claims: &claims, scopes: None };
+        let context = Context { authorizer, ..Context::new(Protocol::Http) };
+        assert_eq!(text(&context, "authorizer.claims.sub").as_deref(), Some("42"));
+        assert_eq!(text(&context, "authorizer.claims"), None);
     }
 }

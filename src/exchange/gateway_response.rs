@@ -30,7 +30,7 @@ pub fn answer(exchange: &Exchange<'_>, failure: &Failure) -> GatewayAnswer {
     });
     let mut answer = built_in(failure, exchange.protocol);
     let Some((shared, custom)) = custom else { return answer };
-    let said = message(failure, exchange.protocol);
+    let said = failure.told(exchange.protocol);
     let told = Told {
         message: said,
         response_type: failure.refusal.response_type(),
@@ -71,15 +71,6 @@ fn customised(
     shared.gateway_responses.find(refusal.response_type(), refusal.status(protocol))
 }
 
-/// `$context.error.message`.
-fn message(failure: &Failure, protocol: Option<Protocol>) -> Option<&str> {
-    match (&failure.message, failure.refusal) {
-        (Some(message), _) => Some(message),
-        (None, Refusal::AuthorizerMisconfigured) if protocol == Some(Protocol::Rest) => None,
-        (None, refusal) => Some(refusal.message(protocol)),
-    }
-}
-
 /// Amazon's own answer.
 pub fn built_in(failure: &Failure, protocol: Option<Protocol>) -> GatewayAnswer {
     let refusal = failure.refusal;
@@ -98,8 +89,9 @@ pub fn built_in(failure: &Failure, protocol: Option<Protocol>) -> GatewayAnswer 
     }
     // Built-in bodies of REST APIs have a blank behind the colon from 500 on, and none below; a null
     // has none either.
-    let message = message(failure, protocol);
-    let name = if refusal == Refusal::AccessDenied && is_rest { "Message" } else { "message" };
+    let message = failure.told(protocol);
+    let is_denied = matches!(refusal, Refusal::AccessDenied | Refusal::DeniedExplicitly);
+    let name = if is_denied && is_rest { "Message" } else { "message" };
     let blank = if is_rest && status >= 500 && message.is_some() { " " } else { "" };
     let message = serde_json::Value::from(message);
     GatewayAnswer { status, headers, content: format!("{{\"{name}\":{blank}{message}}}").into() }
@@ -173,5 +165,187 @@ fn bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
         Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::Ids;
+    use crate::exchange::respond::{Connection, refuse};
+
+    const ALL: [Refusal; 27] = [
+        Refusal::BadRequest(400),
+        Refusal::NoApi,
+        Refusal::NoRoute,
+        Refusal::Forbidden,
+        Refusal::AccessDenied,
+        Refusal::Unsigned,
+        Refusal::AuthorizerMisconfigured,
+        Refusal::AuthorizerFailed,
+        Refusal::Unauthorized,
+        Refusal::DeniedExplicitly,
+        Refusal::FunctionFailed,
+        Refusal::Misconfigured,
+        Refusal::BadRequestParameters,
+        Refusal::BadRequestBody,
+        Refusal::BadJson,
+        Refusal::UnsupportedMediaType,
+        Refusal::DotSegment,
+        Refusal::BodyTooLarge { body_bytes_max: 10 },
+        Refusal::BadBody,
+        Refusal::TooSlow,
+        Refusal::IntegrationTimeout,
+        Refusal::FunctionTimeout,
+        Refusal::IntegrationFailure,
+        Refusal::BadGateway,
+        Refusal::Unavailable,
+        Refusal::FunctionRefused,
+        Refusal::Internal,
+    ];
+
+    /// An API that customises one kind answers all others as one that customises none: the two ways to
+    /// write a built-in answer say the same.
+    #[test]
+    fn an_answer_does_not_depend_on_what_else_is_customised() {
+        for protocol in [Some(Protocol::Rest), Some(Protocol::Http), None] {
+            for refusal in ALL {
+                let mut out = Vec::new();
+                let ids = Ids::new([1, 2, 3, 4]);
+                let date = b"Sun, 06 Nov 1994 08:49:37 GMT";
+                refuse(refusal, protocol, &ids, Connection::Stays, date, false, &[], &mut out);
+                let out = String::from_utf8(out).unwrap();
+                let (head, content) = out.split_once("\r\n\r\n").unwrap();
+                let answer = built_in(&refusal.into(), protocol);
+                assert_eq!(content.as_bytes(), answer.content, "{refusal:?} {protocol:?}");
+                assert!(head.starts_with(&format!("HTTP/1.1 {} ", answer.status)), "{head}");
+                for (name, value) in &answer.headers {
+                    let name = String::from_utf8_lossy(name);
+                    let line = format!("\r\n{name}: {}\r\n", String::from_utf8_lossy(value));
+                    assert!(head.contains(&line), "{line} in {head}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_has_amazons_status_body_and_error_type() {
+        let internal = r#"{"message": "Internal server error"}"#;
+        let (is_internal, is_bad) = ("InternalServerErrorException", "BadRequestException");
+        let denied = "AccessDeniedException";
+        for (refusal, kind, status, body, error_type) in [
+            (
+                Refusal::AccessDenied,
+                "ACCESS_DENIED",
+                403,
+                r#"{"Message":"User is not authorized to access this resource"}"#,
+                denied,
+            ),
+            (
+                Refusal::DeniedExplicitly,
+                "ACCESS_DENIED",
+                403,
+                r#"{"Message":"User is not authorized to access this resource with an explicit deny"}"#,
+                denied,
+            ),
+            (Refusal::Misconfigured, "API_CONFIGURATION_ERROR", 500, internal, is_internal),
+            (
+                Refusal::AuthorizerMisconfigured,
+                "AUTHORIZER_CONFIGURATION_ERROR",
+                500,
+                r#"{"message":null}"#,
+                "AuthorizerConfigurationException",
+            ),
+            (
+                Refusal::AuthorizerFailed,
+                "AUTHORIZER_FAILURE",
+                500,
+                r#"{"message":null}"#,
+                "AuthorizerConfigurationException",
+            ),
+            (
+                Refusal::BadRequestBody,
+                "BAD_REQUEST_BODY",
+                400,
+                r#"{"message":"Invalid request body"}"#,
+                is_bad,
+            ),
+            (
+                Refusal::BadRequestParameters,
+                "BAD_REQUEST_PARAMETERS",
+                400,
+                r#"{"message":"Missing required request parameters"}"#,
+                is_bad,
+            ),
+            (
+                Refusal::BadJson,
+                "DEFAULT_4XX",
+                400,
+                r#"{"message":"Invalid JSON in request body"}"#,
+                is_bad,
+            ),
+            (
+                Refusal::IntegrationFailure,
+                "INTEGRATION_FAILURE",
+                504,
+                r#"{"message": "Network error communicating with endpoint"}"#,
+                is_internal,
+            ),
+            (
+                Refusal::IntegrationTimeout,
+                "INTEGRATION_TIMEOUT",
+                504,
+                r#"{"message": "Endpoint request timed out"}"#,
+                is_internal,
+            ),
+            (
+                Refusal::FunctionTimeout,
+                "INTEGRATION_TIMEOUT",
+                504,
+                r#"{"message": "Endpoint request timed out"}"#,
+                is_internal,
+            ),
+            (Refusal::FunctionFailed, "DEFAULT_5XX", 502, internal, is_internal),
+            (Refusal::FunctionRefused, "DEFAULT_5XX", 500, internal, is_internal),
+            (
+                Refusal::NoRoute,
+                "MISSING_AUTHENTICATION_TOKEN",
+                403,
+                r#"{"message":"Missing Authentication Token"}"#,
+                "MissingAuthenticationTokenException",
+            ),
+            (
+                Refusal::Unsigned,
+                "MISSING_AUTHENTICATION_TOKEN",
+                403,
+                r#"{"message":"Missing Authentication Token"}"#,
+                "MissingAuthenticationTokenException",
+            ),
+            (
+                Refusal::Unauthorized,
+                "UNAUTHORIZED",
+                401,
+                r#"{"message":"Unauthorized"}"#,
+                "UnauthorizedException",
+            ),
+            (
+                Refusal::UnsupportedMediaType,
+                "UNSUPPORTED_MEDIA_TYPE",
+                415,
+                r#"{"message":"Unsupported Media Type"}"#,
+                is_bad,
+            ),
+        ] {
+            assert_eq!(refusal.response_type(), kind);
+            let answer = built_in(&refusal.into(), Some(Protocol::Rest));
+            assert_eq!((answer.status, &*answer.content), (status, body.as_bytes()), "{kind}");
+            let found = answer.headers.iter().find(|(name, _)| name == b"x-amzn-errortype");
+            assert_eq!(found.unwrap().1, error_type.as_bytes(), "{kind}");
+        }
+        let too_large = Refusal::BodyTooLarge { body_bytes_max: 10_485_760 };
+        let answer = built_in(&too_large.into(), Some(Protocol::Rest));
+        assert_eq!(answer.status, 413);
+        assert_eq!(answer.content, b"HTTP content length exceeded 10485760 bytes.");
+        assert_eq!(answer.headers, [(b"content-type".to_vec(), b"text/plain".to_vec())]);
     }
 }

@@ -4,7 +4,7 @@
 
 use super::context::Context;
 use super::{Admitted, Exchange};
-use crate::http::{self, Known};
+use crate::http::{self, Field, Known};
 use crate::template::{Inputs, Limits, Overrides, RenderError, Scratch, Template};
 use std::borrow::Cow;
 
@@ -64,6 +64,11 @@ impl<'x> MethodRequest<'x> {
             stage_variables: variables.iter().map(|(name, value)| (&**name, &**value)).collect(),
             context,
         }
+    }
+
+    /// The same once a back end has answered with these fields.
+    pub fn answered(self, fields: &[Field<'_>]) -> Self {
+        Self { context: self.context.answered(fields), ..self }
     }
 
     /// The last value of a header. Capitals do not matter.

@@ -44,7 +44,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-pub use authorize::{Granted, Inquiry};
+pub use authorize::{AuthorizerOutcome, Granted};
 pub use context::Context;
 pub use execution_log::ExecutionLog;
 pub use failure::Failure;
@@ -85,8 +85,6 @@ pub struct Exchange<'x> {
     pub parameters: PathParameters<'x>,
     /// Added by `authorize`: what let the request pass, where something had to.
     pub granted: Option<&'x Granted>,
-    /// Added by `authorize`: how that went, where something was asked.
-    pub inquiry: Option<&'x Inquiry>,
 }
 
 /// The API that serves a request.
@@ -140,6 +138,14 @@ pub struct Ids {
 }
 
 impl Ids {
+    /// `$context.requestId`. HTTP APIs have one name for a request: the one in `apigw-requestid`.
+    pub fn context_id(&self, protocol: Protocol) -> &str {
+        match protocol {
+            Protocol::Rest => self.request.as_str(),
+            Protocol::Http => self.extended.as_str(),
+        }
+    }
+
     /// Names for one request from four random words.
     pub fn new(random: [u64; 4]) -> Self {
         Self {
@@ -175,7 +181,6 @@ impl<'x> Exchange<'x> {
             route: None,
             parameters: PathParameters::new(),
             granted: None,
-            inquiry: None,
         }
     }
 

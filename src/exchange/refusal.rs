@@ -213,3 +213,36 @@ impl From<Refusing> for Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_http_api_refuses_in_these_words() {
+        const BODY_BYTES_MAX: u64 = 10 << 20;
+        let too_large = Refusal::BodyTooLarge { body_bytes_max: BODY_BYTES_MAX };
+        for (refusal, status, message) in [
+            (Refusal::BadRequest(400), 400, "Bad Request"),
+            (Refusal::DotSegment, 400, "Bad Request"),
+            (Refusal::Unauthorized, 401, "Unauthorized"),
+            (Refusal::Forbidden, 403, "Forbidden"),
+            (Refusal::AccessDenied, 403, "Forbidden"),
+            (Refusal::DeniedExplicitly, 403, "Forbidden"),
+            (Refusal::Unsigned, 403, "Forbidden"),
+            (Refusal::NoApi, 404, "Not Found"),
+            (Refusal::NoRoute, 404, "Not Found"),
+            (too_large, 413, "Request Entity Too Large"),
+            (Refusal::AuthorizerFailed, 500, "Internal Server Error"),
+            (Refusal::AuthorizerMisconfigured, 500, "Internal Server Error"),
+            (Refusal::FunctionFailed, 500, "Internal Server Error"),
+            (Refusal::FunctionRefused, 500, "Internal Server Error"),
+            (Refusal::Misconfigured, 500, "Internal Server Error"),
+            (Refusal::FunctionTimeout, 503, "Service Unavailable"),
+            (Refusal::Unavailable, 503, "Service Unavailable"),
+        ] {
+            let http = Some(Protocol::Http);
+            assert_eq!((refusal.status(http), refusal.message(http)), (status, message));
+        }
+    }
+}

@@ -4,9 +4,10 @@ use super::report::{Outcome, Phase};
 use super::walk::Walk;
 use crate::exchange::authorize::lambda::{claim, decide, read_verdict, write_question};
 use crate::exchange::integrate::lambda::permits;
-use crate::exchange::{Exchange, Failure, Granted, Inquiry, Refusal};
+use crate::exchange::{Exchange, Failure, Granted, Refusal};
 use crate::snapshot::{AuthorizerIndex, IdentitySource};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Tells what is found out about a caller, and what its function's result means where there is one. Without
 /// it goes on as if that let the caller pass.
@@ -61,7 +62,7 @@ pub(super) fn authorize(
         .map_err(|cause| Failure { cause: cause.into(), ..Refusal::AuthorizerMisconfigured.into() })
         .and_then(|verdict| {
             decide(exchange, authorizer, &verdict)?;
-            Ok(Granted { verdict: Rc::new(verdict), inquiry: Inquiry::remembered() })
+            Ok(Granted { verdict: Rc::new(verdict), latency: Duration::ZERO, request_id: None })
         });
     phase.summary = match &decided {
         Ok(_) => format!("function {name} lets the caller pass"),

@@ -156,13 +156,15 @@ fn function(
     walk.tell(phase);
     let mut phase = Phase::new("respond", "");
     phase.text("the function's result", &reply.content);
-    match lambda::answer(exchange, declared, &reply.content) {
+    let protocol = exchange.protocol.unwrap_or(crate::snapshot::Protocol::Http);
+    let accept = lambda::accept_for(exchange, declared);
+    match lambda::answer(protocol, declared, accept, &reply.content) {
         Ok(answer) => {
             phase.summary = format!("the result is an answer: {}", answer.status);
             walk.tell(phase);
             let date = walk.date();
             let facts = HeadFacts {
-                protocol: exchange.protocol.unwrap_or(crate::snapshot::Protocol::Http),
+                protocol,
                 ids: &exchange.ids,
                 connection: Connection::Stays,
                 date: &date,

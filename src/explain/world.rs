@@ -42,6 +42,9 @@ impl World {
             world.warnings.extend(compiled.warnings);
             world.managed.change_stage(StageChange::Put(Box::new(compiled.stage)));
         }
+        for change in delta.apis {
+            world.managed.change_api(change);
+        }
         for change in delta.domains {
             world.managed.change_domain(change);
         }

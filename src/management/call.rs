@@ -1,33 +1,11 @@
 //! One call of an operation: its input, and what it may read and change.
 
+use super::Settings;
 use crate::aws::Fault;
 use crate::aws::id::IdSource;
-use crate::model::{EventPlace, TemplateFindings};
 use crate::resources::{Draft, Timestamp};
-use crate::snapshot::managed::BackEnds;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-/// What is the same for all calls.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Twelve digits: in ARNs and in some messages.
-    pub account_id: String,
-    /// `example.com` of `{api}.execute-api.{region}.example.com`: the first of `[aws] domain_suffix`.
-    pub domain_suffix: String,
-    /// Whether turning on execution logs needs a role in the account's settings, as on AWS.
-    pub logging_needs_role: bool,
-    /// Whether an API needs a function's permission to invoke it, as on AWS.
-    pub functions_need_permission: bool,
-    /// What becomes of mistakes in templates that are deployed.
-    pub template_findings: TemplateFindings,
-    /// Where the file says that AWS services are, and what is behind VPC links.
-    pub back_ends: Arc<BackEnds>,
-    /// What the file says of where functions' events may go, by ARN.
-    pub event_places: Arc<BTreeMap<String, EventPlace>>,
-}
 
 /// One call of an operation.
 #[derive(Debug)]

@@ -63,7 +63,8 @@ impl Fixture {
         };
         let function_of =
             |arn: &str| publish::function_of(&self.state, &self.settings, &self.region, arn);
-        let begun = test_invoke::begin(&mut call, &function_of)?;
+        let links = publish::private_links(&self.state, &self.region);
+        let begun = test_invoke::begin(&mut call, &function_of, &links)?;
         match futures_lite::future::block_on(begun.finish(back_ends)) {
             Answer::Json(value) => Ok(value),
             other => panic!("{other:?} is no answer of a test call"),

@@ -12,10 +12,12 @@
 //! looks whether another host has written, and takes that over.
 
 use super::publish::{Affected, Publisher};
-use super::{Answer, Call, Settings, difference};
+use super::settings::{Current, Followed};
+use super::{Answer, Call, difference};
 use crate::aws::Fault;
 use crate::aws::id::IdSource;
 use crate::resources::{Before, Draft, Key, Object, State, Timestamp, Touched, decode, known_kind};
+use crate::snapshot::ManagedDelta;
 use crate::store::last_good::keep;
 use crate::store::{Change, Entry, Revision, Row, RowKey, Store, StoreError};
 use std::path::PathBuf;
@@ -90,7 +92,7 @@ pub(super) struct Lane {
     pub(super) store: Option<Arc<Store>>,
     pub(super) state: Arc<RwLock<State>>,
     pub(super) revision: Revision,
-    pub(super) settings: Arc<Settings>,
+    pub(super) settings: Arc<Current>,
     pub(super) publisher: Publisher,
     pub(super) ailment: Ailment,
     pub(super) ids: IdSource,
@@ -130,6 +132,7 @@ impl Lane {
         loop {
             tokio::select! {
                 biased;
+                followed = self.settings.next() => self.follow(followed).await,
                 count = self.jobs.recv_many(&mut jobs, BATCH_MAX) => {
                     if count == 0 {
                         return;
@@ -192,6 +195,7 @@ impl Lane {
             changes: Vec::new(),
         };
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let settings = self.settings.now();
         let millis = since_epoch().as_millis() as i64;
         for mut job in jobs {
             let mut call = Call {
@@ -199,7 +203,7 @@ impl Lane {
                 input: std::mem::take(&mut job.input),
                 now: Timestamp(millis / 1000),
                 ids: &mut self.ids,
-                settings: &self.settings,
+                settings: &settings,
             };
             let result = (job.work)(&mut call);
             job.input = std::mem::take(&mut call.input);
@@ -265,7 +269,7 @@ impl Lane {
         let delta = {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
             state.apply(touched);
-            affected.compile(&state, &self.settings)
+            affected.compile(&state, &self.settings.now())
         };
         if let Some((kept, _)) = &self.kept {
             // Who keeps it ends only with the lane.
@@ -277,6 +281,26 @@ impl Lane {
         let (done, served) = oneshot::channel();
         (self.publisher)(delta, done).await;
         Some(served)
+    }
+
+    /// Takes up other settings: what they concern is compiled anew and handed to the shards. Compiling
+    /// is done elsewhere, because all stages may be concerned and this thread has other things to do.
+    async fn follow(&mut self, (settings, done): Followed) {
+        let before = self.settings.now();
+        self.settings.set(Arc::clone(&settings));
+        if before.serves_as(&settings) {
+            // It is handed over all the same: who waits is told by whoever takes it.
+            return (self.publisher)(ManagedDelta::default(), done).await;
+        }
+        let state = Arc::clone(&self.state);
+        let compiling = tokio::task::spawn_blocking(move || {
+            let state = state.read().unwrap_or_else(PoisonError::into_inner);
+            before.affected_by(&settings, &state).compile(&state, &settings)
+        });
+        match compiling.await {
+            Ok(delta) => (self.publisher)(delta, done).await,
+            Err(error) => tracing::error!(%error, "stages do not follow the configuration"),
+        }
     }
 
     /// Begins to keep the last good state, once there is a store to take it from.

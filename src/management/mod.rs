@@ -37,19 +37,22 @@ pub mod publish;
 pub mod refusal;
 pub mod rest;
 pub mod service;
+mod settings;
 pub mod sts;
 mod tagging;
 mod undo;
 
 pub use answer::Answer;
-pub use call::{Call, Settings};
+pub use call::Call;
 pub use lane::Ailment;
 pub use rest::test_invoke::{BackEnds, NoBackEnds};
 pub use service::{Beginning, Service};
+pub use settings::Settings;
 
 /// What test calls ask of back ends and functions.
 pub mod trial {
     pub use super::rest::test_invoke::Asked;
+    pub use crate::exchange::integrate::service::NoKey;
     pub use crate::exchange::trial::{
         AnswerReader, BackEndCall, BackEndFault, ClientIdentity, FunctionFault, FunctionRequest,
         FunctionResult,

@@ -11,25 +11,15 @@ use crate::resources::rest::RestApi;
 use crate::resources::rest_stage::{Definition, Stage};
 use crate::resources::{Draft, Entity, State, Timestamp, http};
 use crate::snapshot::ManagedDelta;
-use crate::snapshot::managed::BackEnds;
 use crate::store::{Store, StoreError};
 use crate::verify::{self, Found};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 impl Settings {
     /// As on the gateway of a configuration, but that nobody looks for mistakes in templates: whoever
     /// wants to see them asks for them.
     pub fn offline(model: &Model) -> Self {
-        Self {
-            account_id: model.aws.account_id.clone(),
-            domain_suffix: model.aws.domain_suffixes.first().cloned().unwrap_or_default(),
-            logging_needs_role: false,
-            functions_need_permission: model.aws.functions_need_permission,
-            template_findings: TemplateFindings::Off,
-            back_ends: Arc::new(BackEnds::of(model)),
-            event_places: Arc::new(model.all_functions.destinations.clone()),
-        }
+        Self { template_findings: TemplateFindings::Off, ..Self::of(model) }
     }
 }
 

@@ -10,10 +10,11 @@ use crate::resources::function::{
     LATEST, owner, version_id,
 };
 use crate::resources::{Entity, Key, State, Timestamp, http, http_stage, rest, rest_stage};
+use crate::snapshot::Protocol;
 use crate::snapshot::function::{FunctionChange, OtherVersion, Permission};
 use crate::snapshot::managed::{
-    CompiledStage, DomainChange, FunctionPlace, ManagedDelta, PrivateLink, StageChange, StagePlace,
-    URL_STAGE, UsedCode, compile_domain, compile_function, compile_function_url,
+    ApiChange, CompiledStage, DomainChange, FunctionPlace, ManagedDelta, PrivateLink, StageChange,
+    StagePlace, URL_STAGE, UsedCode, compile_domain, compile_function, compile_function_url,
     compile_http_stage, compile_rest_stage,
 };
 use std::collections::BTreeSet;
@@ -112,6 +113,13 @@ impl Affected {
             self.stages.extend(names.map(|name| (region.clone(), api.clone(), name.into())));
         }
         let mut delta = ManagedDelta::default();
+        for (region, api) in &self.apis {
+            let (api_id, region) = (api.clone(), region.clone());
+            delta.apis.push(match protocol_of(state, &region, api) {
+                Some(protocol) => ApiChange::Put { api_id, region, protocol },
+                None => ApiChange::Remove { api_id },
+            });
+        }
         for (region, api_id, name) in &self.stages {
             let links = private_links(state, region);
             let place = StagePlace {
@@ -184,6 +192,15 @@ impl Affected {
     }
 }
 
+/// Which rules an API follows. `None`: it is gone, or of a kind that is not served.
+fn protocol_of(state: &State, region: &str, api_id: &str) -> Option<Protocol> {
+    if state.get::<rest::RestApi>(region, "", api_id).is_some() {
+        return Some(Protocol::Rest);
+    }
+    let api = state.get::<http::Api>(region, "", api_id)?;
+    (api.protocol_type == "HTTP").then_some(Protocol::Http)
+}
+
 /// The function that an integration names by its ARN, as shards know it. `None`: there is none, or none
 /// that could be run.
 pub(super) fn function_of(
@@ -253,7 +270,7 @@ fn other_version(state: &State, place: &FunctionPlace<'_>, name: &str) -> Option
 }
 
 /// The VPC links of a region, of both kinds: their ids are of one space.
-fn private_links(state: &State, region: &str) -> Vec<PrivateLink> {
+pub(super) fn private_links(state: &State, region: &str) -> Vec<PrivateLink> {
     let of_rest = state.list::<VpcLink>(region, "").map(|(id, link)| PrivateLink {
         id: id.into(),
         name: link.name.as_str().into(),
@@ -359,6 +376,40 @@ mod tests {
 
     fn key(kind: &'static str, owner: &str, id: &str) -> Key {
         Key::new("us-east-1", owner, kind, id)
+    }
+
+    #[test]
+    fn an_api_is_told_of_without_its_stages() {
+        let mut fixture = Fixture::new();
+        let mut made = |input: serde_json::Value| {
+            let api = fixture.v2("CreateApi", input).unwrap();
+            api["apiId"].as_str().unwrap().to_owned()
+        };
+        let http = made(serde_json::json!({ "name": "a", "protocolType": "HTTP" }));
+        let chat = made(serde_json::json!({
+            "name": "b", "protocolType": "WEBSOCKET", "routeSelectionExpression": "$request.body.a",
+        }));
+        let rest = fixture.v1("CreateRestApi", serde_json::json!({ "name": "c" })).unwrap();
+        let rest = rest["id"].as_str().unwrap().to_owned();
+        for (kind, id, expected) in [
+            (http::Api::KIND, &*http, Some(Protocol::Http)),
+            (http::Api::KIND, &chat, None),
+            (rest::RestApi::KIND, &rest, Some(Protocol::Rest)),
+            (http::Api::KIND, "gone", None),
+        ] {
+            let delta =
+                Affected::by(&[key(kind, "", id)]).compile(&fixture.state, &fixture.settings);
+            let [change] = &delta.apis[..] else { panic!("one change of {id}") };
+            let (found, told) = match change {
+                ApiChange::Put { api_id, region, protocol } => {
+                    assert_eq!(&**region, "us-east-1");
+                    (api_id, Some(*protocol))
+                }
+                ApiChange::Remove { api_id } => (api_id, None),
+            };
+            assert_eq!((&**found, told), (id, expected));
+            assert!(delta.stages.is_empty() && !delta.is_empty());
+        }
     }
 
     #[test]

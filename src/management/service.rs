@@ -10,6 +10,7 @@ use super::publish::{self, Affected, Publisher};
 use super::refusal::{self, Protocol};
 use super::rest::test_invoke::authorizer::TEST_INVOKE_AUTHORIZER;
 use super::rest::test_invoke::{self, BackEnds, TEST_INVOKE_METHOD};
+use super::settings::Current;
 use super::{Answer, Call, Settings, http, own, rest, sts};
 use crate::aws::id::IdSource;
 use crate::aws::{Fault, shapes};
@@ -64,7 +65,7 @@ struct Inner {
     jobs: mpsc::Sender<Job>,
     questions: mpsc::Sender<Question>,
     ends: mpsc::Sender<oneshot::Sender<()>>,
-    settings: Arc<Settings>,
+    settings: Arc<Current>,
     ids: Mutex<IdSource>,
     gate: Gate,
     audit: Audit,
@@ -150,8 +151,8 @@ impl Service {
             }
             Err(error) => return Err(error),
         };
-        let settings = Arc::new(settings);
         let initial = Affected::all(&state).compile(&state, &settings);
+        let settings = Arc::new(Current::new(Arc::new(settings)));
         let mut state = state;
         state.show(shown);
         let state = Arc::new(RwLock::new(state));
@@ -210,6 +211,16 @@ impl Service {
         self.0.state.write().unwrap_or_else(PoisonError::into_inner).show(nouns);
     }
 
+    /// Follows other settings, after a reload. What is returned ends when every shard serves what they
+    /// changed.
+    pub fn follow(&self, settings: Settings) -> oneshot::Receiver<()> {
+        self.0.settings.bring(settings)
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        self.0.settings.now()
+    }
+
     /// Looks at the resources.
     pub fn look<R>(&self, look: impl FnOnce(&State) -> R) -> R {
         look(&self.0.state.read().unwrap_or_else(PoisonError::into_inner))
@@ -227,7 +238,7 @@ impl Service {
     async fn handle(&self, incoming: &Incoming, request_id: &str) -> Result<Response<Body>, Fault> {
         let caller = self.0.gate.admit(incoming, SystemTime::now())?;
         if sts::is_query_call(incoming, caller.service.as_deref()) {
-            return Ok(sts::answer(incoming, &caller, &self.0.settings.account_id, request_id));
+            return Ok(sts::answer(incoming, &caller, &self.settings().account_id, request_id));
         }
         if let Some(path) = incoming.path.strip_prefix("/_ringgate/") {
             return own::answer(self, path, incoming, &caller, request_id).await;
@@ -303,12 +314,12 @@ impl Service {
 
     /// Tries a method, and waits for its back end.
     async fn test_invoke(&self, region: &str, input: Map<String, Value>) -> Result<Answer, Fault> {
-        let settings = &self.0.settings;
+        let settings = &*self.settings();
         let begun = self.draft(region, |call| {
             call.input = input;
             self.look(|state| {
                 let function_of = |arn: &str| publish::function_of(state, settings, region, arn);
-                test_invoke::begin(call, &function_of)
+                test_invoke::begin(call, &function_of, &publish::private_links(state, region))
             })
         })?;
         Ok(begun.finish(&*self.0.back_ends).await)
@@ -320,7 +331,7 @@ impl Service {
         region: &str,
         input: Map<String, Value>,
     ) -> Result<Answer, Fault> {
-        let settings = &self.0.settings;
+        let settings = &*self.settings();
         let begun = self.draft(region, |call| {
             call.input = input;
             self.look(|state| {
@@ -350,13 +361,14 @@ impl Service {
     /// Runs something on a draft that is dropped afterwards.
     pub(super) fn draft<R>(&self, region: &str, act: impl FnOnce(&mut Call<'_>) -> R) -> R {
         let mut ids = IdSource::random();
+        let settings = self.settings();
         self.look(|state| {
             act(&mut Call {
                 draft: Draft::new(state, region),
                 input: Map::new(),
                 now: Timestamp(since_epoch().as_secs() as i64),
                 ids: &mut ids,
-                settings: &self.0.settings,
+                settings: &settings,
             })
         })
     }

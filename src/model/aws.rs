@@ -19,7 +19,7 @@ pub(super) static TABLE: Table = Table {
             kind: Kind::Text("twelve digits in quotes"),
             absent: Absent::Default("\"000000000000\""),
             example: "\"000000000000\"",
-            about: "The account that ARNs name. The default is the one of local clouds.",
+            about: "The account that ARNs name. The default is the one of local clouds. Changes only with a restart.",
         },
         Key {
             name: "region",
@@ -40,7 +40,7 @@ pub(super) static TABLE: Table = Table {
             kind: Kind::Other("a table from service names, or \"*\", to URLs"),
             absent: Absent::Means("AWS itself"),
             example: "{ \"*\" = \"http://127.0.0.1:5000\" }",
-            about: "Where AWS services live, by service name as integrations write it (`dynamodb`, `states`, `sts`, `lambda`); `\"*\"` is every other service. AWS itself when a service is not named. A path in the URL is put in front of each request's. A change needs a restart.",
+            about: "Where AWS services live, by service name as integrations write it (`dynamodb`, `states`, `sts`, `lambda`); `\"*\"` is every other service. AWS itself when a service is not named. A path in the URL is put in front of each request's.",
         },
         Key {
             name: "functions_need_permission",

@@ -9,7 +9,7 @@ use super::reference::{Absent, Key, Kind, Table};
 
 pub(super) static TABLE: Table = Table {
     header: "[[vpc_link]]",
-    about: "Which upstream stands behind a VPC link. APIs made through the management API name the link (`connectionId`) and, HTTP APIs, the ARN of a load balancer's listener or of a Cloud Map service (`integrationUri`). Without an entry such a route answers 500, and a warning says so when it is deployed. A change needs a restart.",
+    about: "Which upstream stands behind a VPC link. APIs made through the management API name the link (`connectionId`) and, HTTP APIs, the ARN of a load balancer's listener or of a Cloud Map service (`integrationUri`). Without an entry such a route answers 500, and a warning says so when it is deployed.",
     keys: &[
         Key {
             name: "link",

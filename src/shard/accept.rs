@@ -191,7 +191,8 @@ impl<E: Env> Shard<E> {
         let request_due = self.now + self.request_patience();
         let (ring, now) = (self.env.ring(), self.now);
         let id = self.clients.insert_with(|id| {
-            Client::new(Stream::accepted(socket, Kind::Client.token(id), tls, ring))
+            let (token, group) = (Kind::Client.token(id), BufferGroup::Client);
+            Client::new(Stream::accepted(socket, token, group, tls, ring))
         });
         let timeouts = &self.snapshot.server.timeouts;
         let (due, counted) = match kind {

@@ -2,9 +2,8 @@
 //! functions, content that is held against a model, and whatever templates make of it.
 //!
 //! ```text
-//! Gathering --content complete--> (made into an event) --> Invoking --completion--> answered
-//!     |
-//!     '--content complete--> the phase that wanted it, and the rest
+//! Gathering --content complete--> the phase that wanted it, and the rest
+//!                                  '--(made into an event)--> Invoking --completion--> answered
 //! ```
 //! The head is kept as bytes and read again when the content is there: what was found of it borrows
 //! from a receive buffer, which must not be kept for as long as a client likes.
@@ -18,22 +17,23 @@ use super::functions::NewInvocation;
 use super::functions::worker::Caller;
 use super::kept::Kept;
 use super::record::{Noted, Outcome, Request, is_logged};
-use super::streamed::Streamed;
+use super::streamed::{STREAM_CUT, Streamed};
 use crate::control::invocation::{Completion, NotDone};
-use crate::exchange::execution_log::{FunctionCall, function_failed, malformed};
-use crate::exchange::integrate::lambda::{self, Changes, HeadFacts};
+use crate::exchange::execution_log::{FunctionCall, function_failed_as, malformed};
+use crate::exchange::integrate::lambda::{self, Answer, Changes, HeadFacts};
 use crate::exchange::respond::{self, Connection};
 use crate::exchange::{Exchange, Failure, Ids, Refusal};
 use crate::http::{self, BodyReader, Framing, RequestHead, Version};
 use crate::ring::outgoing::COPY_BYTES_MAX;
 use crate::ring::{Env, Outgoing, SlotId};
 use crate::snapshot::managed::DefaultEndpoint;
-use crate::snapshot::{Integration, Lambda, Managed, Phase, Protocol, Route, RouteIndex, Snapshot};
+use crate::snapshot::{Integration, Lambda, Managed, Protocol, Route, RouteIndex, Snapshot};
+use crate::telemetry::ids::Uuid;
 use crate::telemetry::{Finished, ids};
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Amazon's bound on the content of a request. `server.limits.body` may be lower, and counts then.
 pub(super) const CONTENT_BYTES_MAX: u64 = 10 * 1024 * 1024;
@@ -41,6 +41,10 @@ pub(super) const CONTENT_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// Content that memory is put aside for before it has arrived: a client may declare much and send
 /// nothing.
 const RESERVED_BYTES_MAX: u64 = 64 * 1024;
+
+/// Memory put aside for an event besides the request's content: more than the fields of most requests
+/// need.
+const EVENT_BYTES: usize = 2 * 1024;
 
 /// A request whose content is gathered, or that a function answers.
 #[derive(Debug)]
@@ -66,12 +70,16 @@ pub(super) struct Asked {
     pub(super) is_head: bool,
     /// The value of `X-Amzn-Trace-Id`, once there is one.
     pub(super) trace: Box<str>,
+    /// The client's `Accept`, where the answer depends on it.
+    accept: Option<Box<[u8]>>,
     /// Whether the client's connection may stay open behind the answer.
     pub(super) persistent: bool,
     pub(super) stage: AskedStage,
     pub(super) started: Instant,
     /// When the function was asked.
     pub(super) handed_over: Option<Instant>,
+    /// By which the function's log names the invocation.
+    pub(super) invocation_id: Option<Uuid>,
     log: Option<Box<Noted>>,
     /// What it tells of its way.
     pub(super) execution: Option<Box<Execution>>,
@@ -112,6 +120,19 @@ impl Asked {
         })?
     }
 
+    /// What its API changes of a function's answer. The head is read again only where something is.
+    pub(super) fn changes(&self, managed: &Managed, answer: &Answer<'_>) -> Changes {
+        let api = self.api.api(&self.snapshot);
+        match self.function() {
+            Some(declared) if Changes::are_any(api, declared) => self
+                .with_function(managed, |exchange, declared| {
+                    Changes::of(exchange, declared, answer)
+                })
+                .unwrap_or_default(),
+            _ => Changes::default(),
+        }
+    }
+
     /// How a failure of its function is told: by function URLs as by REST APIs.
     pub(super) fn failed(&self) -> Refusal {
         match &self.api {
@@ -124,6 +145,35 @@ impl Asked {
         }
     }
 
+    /// Its function was invoked, by that id.
+    pub(super) fn invoked(&mut self, invocation_id: Uuid) {
+        self.invocation_id = Some(invocation_id);
+        if let Some(execution) = &mut self.execution {
+            execution.invoked(invocation_id.as_str());
+        }
+        if let Some(log) = &mut self.log
+            && !self.trace.is_empty()
+        {
+            log.trace(&self.trace);
+        }
+    }
+
+    /// Its function has answered, so long after it was asked; what it said is another matter.
+    pub(super) fn note_answer(&mut self, latency: Duration) {
+        if let Some(log) = &mut self.log {
+            let id = self.invocation_id.as_ref().map_or(&b""[..], |id| id.as_bytes());
+            log.answered_by_function(id, latency);
+        }
+    }
+
+    /// A piece of its streamed answer has come.
+    pub(super) fn note_content(&mut self, now: Instant) {
+        if let Some(log) = &mut self.log {
+            let since = self.handed_over.unwrap_or(self.started);
+            log.content_came(now.saturating_duration_since(since));
+        }
+    }
+
     /// The function that answers it.
     pub(super) fn function(&self) -> Option<&Lambda> {
         let api = self.api.api(&self.snapshot);
@@ -131,17 +181,6 @@ impl Asked {
             Integration::Lambda(lambda) => Some(lambda),
             _ => None,
         }
-    }
-
-    /// Whether a function is what wants the content, and not a phase in front of it.
-    fn is_for_function(&self) -> bool {
-        let api = match &self.api {
-            ServedBy::File(index) => self.snapshot.api(*index),
-            ServedBy::Managed(stage, release) => stage.api(*release),
-        };
-        let route = api.route(self.route);
-        matches!(route.program.phases.get(self.phase), Some(Phase::Integrate))
-            && matches!(route.integration, Integration::Lambda(_))
     }
 }
 
@@ -214,10 +253,12 @@ impl<E: Env> Shard<E> {
             version: head.version,
             is_head: head.method == "HEAD",
             trace: "".into(),
+            accept: None,
             persistent,
             stage: AskedStage::Gathering,
             started: self.now.checked_sub(exchange.waited).unwrap_or(self.now),
             handed_over: None,
+            invocation_id: None,
             log,
             execution: None,
             streamed: None,
@@ -277,9 +318,8 @@ impl<E: Env> Shard<E> {
         }
         asked.request_bytes += piece.data.len() as u64;
         asked.is_complete = piece.done;
-        let goes_on = piece.done && !asked.is_for_function();
         input.advance(piece.consumed);
-        if goes_on {
+        if piece.done {
             self.resume_asked(asked_id);
         }
     }
@@ -301,77 +341,69 @@ impl<E: Env> Shard<E> {
         self.release(asked.snapshot, asked.api);
     }
 
-    /// Asks the function, once all of the content is there.
-    pub(super) fn launch_asked(&mut self, id: SlotId) {
-        let Some(asked) = self.asked.get(id) else { return };
-        let client = self.clients.get(asked.client);
-        let is_complete = client.is_some_and(|client| client.request_is_complete());
-        if asked.stage != AskedStage::Gathering || !is_complete {
-            return;
+    /// Invokes the function of a proxy integration. All of the request's content is there.
+    pub(super) fn invoke_proxy(
+        &mut self,
+        id: SlotId,
+        exchange: &Exchange<'_>,
+        declared: &Lambda,
+        content: &[u8],
+        raw: &[u8],
+        persistent: bool,
+    ) -> Result<(), Refusal> {
+        let arn = &declared.function;
+        let row = self.function_of_arn.get(arn).and_then(|row| self.functions.get(*row));
+        if row.is_some_and(|row| !lambda::is_permitted(exchange, declared, &row.function)) {
+            return Err(match declared.facts.is_function_url {
+                true => Refusal::Forbidden,
+                false => Refusal::FunctionRefused,
+            });
         }
-        let since_epoch = self.since_epoch.saturating_sub(self.now - asked.started);
-        let (functions, function_of_arn) = (&self.functions, &self.function_of_arn);
-        let made = asked.with_function(&self.managed, |exchange, declared| {
-            let row = function_of_arn.get(&declared.function).and_then(|id| functions.get(*id));
-            if row.is_some_and(|row| !lambda::is_permitted(exchange, declared, &row.function)) {
-                return Err(match declared.facts.is_function_url {
-                    true => Refusal::Forbidden,
-                    false => Refusal::FunctionRefused,
-                });
-            }
-            let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
-            let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
-            let root = exchange.trace_root();
-            let trace: Box<str> = told.unwrap_or(root.as_str()).into();
-            let (content, mut event) = (&asked.content, Vec::new());
-            lambda::write_event(
-                exchange,
-                declared,
-                content,
-                trace.as_bytes(),
-                since_epoch,
-                &mut event,
-            )?;
-            Ok((event, trace, declared.function.clone(), declared.timeout))
-        });
-        let (event, trace, arn, patience) = match made.unwrap_or(Err(Refusal::Internal)) {
-            Ok(made) => made,
-            Err(refusal) => return self.refuse_asked(id, refusal),
-        };
-        let request_id = ids::uuid([self.env.random(), self.env.random()]);
-        let new = NewInvocation {
-            request_id,
-            event: Bytes::from(event),
-            trace: Some(trace.clone()),
-            client_context: None,
-            caller: Caller::Asked(id),
-            patience,
-        };
-        let now = self.now;
-        let event = new.event.clone();
-        if let Some(asked) = self.asked.get_mut(id)
-            && let Some(execution) = &mut asked.execution
-        {
-            let api = asked.api.api(&asked.snapshot);
+        let since_epoch = self.since_epoch.saturating_sub(exchange.waited);
+        let root = exchange.trace_root();
+        let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
+        let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
+        let trace: Box<str> = told.unwrap_or(root.as_str()).into();
+        let mut event = Vec::with_capacity(EVENT_BYTES + content.len());
+        lambda::write_event(
+            exchange,
+            declared,
+            content,
+            trace.as_bytes(),
+            since_epoch,
+            &mut event,
+        )?;
+        let event = Bytes::from(event);
+        let mut asked = self.new_asked(id, exchange, raw, 0, persistent)?;
+        asked.trace = trace.clone();
+        asked.accept = lambda::accept_for(exchange, declared).map(Box::from);
+        if let Some(mut execution) = self.execution.take() {
             let call = FunctionCall {
                 region: arn.split(':').nth(3).unwrap_or_default(),
-                arn: &arn,
-                api_id: &api.id,
-                request_id: asked.ids.request.as_str(),
+                arn,
+                api_id: exchange.api.map_or("", |it| &it.api.id),
+                request_id: exchange.ids.request.as_str(),
                 trace_id: &trace,
             };
             execution.asks_function(self.since_epoch, &call, &event);
+            asked.execution = Some(execution);
         }
-        match self.invoke(&arn, new) {
-            Ok(invocation) => {
-                if let Some(asked) = self.asked.get_mut(id) {
-                    asked.stage = AskedStage::Invoking(invocation);
-                    asked.handed_over = Some(now);
-                    asked.trace = trace;
-                }
+        let request_id = ids::uuid([self.env.random(), self.env.random()]);
+        self.await_function(asked, content.len() as u64, |shard, asked| {
+            let new = NewInvocation {
+                request_id,
+                event,
+                trace: Some(trace),
+                client_context: None,
+                caller: Caller::Asked(asked),
+                patience: declared.timeout,
+            };
+            let invocation = shard.invoke(arn, new).map_err(refusal_of)?;
+            if let Some(asked) = shard.asked.get_mut(asked) {
+                asked.invoked(request_id);
             }
-            Err(refused) => self.refuse_asked(id, refusal_of(refused)),
-        }
+            Ok(invocation)
+        })
     }
 
     /// What came of the invocation that a request asked for.
@@ -389,26 +421,28 @@ impl<E: Env> Shard<E> {
             Completion::NotDone(why) => return self.refuse_asked(id, refusal_of(why)),
             Completion::Failure(error) => {
                 let refusal = asked.failed();
-                let failure = Failure { refusal, ..function_failed(&error) };
+                let id_of_invocation = asked.invocation_id.as_ref().map_or("-", Uuid::as_str);
+                let failure = function_failed_as(&error, id_of_invocation);
+                let failure = Failure { refusal, ..failure };
                 return self.fail_asked(id, &failure);
             }
             Completion::Result(result) => result,
         };
-        let made = asked.with_function(&self.managed, |exchange, declared| {
-            lambda::answer(exchange, declared, &result)
-        });
-        let mut answer = match made {
-            None => return self.refuse_asked(id, Refusal::Internal),
-            Some(Ok(answer)) => answer,
-            Some(Err(fault)) => {
-                tracing::debug!(shard = self.id, ?fault, "a function's result is no answer");
-                let refusal = match fault.refusal() {
-                    Refusal::FunctionFailed => asked.failed(),
-                    other => other,
-                };
-                return self.fail_asked(id, &malformed(refusal));
-            }
+        let Some(declared) = asked.function() else {
+            return self.refuse_asked(id, Refusal::Internal);
         };
+        let mut answer =
+            match lambda::answer(asked.protocol, declared, asked.accept.as_deref(), &result) {
+                Ok(answer) => answer,
+                Err(fault) => {
+                    tracing::debug!(shard = self.id, ?fault, "a function's result is no answer");
+                    let refusal = match fault.refusal() {
+                        Refusal::FunctionFailed => asked.failed(),
+                        other => other,
+                    };
+                    return self.fail_asked(id, &malformed(refusal));
+                }
+            };
         if let Some(execution) = self.asked.get_mut(id).and_then(|it| it.execution.as_mut()) {
             let fields = answer.fields.iter().map(|(name, value)| (&**name, &**value));
             execution.answered_with(self.since_epoch, fields, &answer.body);
@@ -423,25 +457,19 @@ impl<E: Env> Shard<E> {
                 is_head: asked.is_head,
                 framing: None,
             };
-            let written = asked.with_function(managed, |exchange, declared| {
-                let changes = Changes::of(exchange, declared, &answer);
-                let out = out.written();
-                let count = lambda::write_changed_head(&answer, &facts, &changes, out).len();
-                (changes.status().unwrap_or(answer.status), count)
-            });
-            let (status, count) = written.unwrap_or_default();
+            let changes = asked.changes(managed, &answer);
+            let head = out.written();
+            let count = lambda::write_changed_head(&answer, &facts, &changes, head).len();
+            let status = changes.status().unwrap_or(answer.status);
             if count == 0 {
                 return (status, 0);
             }
             // Large content goes on in the memory in which it came.
-            let content = match std::mem::take(&mut answer.body) {
-                Cow::Borrowed(content) if content.len() > COPY_BYTES_MAX => {
-                    result.slice_ref(content)
-                }
-                Cow::Borrowed(content) => Bytes::copy_from_slice(content),
-                Cow::Owned(content) => Bytes::from(content),
-            };
-            out.share(&content);
+            match std::mem::take(&mut answer.body) {
+                content if content.len() <= COPY_BYTES_MAX => out.copy(&content),
+                Cow::Borrowed(content) => out.share(&result.slice_ref(content)),
+                Cow::Owned(content) => out.share(&Bytes::from(content)),
+            }
             (status, count as u64)
         });
     }
@@ -449,9 +477,12 @@ impl<E: Env> Shard<E> {
     /// Tells what a function returned, where a request tells of its way.
     pub(super) fn tell_completion(&mut self, id: SlotId, completion: &Completion) {
         let Some(asked) = self.asked.get_mut(id) else { return };
-        let Some(execution) = &mut asked.execution else { return };
         let since = asked.handed_over.unwrap_or(asked.started);
         let latency = self.now.saturating_duration_since(since);
+        if !matches!(completion, Completion::NotDone(_)) {
+            asked.note_answer(latency);
+        }
+        let Some(execution) = &mut asked.execution else { return };
         match completion {
             Completion::Result(payload) => {
                 execution.function_answers(self.since_epoch, latency, false, payload);
@@ -510,10 +541,11 @@ impl<E: Env> Shard<E> {
 
     /// The client is gone: nobody waits for this answer.
     pub(super) fn abandon_asked(&mut self, id: SlotId) {
-        // nginx's word for it, as for requests of other back ends.
         let sent = self.asked.get(id).and_then(|asked| asked.streamed.as_ref());
-        let response_bytes = sent.map_or(0, |streamed| streamed.response_bytes);
-        self.end_asked(id, 499, response_bytes, None);
+        // nginx's word for it, as for requests of other back ends; a stream has one of Amazon's.
+        let (status, response_bytes) =
+            sent.map_or((499, 0), |streamed| (STREAM_CUT, streamed.response_bytes));
+        self.end_asked(id, status, response_bytes, None);
     }
 
     /// Takes a request off the table: counts it, logs it.
@@ -558,14 +590,15 @@ impl<E: Env> Shard<E> {
         let protocol = Some(asked.protocol);
         let tls = self.clients.get(asked.client).and_then(|client| client.stream.tls());
         let error = refusal.map_or("", |refusal| refusal.message(protocol));
+        // A function behind templates does not say which status the client gets.
+        let is_proxy = asked.function().is_some();
+        let says_status = is_proxy && refusal.is_none() && finished.integration_latency.is_some();
         let outcome = Outcome {
             finished,
             ids: &asked.ids,
             request_time: self.since_epoch.saturating_sub(finished.latency),
             is_http10: asked.version == Version::Http10,
-            // Lambda's own word is 200, also about a function that failed.
-            integration_status: finished.integration_latency.map(|_| 200),
-            function_status: finished.integration_latency.map(|_| finished.status),
+            function_status: says_status.then_some(finished.status),
             validation_error: "",
             integration_error: error,
             error_message: error,

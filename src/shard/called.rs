@@ -66,13 +66,17 @@ impl<E: Env> Shard<E> {
             }
         };
         let arn = &function.lambda.function;
+        let root = exchange.trace_root();
+        let told = exchange.fields.iter().find(|it| it.known == Known::XAmznTraceId);
+        let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
+        let trace: Box<str> = told.unwrap_or(root.as_str()).into();
         if let Some(execution) = &mut self.execution {
             let call = FunctionCall {
                 region: &function.lambda.facts.region,
                 arn,
                 api_id: exchange.api.map_or("", |it| &it.api.id),
                 request_id: exchange.ids.request.as_str(),
-                trace_id: "",
+                trace_id: &trace,
             };
             execution.asks_function(self.since_epoch, &call, &order.event);
         }
@@ -82,10 +86,6 @@ impl<E: Env> Shard<E> {
             return Err(Refusal::FunctionRefused.into());
         }
         let Order { invocation, event, client_context } = order;
-        let root = exchange.trace_root();
-        let told = exchange.fields.iter().find(|it| it.known == Known::XAmznTraceId);
-        let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
-        let trace: Box<str> = told.unwrap_or(root.as_str()).into();
         let request_id = ids::uuid([self.env.random(), self.env.random()]);
         match invocation {
             Invocation::DryRun => {}
@@ -99,12 +99,15 @@ impl<E: Env> Shard<E> {
                     timeout: row.timeout,
                     rules: Arc::clone(&row.events),
                 };
-                self.queue_event(event)?;
+                let is_off = row.reserved_concurrency == Some(0);
+                self.queue_event(event, is_off)?;
             }
             Invocation::RequestResponse => {
                 let mut asked = self.new_asked(id, exchange, raw, 0, persistent)?;
                 let overrides = made.overrides.clone();
                 asked.execution = self.execution.take();
+                asked.trace.clone_from(&trace);
+                asked.invoked(request_id);
                 let version = Box::default();
                 asked.templated = Some(Box::new(Templated { overrides, request_id, version }));
                 let request_bytes = exchange.content.unwrap_or_default().len() as u64;
@@ -140,9 +143,10 @@ impl<E: Env> Shard<E> {
     }
 
     /// Hands an event to the control thread, which answers for it from then on.
-    fn queue_event(&mut self, event: QueuedEvent) -> Result<(), Refusal> {
+    fn queue_event(&mut self, event: QueuedEvent, is_off: bool) -> Result<(), Refusal> {
         let bytes = event.event.len();
-        if self.events.count >= EVENTS_MAX || self.events.bytes + bytes > EVENT_BYTES_MAX {
+        if is_off || self.events.count >= EVENTS_MAX || self.events.bytes + bytes > EVENT_BYTES_MAX
+        {
             return Err(Refusal::FunctionRefused);
         }
         self.events.count += 1;
@@ -200,7 +204,7 @@ impl<E: Env> Shard<E> {
             let Integration::Mapped(mapped) = &route.integration else {
                 return Err(Refusal::Internal.into());
             };
-            let request = MethodRequest::of(exchange, Context::of(exchange));
+            let request = MethodRequest::of(exchange, Context::of(exchange).answered(&fields));
             let binary_types = binary_types(exchange);
             transform::response(
                 &mapped.plan,

@@ -137,6 +137,15 @@ impl Proxied {
         proxy.is_some_and(|proxy| proxy.service.is_some())
     }
 
+    /// Notes that a piece of the back end's content has come, where a log wants to know.
+    #[inline]
+    pub(super) fn note_content(&mut self, now: Instant) {
+        if let Some(log) = &mut self.log {
+            let since = self.handed_over.unwrap_or(self.started);
+            log.content_came(now.saturating_duration_since(since));
+        }
+    }
+
     /// Keeps the answer, which is about to begin, until it is complete. Where the request is not kept it
     /// cannot be: what is to be made of the answer needs both.
     pub(super) fn keep_answer(&mut self) {

@@ -4,10 +4,11 @@
 //! A request without such a log costs one look at an empty `Option`; nothing is allocated for it.
 
 use super::Shard;
+use super::record::root_of;
 use crate::exchange::execution_log::{Asked, DataTrace, FunctionCall, Open};
 use crate::exchange::method_request::query_pairs;
-use crate::exchange::{Exchange, ExecutionLog, Failure};
-use crate::http::{self, Field, Fields, HeadLimits, RequestKind};
+use crate::exchange::{Exchange, ExecutionLog, Failure, Refusal};
+use crate::http::{self, Field, Fields, HeadLimits, Known, RequestKind};
 use crate::ring::Env;
 use crate::snapshot::Api;
 use crate::snapshot::managed::Level;
@@ -18,8 +19,17 @@ use std::time::Duration;
 pub(super) struct Execution {
     log: ExecutionLog,
     level: Level,
-    /// Lines that content is still added to, as far as they have been begun.
-    request_body: Open,
+    request_id: Box<str>,
+    /// The root of its trace: the client's, the one that its back end was told, or one that nobody else
+    /// knows.
+    trace: Box<str>,
+    /// What the function or service that it asked calls it.
+    endpoint_request_id: Option<Box<str>>,
+    /// Whether an authorizer was asked and has not let it pass yet.
+    is_being_authorized: bool,
+    /// Lines that content is still added to, as far as they have been begun. The first is there from when
+    /// the request may run its method.
+    request_body: Option<Open>,
     endpoint_request_body: Option<Open>,
     endpoint_response_body: Option<Open>,
     response_body: Option<Open>,
@@ -31,13 +41,52 @@ impl Execution {
     pub(super) fn begin(exchange: &Exchange<'_>, now: Duration) -> Option<Box<Self>> {
         let api = exchange.api?.api;
         let logging = api.shared.as_deref()?.logging.as_deref()?;
-        let route = exchange.route?;
-        let level = logging.execution.as_ref()?.level(route)?;
+        let level = logging.execution.as_ref()?.level(exchange.route?)?;
         let data = if level.has_data { DataTrace::On } else { DataTrace::Off };
         let mut log = ExecutionLog::new(data);
         let extended = exchange.ids.extended;
         log.line(now, format_args!("Extended Request Id: {}", extended.as_str()));
-        let names = api.route(route).parameters.iter();
+        Some(Box::new(Self {
+            log,
+            level,
+            request_id: exchange.ids.request.as_str().into(),
+            trace: trace_of(exchange),
+            endpoint_request_id: None,
+            is_being_authorized: false,
+            request_body: None,
+            endpoint_request_body: None,
+            endpoint_response_body: None,
+            response_body: None,
+            has_failed: false,
+        }))
+    }
+
+    /// The request's authorizer is asked.
+    pub(super) fn asks_authorizer(&mut self, now: Duration, authorizer: &str) {
+        let Self { log, request_id, .. } = self;
+        log.line(now, format_args!("Starting authorizer: {authorizer} for request: {request_id}"));
+        self.is_being_authorized = true;
+    }
+
+    /// The authorizer has said yes or no.
+    pub(super) fn authorizer_answers(&mut self, now: Duration) {
+        if std::mem::take(&mut self.is_being_authorized) {
+            self.log.line(now, format_args!("Successfully completed authorizer execution"));
+        }
+    }
+
+    /// Nobody objects any more: the method of the request is run. Once only; a request whose content was
+    /// waited for comes here again.
+    pub(super) fn starts(&mut self, exchange: &Exchange<'_>, now: Duration) {
+        let (None, Some(admitted), Some(route)) = (self.request_body, exchange.api, exchange.route)
+        else {
+            return;
+        };
+        let (api, route) = (admitted.api, admitted.api.route(route));
+        // Methods that ask for a key let nobody through so far, so this one does not.
+        let stage = (&*api.id, &*api.stage);
+        self.log.without_usage_plan(now, &self.request_id, stage, &route.key);
+        let names = route.parameters.iter();
         let parameters: Vec<_> =
             names.zip(&exchange.parameters).map(|(name, value)| (&**name, *value)).collect();
         let query = query_pairs(exchange.head.target.query().unwrap_or_default());
@@ -53,27 +102,12 @@ impl Execution {
             query: &query,
             headers: &headers,
         };
-        let request_body = log.method_request(now, &asked, &[]);
-        Some(Box::new(Self {
-            log,
-            level,
-            request_body,
-            endpoint_request_body: None,
-            endpoint_response_body: None,
-            response_body: None,
-            has_failed: false,
-        }))
-    }
-
-    /// A line of its own.
-    pub(super) fn line(&mut self, now: Duration, text: std::fmt::Arguments<'_>) {
-        self.log.line(now, text);
+        self.request_body = Some(self.log.method_request(now, &asked, &[]));
     }
 
     /// A piece of the client's content; as it streams past it is the back end's too.
     pub(super) fn content(&mut self, content: &[u8]) {
-        self.log.append(self.request_body, content);
-        if let Some(open) = self.endpoint_request_body {
+        for open in [self.request_body, self.endpoint_request_body].into_iter().flatten() {
             self.log.append(open, content);
         }
     }
@@ -93,13 +127,22 @@ impl Execution {
             http::write::field(&mut whole, b"host", host.as_bytes());
         }
         whole.extend_from_slice(rest);
+        if let Some(trace) = trace_in(&whole) {
+            self.trace = trace;
+        }
         let open = self.log.endpoint_request(now, origin, &whole, content);
         self.endpoint_request_body = Some(open);
     }
 
     /// The event for a function.
     pub(super) fn asks_function(&mut self, now: Duration, call: &FunctionCall<'_>, event: &[u8]) {
+        self.trace = root_of(call.trace_id).into();
         self.log.function_request(now, call, event);
+    }
+
+    /// The function was invoked, by that id.
+    pub(super) fn invoked(&mut self, invocation_id: &str) {
+        self.endpoint_request_id = Some(invocation_id.into());
     }
 
     /// The head of a back end's answer.
@@ -110,6 +153,9 @@ impl Execution {
         latency: Duration,
         fields: &[Field<'_>],
     ) {
+        // What an AWS service calls the request.
+        let given = fields.iter().find(|it| it.name.eq_ignore_ascii_case(b"x-amzn-requestid"));
+        self.endpoint_request_id = given.map(|it| String::from_utf8_lossy(it.value).into());
         let open = self.log.endpoint_response(now, status, latency, fields, &[]);
         self.endpoint_response_body = Some(open);
     }
@@ -135,11 +181,7 @@ impl Execution {
     /// What has been written for the client: a head, and what there is of content.
     pub(super) fn answered(&mut self, now: Duration, written: &[u8]) {
         let mut fields = Fields::new();
-        let limits = HeadLimits {
-            request_line_bytes: written.len(),
-            head_bytes: written.len(),
-            fields: http::FIELDS_MAX,
-        };
+        let limits = limits_of(written);
         let head = http::response_head(written, &mut fields, &limits, RequestKind::Head);
         let end = head.ok().flatten().map_or(written.len(), |head| head.head_bytes);
         let (head, content) = written.split_at(end);
@@ -161,15 +203,45 @@ impl Execution {
     /// Why the gateway answers itself.
     pub(super) fn failed(&mut self, now: Duration, failure: &Failure) {
         self.has_failed = true;
-        self.log.failed(now, failure);
+        if self.request_body.is_some() {
+            return self.log.failed(now, failure);
+        }
+        if matches!(failure.refusal, Refusal::AccessDenied | Refusal::DeniedExplicitly) {
+            self.authorizer_answers(now);
+        }
+        self.log.turned_away(now, &self.request_id, failure);
     }
 
     /// The last lines. `None`: a request that went well, of which nothing is written.
     pub(super) fn end(mut self, now: Duration, status: u16) -> Option<ExecutionLog> {
-        self.log.completed(now, status, !self.has_failed);
+        if self.request_body.is_some() {
+            self.log.completed(now, status, !self.has_failed);
+        }
+        self.log.ids(now, self.endpoint_request_id.as_deref(), &self.trace);
         let is_written = !self.level.only_failed || self.has_failed || status >= 400;
         is_written.then_some(self.log)
     }
+}
+
+/// The root of a request's trace, as far as it is known.
+fn trace_of(exchange: &Exchange<'_>) -> Box<str> {
+    let told = exchange.fields.iter().find(|it| it.known == Known::XAmznTraceId);
+    match told.and_then(|field| std::str::from_utf8(field.value).ok()) {
+        Some(told) => root_of(told).into(),
+        None => exchange.trace_root().as_str().into(),
+    }
+}
+
+/// The root of the trace that a head tells of.
+fn trace_in(head: &[u8]) -> Option<Box<str>> {
+    let mut fields = Fields::new();
+    http::request_head(head, &mut fields, &limits_of(head)).ok()??;
+    let told = fields.iter().find(|it| it.known == Known::XAmznTraceId)?;
+    std::str::from_utf8(told.value).ok().map(|told| root_of(told).into())
+}
+
+fn limits_of(head: &[u8]) -> HeadLimits {
+    HeadLimits { request_line_bytes: head.len(), head_bytes: head.len(), fields: http::FIELDS_MAX }
 }
 
 impl<E: Env> Shard<E> {

@@ -39,6 +39,9 @@ impl<E: Env> Shard<E> {
         {
             execution.back_end_answers(self.since_epoch, head.status, latency, fields);
         }
+        if let (Some(log), Some(latency)) = (&mut exchange.log, exchange.integration_latency) {
+            log.answered(head.status, fields, latency);
+        }
         let answer = exchange.kept_answer();
         let Some(answer) = answer else { return false };
         answer.begin(head, fields);
@@ -92,6 +95,7 @@ impl<E: Env> Shard<E> {
         if let Some(execution) = &mut exchange.execution {
             execution.answer_content(&input[piece.data.clone()]);
         }
+        exchange.note_content(self.now);
         input.advance(piece.consumed);
         if piece.done {
             self.response_complete(id, exchange_id, input.is_empty());
@@ -111,7 +115,7 @@ impl<E: Env> Shard<E> {
         let is_head = exchange.client_kind == RequestKind::Head;
         let out = client.stream.out(self.env.ring()).written();
         let start = out.len();
-        let Proxied { snapshot, api, cors, execution, .. } = exchange;
+        let Proxied { snapshot, api, cors, execution, log, .. } = exchange;
         let latency = exchange.integration_latency.unwrap_or_default();
         let scratch = &mut self.scratch;
         let now = self.since_epoch;
@@ -136,6 +140,9 @@ impl<E: Env> Shard<E> {
             made.unwrap_or_else(|failure: Failure| {
                 if let Some(execution) = execution {
                     execution.failed(now, &failure);
+                }
+                if let Some(log) = log {
+                    log.refusal = Some(failure.refusal);
                 }
                 respond::fail(exchange, &failure, connection, date, out)
             })
@@ -166,9 +173,9 @@ fn write_mapped(
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
 ) -> Result<(u16, u64), Failure> {
-    let request = MethodRequest::of(exchange, Context::of(exchange));
     let status = answer.status.to_string();
     let fields = answer.fields();
+    let request = MethodRequest::of(exchange, Context::of(exchange).answered(&fields));
     let back_end =
         BackEnd { selected_by: Some(&status), fields: &fields, content: &answer.content };
     let binary_types = binary_types(exchange);

@@ -18,7 +18,7 @@ use std::rc::Rc;
 impl<E: Env> Shard<E> {
     /// Serves a change from the next request on.
     pub(super) fn apply(&mut self, delta: Delta) {
-        let Delta { sequence, upstreams, mut stages, domains, unused, functions } = delta;
+        let Delta { sequence, upstreams, apis, mut stages, domains, unused, functions } = delta;
         for change in functions {
             self.change_function(change);
         }
@@ -48,6 +48,7 @@ impl<E: Env> Shard<E> {
                     let old = managed.change_stage(change);
                     retired.0.extend(old.and_then(|stage| Rc::try_unwrap(stage).ok()));
                 }
+                apis.into_iter().for_each(|it| managed.change_api(it));
                 retired.1.extend(domains.into_iter().filter_map(|it| managed.change_domain(it)));
             }
             // Requests borrow the table only while they are begun, and none is now.

@@ -22,16 +22,19 @@ mod asked;
 mod authorize;
 mod called;
 mod client;
+mod content;
 mod drain;
 mod execution;
 mod exchanges;
 mod functions;
+mod input;
 mod kept;
 mod made;
 mod managed;
 #[cfg(test)]
 mod inspect;
 mod phases;
+mod prepare;
 mod proxy;
 mod record;
 mod remote;
@@ -416,8 +419,10 @@ impl<E: Env> Shard<E> {
                 return true;
             }
             let (kind, id) = Kind::of(*token);
-            let group =
-                if kind == Kind::Backend { BufferGroup::Upstream } else { BufferGroup::Client };
+            let group = match kind {
+                Kind::Client => BufferGroup::Client,
+                _ => BufferGroup::Upstream,
+            };
             if !self.env.ring().has_buffers(group) {
                 return true;
             }

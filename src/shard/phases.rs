@@ -9,7 +9,7 @@ use crate::exchange::{Context, Exchange, Failure, MethodRequest, Refusal, valida
 use crate::http::{BodyReader, Known};
 use crate::ring::{Env, SlotId};
 use crate::snapshot::managed::{BinaryTypes, Cors, Mapped};
-use crate::snapshot::{Integration, Phase, Protocol, Route};
+use crate::snapshot::{Integration, Phase, Protocol, Refusing, Route};
 use std::borrow::Cow;
 
 impl<E: Env> Shard<E> {
@@ -24,6 +24,11 @@ impl<E: Env> Shard<E> {
         persistent: bool,
     ) {
         for (index, phase) in route.program.phases.iter().enumerate().skip(from) {
+            if let Some(execution) = &mut self.execution
+                && is_of_method(*phase)
+            {
+                execution.starts(exchange, self.since_epoch);
+            }
             let done = match phase {
                 Phase::Authorize(authorizer) => {
                     return self.authorize(id, exchange, *authorizer, index, raw, persistent);
@@ -72,8 +77,10 @@ impl<E: Env> Shard<E> {
             Integration::Mapped(mapped) => {
                 return self.integrate_mapped(id, exchange, mapped, raw, persistent);
             }
-            // A function's event is made of the content, so it is gathered for it in any case.
-            Integration::Lambda(_) => return Err(Unfinished::WantsContent),
+            Integration::Lambda(declared) => {
+                let content = content(exchange).ok_or(Unfinished::WantsContent)?;
+                self.invoke_proxy(id, exchange, declared, content, raw, persistent)?;
+            }
             Integration::Misconfigured => return Err(Refusal::Misconfigured.into()),
         }
         Ok(())
@@ -217,6 +224,14 @@ impl<E: Env> Shard<E> {
 
     fn keeps_framing(&self, exchange: &Exchange<'_>) -> bool {
         exchange.content.is_some() || super::serve::keeps_framing(exchange.head)
+    }
+}
+
+/// Whether a phase is part of running a method, and not of deciding whether it may be run.
+fn is_of_method(phase: Phase) -> bool {
+    match phase {
+        Phase::Validate | Phase::Integrate | Phase::Refuse(Refusing::Misconfigured) => true,
+        Phase::Authorize(_) | Phase::Refuse(_) => false,
     }
 }
 

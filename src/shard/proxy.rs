@@ -479,13 +479,14 @@ impl<E: Env> Shard<E> {
     ) {
         let protocol = Some(exchange.protocol);
         let tls = self.clients.get(exchange.client).and_then(|client| client.stream.tls());
+        let noted = exchange.log.as_deref();
+        let refusal = refusal.or_else(|| noted.and_then(|noted| noted.refusal));
         let error = refusal.map_or("", |refusal| refusal.message(protocol));
         let outcome = Outcome {
             finished,
             ids: &exchange.ids,
             request_time: self.since_epoch.saturating_sub(finished.latency),
             is_http10: exchange.client_version == crate::http::Version::Http10,
-            integration_status: exchange.integration_latency.map(|_| exchange.status),
             function_status: None,
             validation_error: "",
             integration_error: error,
@@ -494,7 +495,7 @@ impl<E: Env> Shard<E> {
             tls_version: tls.and_then(|tls| tls.protocol_version()).unwrap_or_default(),
             cipher_suite: tls.and_then(|tls| tls.cipher_suite()).unwrap_or_default(),
         };
-        let request = Request::kept(exchange.log.as_deref());
+        let request = Request::kept(noted);
         let route = Some(exchange.route.0);
         let api = exchange.api.api(&exchange.snapshot);
         self.record.log(api, &request, &outcome, route, self.now);

@@ -2,12 +2,14 @@
 
 use crate::control::mailbox::FromShard;
 use crate::exchange::event::{Authorized, Prefix};
-use crate::exchange::{Exchange, ExecutionLog, Granted, Ids, Inquiry};
+use crate::exchange::{Exchange, ExecutionLog, Failure, Granted, Ids, Refusal};
+use crate::http::{Field, Known};
 use crate::snapshot::managed::AccessLogging;
-use crate::snapshot::{Api, ApiIndex, Protocol, RouteIndex, Snapshot};
+use crate::snapshot::{Api, ApiIndex, Integration, Protocol, RouteIndex, Snapshot};
 use crate::telemetry::LogBatch;
-use crate::telemetry::access_log::{AuthorizerFacts, Facts, Format, LogBuffer};
+use crate::telemetry::access_log::{Facts, Format, LogBuffer};
 use crate::telemetry::fields::RateLimiter;
+use crate::telemetry::ids::Uuid;
 use crate::telemetry::stage_counts::{StageCounter, StageRequest};
 use crate::telemetry::stage_log::{StageLogBatch, StageLogBuffer};
 use crate::telemetry::{Finished, Recorder};
@@ -27,8 +29,23 @@ pub(super) struct Noted {
     host: Range<usize>,
     user_agent: Range<usize>,
     source: Option<IpAddr>,
+    /// `X-Amzn-Trace-Id`, the client's or the one that a back end was told.
+    trace: Range<usize>,
     base_path_bytes: usize,
     granted: Option<Granted>,
+    answered: Option<BackEndAnswer>,
+    /// Why the gateway answered in place of the back end, once that had answered.
+    pub(super) refusal: Option<Refusal>,
+}
+
+/// What a log may say of a back end's answer.
+#[derive(Debug)]
+struct BackEndAnswer {
+    status: u16,
+    request_id: Range<usize>,
+    request_id_2: Range<usize>,
+    to_headers: Duration,
+    to_content: Option<Duration>,
 }
 
 impl Noted {
@@ -40,8 +57,62 @@ impl Noted {
         noted.user_agent = noted.keep(user_agent(exchange));
         noted.source = Some(exchange.source_address());
         noted.base_path_bytes = base_path_bytes(exchange);
+        noted.trace = noted.keep(told_trace(exchange.fields));
         noted.granted = exchange.granted.cloned();
         noted
+    }
+
+    /// Of one whose back end is asked with this head.
+    pub(super) fn asking(exchange: &Exchange<'_>, request: &[u8]) -> Self {
+        let mut noted = Self::of(exchange);
+        if noted.trace.is_empty() {
+            // As the head is written here.
+            const NAME: &[u8] = b"\r\nx-amzn-trace-id: ";
+            let found = memchr::memmem::find(request, NAME);
+            let value = found.map_or(&b""[..], |at| &request[at + NAME.len()..]);
+            let end = memchr::memchr(b'\r', value).unwrap_or(value.len());
+            noted.trace = noted.keep(&value[..end]);
+        }
+        noted
+    }
+
+    /// A function is told of this trace.
+    pub(super) fn trace(&mut self, trace: &str) {
+        self.trace = self.keep(trace.as_bytes());
+    }
+
+    /// The back end's head is complete, so long after it was asked.
+    pub(super) fn answered(&mut self, status: u16, fields: &[Field<'_>], latency: Duration) {
+        let value = |names: &[&[u8]]| {
+            let is_it =
+                |field: &&Field<'_>| names.iter().any(|name| field.name.eq_ignore_ascii_case(name));
+            fields.iter().find(is_it).map_or(&b""[..], |field| field.value)
+        };
+        let request_id = self.keep(value(&[b"x-amzn-requestid", b"x-amz-request-id"]));
+        let request_id_2 = self.keep(value(&[b"x-amz-id-2"]));
+        let to_headers = latency;
+        self.answered =
+            Some(BackEndAnswer { status, request_id, request_id_2, to_headers, to_content: None });
+    }
+
+    /// The function has answered, so long after it was asked; Lambda's own word is 200, also about one
+    /// that failed.
+    pub(super) fn answered_by_function(&mut self, request_id: &[u8], latency: Duration) {
+        let request_id = self.keep(request_id);
+        self.answered = Some(BackEndAnswer {
+            status: 200,
+            request_id,
+            request_id_2: 0..0,
+            to_headers: latency,
+            to_content: None,
+        });
+    }
+
+    /// A piece of the back end's content has come, so long after it was asked.
+    pub(super) fn content_came(&mut self, latency: Duration) {
+        if let Some(answered) = &mut self.answered {
+            answered.to_content.get_or_insert(latency);
+        }
     }
 
     fn keep(&mut self, text: &[u8]) -> Range<usize> {
@@ -59,9 +130,24 @@ impl Noted {
             source: self.source,
             base_path_bytes: self.base_path_bytes,
             authorized: self.granted.as_ref().map_or(Authorized::Silent, Granted::tell),
-            inquiry: self.granted.as_ref().map(|granted| &granted.inquiry),
+            trace: &self.texts[self.trace.clone()],
+            answered: self.answered.as_ref().map_or_else(Answered::default, |it| Answered {
+                status: Some(it.status),
+                request_id: &self.texts[it.request_id.clone()],
+                request_id_2: &self.texts[it.request_id_2.clone()],
+                to_headers: Some(it.to_headers),
+                to_content: it.to_content,
+            }),
+            authorized_by: self.granted.as_ref().and_then(|granted| granted.request_id.as_ref()),
+            failure: None,
         }
     }
+}
+
+/// The client's word about the trace that its request is part of.
+fn told_trace<'x>(fields: &[Field<'x>]) -> &'x [u8] {
+    let told = fields.iter().find(|field| field.known == Known::XAmznTraceId);
+    told.map_or(&b""[..], |field| field.value)
 }
 
 /// How much of the path is what a domain name maps; a stage's name in it is none of that.
@@ -76,7 +162,7 @@ fn user_agent<'x>(exchange: &Exchange<'x>) -> &'x [u8] {
     exchange
         .fields
         .iter()
-        .find(|field| field.known == crate::http::Known::UserAgent)
+        .find(|field| field.known == Known::UserAgent)
         .map_or(&b""[..], |field| field.value)
 }
 
@@ -90,7 +176,22 @@ pub(super) struct Request<'r> {
     source: Option<IpAddr>,
     base_path_bytes: usize,
     authorized: Authorized<'r>,
-    inquiry: Option<&'r Inquiry>,
+    trace: &'r [u8],
+    pub(super) answered: Answered<'r>,
+    /// The invocation of an authorizer's function, where it let the request pass.
+    authorized_by: Option<&'r Uuid>,
+    /// What let it not pass.
+    failure: Option<&'r Failure>,
+}
+
+/// What is known of a back end's answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Answered<'r> {
+    pub(super) status: Option<u16>,
+    pub(super) request_id: &'r [u8],
+    request_id_2: &'r [u8],
+    pub(super) to_headers: Option<Duration>,
+    pub(super) to_content: Option<Duration>,
 }
 
 impl<'r> Request<'r> {
@@ -104,8 +205,16 @@ impl<'r> Request<'r> {
             source: Some(exchange.source_address()),
             base_path_bytes: base_path_bytes(exchange),
             authorized: exchange.authorized(),
-            inquiry: exchange.inquiry.or_else(|| exchange.granted.map(|granted| &granted.inquiry)),
+            trace: told_trace(exchange.fields),
+            answered: Answered::default(),
+            authorized_by: exchange.granted.and_then(|granted| granted.request_id.as_ref()),
+            failure: None,
         }
+    }
+
+    /// Of one that was answered so by the gateway itself.
+    pub(super) fn failed(self, failure: Option<&'r Failure>) -> Self {
+        Self { failure, ..self }
     }
 
     /// Of one whose texts were kept.
@@ -114,17 +223,50 @@ impl<'r> Request<'r> {
     }
 }
 
-fn authorizer_facts(inquiry: &Inquiry) -> AuthorizerFacts<'_> {
-    AuthorizerFacts {
-        status: Some(inquiry.status),
-        integration_status: inquiry.integration_status,
-        request_id: inquiry.request_id.as_ref().map_or("", |id| id.as_str()),
-        // Who does not say who calls has nobody asked about it.
-        latency: (inquiry.request_id.is_some() || inquiry.decided.is_some())
-            .then_some(inquiry.latency),
-        error: inquiry.error.as_deref().unwrap_or_default(),
-        decided: inquiry.decided,
-        denial: inquiry.denial,
+/// What is known of an authorizer's answer.
+#[derive(Debug, Clone, Copy, Default)]
+struct AuthorizerFacts<'r> {
+    status: Option<u16>,
+    integration_status: Option<u16>,
+    request_id: &'r str,
+    error: &'r str,
+    latency: Option<Duration>,
+    /// What its verdict means for the request, where there is one.
+    decided: Option<u16>,
+    /// In what words it refuses it.
+    denial: &'r str,
+}
+
+impl<'r> AuthorizerFacts<'r> {
+    /// `latency` is that of one that let the request pass.
+    fn of(request: &Request<'r>, latency: Option<Duration>, protocol: Option<Protocol>) -> Self {
+        let is_denial = |failure: &Failure| {
+            matches!(failure.refusal, Refusal::AccessDenied | Refusal::DeniedExplicitly)
+        };
+        let id = |id: Option<&'r Uuid>| id.map_or("", Uuid::as_str);
+        // Lambda's own word is 200, whatever the function says.
+        let lambda = |is_answered: bool| is_answered.then_some(200);
+        if latency.is_some() {
+            return Self {
+                status: Some(200),
+                integration_status: lambda(request.authorized_by.is_some()),
+                request_id: id(request.authorized_by),
+                error: "",
+                latency,
+                decided: Some(200),
+                denial: "",
+            };
+        }
+        let failure = request.failure.and_then(|it| Some((it, it.authorizer.as_deref()?)));
+        failure.map_or_else(Self::default, |(failure, outcome)| Self {
+            status: Some(failure.refusal.status(Some(Protocol::Rest))),
+            integration_status: lambda(outcome.is_answered),
+            request_id: id(outcome.request_id.as_ref()),
+            error: failure.refusal.message(Some(Protocol::Rest)),
+            latency: Some(outcome.latency),
+            decided: is_denial(failure).then_some(403),
+            denial: if is_denial(failure) { failure.refusal.message(protocol) } else { "" },
+        })
     }
 }
 
@@ -135,7 +277,6 @@ pub(super) struct Outcome<'o> {
     pub(super) ids: &'o Ids,
     pub(super) request_time: Duration,
     pub(super) is_http10: bool,
-    pub(super) integration_status: Option<u16>,
     /// What a function said, where that is not what Lambda said.
     pub(super) function_status: Option<u16>,
     pub(super) validation_error: &'o str,
@@ -156,6 +297,26 @@ pub(super) fn is_logged(api: &Api) -> bool {
 #[inline]
 fn access_logging(api: &Api) -> Option<&AccessLogging> {
     api.shared.as_deref()?.logging.as_deref()?.access.as_ref()
+}
+
+/// How a route's answer comes to its clients, for REST APIs: those of mocks have no such thing.
+fn transfer_mode(integration: &Integration) -> &'static str {
+    let is_streamed = match integration {
+        Integration::HttpProxy(proxy) => proxy.is_streamed,
+        Integration::Lambda(lambda) => lambda.facts.streams.is_some(),
+        Integration::Mapped(mapped) if mapped.proxy.is_none() && mapped.function.is_none() => {
+            return "";
+        }
+        Integration::Mapped(_) => false,
+        Integration::Mock(_) | Integration::Misconfigured => return "",
+    };
+    if is_streamed { "STREAMED" } else { "BUFFERED" }
+}
+
+/// `Root=1-…;Parent=…;Sampled=0` without what is behind the root.
+pub(super) fn root_of(trace: &str) -> &str {
+    let root = trace.split(';').find(|part| part.starts_with("Root="));
+    root.unwrap_or(trace)
 }
 
 /// A time since 1970 as in RFC 3339, in milliseconds.
@@ -358,15 +519,22 @@ impl Record {
         let route = route.and_then(|route| api.routes.get(route as usize));
         let route_key = route.map_or("", |route| &route.key);
         let base_path = request.path.get(..request.base_path_bytes).unwrap_or_default();
-        let rest = api.protocol == Protocol::Rest;
+        let base_path = base_path.strip_prefix(b"/").unwrap_or(base_path);
         let finished = &outcome.finished;
-        let (principal_id, values) = match request.authorized {
-            Authorized::Lambda { principal_id, context, .. } => {
-                (principal_id.unwrap_or_default(), &*context.entries)
+        let (principal_id, values, authorizer_latency) = match request.authorized {
+            Authorized::Lambda { principal_id, context, latency, .. } => {
+                (principal_id.unwrap_or_default(), &*context.entries, Some(latency))
             }
-            Authorized::Silent | Authorized::Jwt { .. } => ("", Default::default()),
+            Authorized::Silent | Authorized::Jwt { .. } => ("", Default::default(), None),
         };
+        let authorizer = AuthorizerFacts::of(request, authorizer_latency, Some(api.protocol));
         let facts = Facts {
+            authorize_status: authorizer.decided,
+            authorize_error: authorizer.denial,
+            authorizer_status: authorizer.status,
+            authorizer_integration_status: authorizer.integration_status,
+            authorizer_request_id: authorizer.request_id,
+            authorizer_error: authorizer.error,
             account_id: shared.map_or("", |shared| &shared.account_id),
             deployment_id: shared.map_or("", |shared| &shared.deployment_id),
             is_canary: shared.and_then(|shared| shared.is_canary),
@@ -375,16 +543,12 @@ impl Record {
             validation_error: outcome.validation_error,
             authorizer_principal_id: principal_id,
             authorizer_values: values,
-            authorizer: request.inquiry.map(authorizer_facts).unwrap_or_default(),
+            authorizer_latency: authorizer.latency,
             api_id: &api.id,
             stage: &api.stage,
             resource_path: route_key.split_once(' ').map_or(route_key, |(_, path)| path),
             route_key,
-            request_id: if rest {
-                outcome.ids.request.as_str()
-            } else {
-                outcome.ids.extended.as_str()
-            },
+            request_id: outcome.ids.context_id(api.protocol),
             extended_request_id: outcome.ids.extended.as_str(),
             http_method: request.method,
             path: request.path,
@@ -393,7 +557,7 @@ impl Record {
             source_ip: &self.source_text,
             user_agent: request.user_agent,
             base_path_matched: std::str::from_utf8(base_path).unwrap_or_default(),
-            endpoint_type: "REGIONAL",
+            endpoint_type: shared.map_or("REGIONAL", |shared| shared.endpoint_type),
             tls_version: outcome.tls_version,
             cipher_suite: outcome.cipher_suite,
             request_time: outcome.request_time,
@@ -401,12 +565,17 @@ impl Record {
             response_length: finished.response_bytes,
             response_latency: finished.latency,
             data_processed: Some(finished.request_bytes + finished.response_bytes),
-            integration_status: outcome.integration_status,
+            integration_status: request.answered.status,
+            integration_request_id: request.answered.request_id,
+            integration_request_id_2: request.answered.request_id_2,
+            time_to_all_headers: request.answered.to_headers,
+            time_to_first_content: request.answered.to_content,
+            response_transfer_mode: route.map_or("", |route| transfer_mode(&route.integration)),
+            xray_trace_id: std::str::from_utf8(request.trace).map_or("", root_of),
             integration_latency: finished.integration_latency,
             integration_error: outcome.integration_error,
             error_message: outcome.error_message,
             error_response_type: outcome.error_response_type,
-            ..Facts::default()
         };
         match (api.access_log, access_logging(api)) {
             (Some(log), _) => {

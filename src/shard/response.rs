@@ -5,10 +5,10 @@
 //! connection too, so that nobody takes a part for the whole.
 
 use super::client::Input;
+use super::content::send_content;
 use super::exchanges::{AnswerRules, Proxied, Stage};
 use super::made::edited;
 use super::proxy::Fault;
-use super::serve::send_content;
 use super::upstream::connection::{Backend, BackendState, Response};
 use super::upstream::pool::TargetIndex;
 use super::{Kind, PENDING_BYTES_MAX, Shard};
@@ -241,6 +241,10 @@ impl<E: Env> Shard<E> {
         if let Some(execution) = &mut exchange.execution {
             execution.back_end_answers(self.since_epoch, head.status, latency, fields);
         }
+        if let Some(log) = &mut exchange.log {
+            log.answered(head.status, fields, latency);
+        }
+        exchange.integration_latency = Some(latency);
         let mapping = rules.as_ref().and_then(AnswerRules::mapping);
         let mapped = mapping.and_then(|mapping| mapping.choose(head.status));
         if mapping.is_some() && mapped.is_none() {
@@ -261,7 +265,6 @@ impl<E: Env> Shard<E> {
         let Some(backend) = self.backends.get_mut(id) else { return false };
         exchange.status = status;
         exchange.stage = Stage::Answering;
-        exchange.integration_latency = Some(latency);
         let may_have_content = !matches!(status, 204 | 304);
         exchange.framing = match (head.framing, exchange.client_version) {
             _ if exchange.client_kind == RequestKind::Head => ResponseFraming::None,
@@ -382,6 +385,7 @@ impl<E: Env> Shard<E> {
         if let Some(execution) = &mut exchange.execution {
             execution.answer_content(&input[piece.data.clone()]);
         }
+        exchange.note_content(self.now);
         let ring = self.env.ring();
         // A client's HEAD that became a GET: the content is not for it.
         if exchange.framing != ResponseFraming::None {

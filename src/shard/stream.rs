@@ -76,14 +76,15 @@ pub(super) struct Decrypted {
 }
 
 impl Stream {
-    /// A connection that exists already. Receives from now on.
+    /// A connection that exists already. Receives from now on, into buffers of `group`.
     pub(super) fn accepted(
         socket: Socket,
         token: Token,
+        group: BufferGroup,
         tls: Option<Box<tls::Session>>,
         ring: &mut impl Ring,
     ) -> Self {
-        let mut stream = Self::new(socket, token, BufferGroup::Client, tls, State::Open);
+        let mut stream = Self::new(socket, token, group, tls, State::Open);
         stream.resume(ring);
         stream
     }

@@ -10,9 +10,9 @@
 
 use super::asked::{Asked, AskedStage};
 use super::client::{ClientState, Input};
+use super::content::send_content;
 use super::functions::runtime_api::RuntimeState;
 use super::functions::worker::Caller;
-use super::serve::send_content;
 use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::control::invocation::{Completion, NotDone};
 use crate::exchange::Refusal;
@@ -27,6 +27,10 @@ use std::time::{Duration, Instant};
 
 /// The type of content that begins with the members of an answer.
 const ANSWER_TYPE: &[u8] = b"application/vnd.awslambda.http-integration-response";
+
+/// What logs say of a stream whose client went away or whose function paused for too long (reported of
+/// Amazon's): the client had another status long before.
+pub(super) const STREAM_CUT: u16 = 460;
 
 /// An answer whose head has been sent.
 #[derive(Debug)]
@@ -159,6 +163,8 @@ impl<E: Env> Shard<E> {
         });
         let Some(asked) = self.asked.get_mut(id) else { return };
         let Some((streamed, persistent)) = begun else { return };
+        let since = asked.handed_over.unwrap_or(asked.started);
+        asked.note_answer(self.now.saturating_duration_since(since));
         asked.persistent = persistent;
         asked.streamed = Some(Box::new(streamed));
         if let Some(execution) = &mut asked.execution {
@@ -176,6 +182,8 @@ impl<E: Env> Shard<E> {
             return;
         }
         streamed.response_bytes += piece.data.len() as u64;
+        asked.note_content(self.now);
+        let Some(streamed) = &asked.streamed else { return };
         // The end of the chunks is written when it is known to be no failure.
         let content = Piece { done: false, ..piece.clone() };
         let is_chunked = streamed.framing == ResponseFraming::Chunked;
@@ -261,7 +269,11 @@ impl<E: Env> Shard<E> {
     pub(super) fn cut_stream(&mut self, id: SlotId, refusal: Refusal) {
         let Some(asked) = self.asked.get(id) else { return };
         let Some(streamed) = &asked.streamed else { return };
-        let (client_id, status) = (asked.client, streamed.status);
+        let status = match refusal {
+            Refusal::FunctionTimeout => STREAM_CUT,
+            _ => streamed.status,
+        };
+        let client_id = asked.client;
         let response_bytes = streamed.response_bytes;
         tracing::debug!(shard = self.id, "a streamed answer was cut");
         self.end_asked(id, status, response_bytes, Some(refusal));

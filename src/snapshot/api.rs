@@ -139,6 +139,8 @@ pub struct HttpProxy {
     pub method: Option<Box<str>>,
     /// Which path they see. The client's query string follows it unchanged.
     pub path: ProxyPath,
+    /// Whether the answer is declared to be streamed. All are; logs tell of it.
+    pub is_streamed: bool,
     /// From the moment the request is handed to the upstream to the head of its response; beyond it
     /// 504.
     pub timeout: Duration,

@@ -151,6 +151,7 @@ fn compile_route(
                 upstream: UpstreamIndex(proxy.upstream as u32),
                 method: proxy.method.map(|method| method.name().into()),
                 path: compile_path(&proxy.path),
+                is_streamed: false,
                 timeout: proxy.timeout,
                 mapping: None,
                 response: None,

@@ -46,13 +46,15 @@ destination = "off"
 class Gateway:
     """`ringgate serve` in a folder of its own. Ended when the `with` block is left."""
 
-    def __init__(self, folder, store="sqlite:ringgate.db", more="", management=""):
+    def __init__(self, folder, store="sqlite:ringgate.db", more="", management="", environment=None):
         self.folder = Path(folder)
         file = self.folder / "ringgate.toml"
-        file.write_text(CONFIGURATION.format(store=store, management=management) + more)
+        self.own = CONFIGURATION.format(store=store, management=management)
+        file.write_text(self.own + more)
         self.child = subprocess.Popen(
             [BINARY, "serve", "--config", file],
             cwd=self.folder,
+            env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -76,6 +78,17 @@ class Gateway:
                     return found.group(1)
             assert self.child.poll() is None, "\n".join(self.lines)
             assert time.monotonic() - begin < PATIENCE, f"no {pattern} in {self.lines}"
+            time.sleep(0.01)
+
+    def reload(self, more):
+        """Has what is behind the tests' own tables changed, and waits until it is in force."""
+        told = lambda: sum("configuration reloaded" in line for line in list(self.lines))
+        before, begin = told(), time.monotonic()
+        new = self.folder / "new.toml"
+        new.write_text(self.own + more)
+        new.rename(self.folder / "ringgate.toml")
+        while told() == before:
+            assert time.monotonic() - begin < PATIENCE, "\n".join(self.lines)
             time.sleep(0.01)
 
     def __enter__(self):

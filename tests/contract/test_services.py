@@ -408,6 +408,72 @@ def test_what_cannot_be_called_is_500_and_said(rest, local):
         assert secret not in lines
 
 
+def test_a_test_call_answers_as_the_served_method_does(rest, amazon, verifier, local):
+    dynamodb = amazon("dynamodb")
+    dynamodb.create_table(
+        TableName="tried",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    dynamodb.put_item(TableName="tried", Item={"id": {"S": "1"}, "name": {"S": "Rex"}})
+
+    def item(path, table, credentials):
+        return rest.put(
+            "GET",
+            path,
+            "dynamodb:action/GetItem",
+            credentials=credentials,
+            **template(f'{{"TableName":"{table}","Key":{{"id":{{"S":"$input.params(\'id\')"}}}}}}'),
+        )
+
+    # A role of the file, one that is assumed for the stage, and one that only the test call assumes.
+    roles = ["static", "api", "never-deployed"]
+    for role in roles:
+        item(f"/{role}/{{id}}", "tried", f"arn:aws:iam::{ACCOUNT}:role/{role}")
+    item("/absent/{id}", "absent", ROLE)
+    for path in [f"/{role}" for role in roles[:2]] + ["/absent"]:
+        at = {"restApiId": rest.api, "resourceId": rest.resources[f"{path}/{{id}}"], "httpMethod": "GET"}
+        tried = rest.client.test_invoke_method(**at, pathWithQueryString=f"{path}/1")
+        rest.deploy()
+        status, fields, content = rest.call("GET", f"{path}/1")
+        assert (tried["status"], tried["body"].encode()) == (status, content)
+        assert tried["headers"]["X-Type"] == fields["x-type"]
+    at["resourceId"] = rest.resources["/never-deployed/{id}"]
+    verifier.seen.clear()
+    tried = rest.client.test_invoke_method(**at, pathWithQueryString="/never-deployed/1")
+    assert json.loads(tried["body"])["Item"]["name"] == {"S": "Rex"}
+    text = tried["log"]
+    request_id = text.split("\n", 1)[0].rsplit(" ", 1)[1]
+    told = [re.sub(r"^.{28} : ", "", line).replace(request_id, "ID") for line in text.splitlines()[1:]]
+    authorization = verifier.seen[-1][2]["authorization"]
+    expected = [
+        r"Starting execution for request: ID",
+        r"HTTP Method: GET, Resource Path: /never-deployed/1",
+        r"Method request path: \{id=1\}",
+        r"Method request query string: \{\}",
+        r"Method request headers: \{\}",
+        r"Method request body before transformations: ",
+        rf"Endpoint request URI: {verifier.url}/",
+        rf"Endpoint request headers: \{{.*Authorization=\*+{authorization[-6:]}, .*\}}",
+        r'Endpoint request body after transformations: \{"TableName":"tried",.*\}',
+        rf"Sending request to {verifier.url}/",
+        r"Received response. Status: 200, Integration latency: \d+ ms",
+        r"Endpoint response headers: \{.*\}",
+        r'Endpoint response body before transformations: \{"Item": .*\}',
+        r'Method response body after transformations: \{"Item": .*\}',
+        r"Method response headers: \{.*X-Type=application/x-amz-json-1.0.*\}",
+        r"Successfully completed execution",
+        r"Method completed with status: 200",
+    ]
+    assert len(told) == len(expected), told
+    for line, pattern in zip(told, expected):
+        assert re.fullmatch(pattern, line), line
+    token = verifier.seen[-1][2]["x-amz-security-token"]
+    for secret in [token, *SECRETS.values(), authorization]:
+        assert secret not in text
+
+
 class Http:
     """An HTTP API whose routes are service actions."""
 

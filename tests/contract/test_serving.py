@@ -170,10 +170,11 @@ def test_an_http_api(gateway, v2, http_api, backend):
         IntegrationUri=backend + "/users/{id}",
         PayloadFormatVersion="1.0",
     )["IntegrationId"]
-    v2.create_stage(ApiId=http_api, StageName="$default", AutoDeploy=True)
     get = lambda path: gateway.request("GET", path, host=host(http_api))
-    # Nothing is deployed.
-    assert get("/users/7")[0] in (403, 404)
+    # There is no stage, and then nothing is deployed.
+    assert (get("/users/7")[0], json.loads(get("/")[2])) == (404, {"message": "Not Found"})
+    v2.create_stage(ApiId=http_api, StageName="$default", AutoDeploy=True)
+    assert get("/users/7")[0] == 404
     v2.create_route(ApiId=http_api, RouteKey="GET /other", Target=f"integrations/{integration}")
     assert get("/users/7")[0] == 404
     route = v2.create_route(ApiId=http_api, RouteKey="GET /users/{id}", Target=f"integrations/{integration}")["RouteId"]
@@ -202,10 +203,27 @@ def test_an_endpoint_that_is_off(gateway, v1, proxy, patch):
     assert gateway.request("GET", "/prod/x", host=host(proxy))[0] == 403
 
 
-def test_an_api_that_is_deleted(gateway, v1, proxy):
+def test_the_endpoint_of_an_http_api_that_is_off(gateway, v2, backend, name):
+    api = v2.create_api(Name=name, ProtocolType="HTTP", Target=backend)["ApiId"]
+    manual = v2.create_deployment(ApiId=api)["DeploymentId"]
+    v2.create_stage(ApiId=api, StageName="manual", DeploymentId=manual)
+    get = lambda path: gateway.request("GET", path, host=host(api))[::2]
+    v2.update_api(ApiId=api, DisableExecuteApiEndpoint=True)
+    # Stages that deploy by themselves follow at once, others with their next deployment.
+    assert get("/x") == (404, b'{"message":"Not Found"}')
+    assert get("/manual/x")[0] == 200
+    v2.create_deployment(ApiId=api, StageName="manual")
+    assert get("/manual/x") == (404, b'{"message":"Not Found"}')
+
+
+def test_an_api_that_is_deleted(gateway, v1, v2, proxy, name):
     assert gateway.request("GET", "/prod/x", host=host(proxy))[0] == 200
     v1.delete_rest_api(restApiId=proxy)
     assert gateway.request("GET", "/prod/x", host=host(proxy))[0] == 403
+    http = v2.create_api(Name=name, ProtocolType="HTTP")["ApiId"]
+    assert gateway.request("GET", "/", host=host(http))[0] == 404
+    v2.delete_api(ApiId=http)
+    assert gateway.request("GET", "/", host=host(http))[0] == 403
 
 
 def test_regions(gateway, backend, name):

@@ -37,7 +37,7 @@ class Verifier:
                     outer.refused.append(reason)
                     content = f'{{"__type": "SignatureDoesNotMatch", "message": "{reason}"}}'.encode()
                     return self.send(403, [("Content-Type", "application/json")], content)
-                outer.seen.append((self.command, self.path, dict(self.headers.items()), body))
+                outer.seen.append((self.command, self.path, {name.lower(): value for name, value in fields}, body))
                 status, fields, content = outer.forward(self.command, self.path, fields, body)
                 outer.learn(content)
                 self.send(status, fields, content)

@@ -92,7 +92,7 @@ fn every_field_of_a_mocks_line_is_right() {
         ("stage", "$default"),
         ("host", "api.example.com"),
         ("prefix", "api"),
-        ("base", "/shop"),
+        ("base", "shop"),
         ("status", "201"),
         ("bytes", "11"),
         ("both", "11"),

@@ -9,16 +9,16 @@ use ringgate::shard::client_tls;
 use ringgate::shard::env::{Start, start};
 use ringgate::snapshot::compile;
 use ringgate::snapshot::managed::{
-    CompiledStage, DomainChange, ManagedDelta, ManagedDomain, StageChange,
+    ApiChange, CompiledStage, DomainChange, ManagedDelta, ManagedDomain, StageChange,
 };
 use ringgate::tls::Tickets;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// How long an event may take before its test fails.
@@ -56,7 +56,12 @@ pub(crate) struct Gateway {
     address: SocketAddr,
     thread: Option<JoinHandle<Result<Ended, RunError>>>,
     file: PathBuf,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+}
+
+/// The file, with the stages' logs in a folder beside it.
+fn text_in(folder: &Path) -> String {
+    format!("{FILE}[stage_logs]\nfolder = \"{}/logs\"\n", folder.display())
 }
 
 impl Gateway {
@@ -68,7 +73,7 @@ impl Gateway {
     pub(crate) fn serving(stages: Vec<CompiledStage>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ringgate.toml");
-        std::fs::write(&file, FILE).unwrap();
+        std::fs::write(&file, text_in(folder.path())).unwrap();
         let model = model::load(Some(&file)).unwrap_or_else(|problems| panic!("{problems}"));
         let (lines, announced): (_, Receiver<String>) = channel();
         let options = Options {
@@ -101,7 +106,22 @@ impl Gateway {
             address: address.parse().unwrap(),
             thread: Some(thread),
             file,
-            _folder: folder,
+            folder,
+        }
+    }
+
+    /// Waits for that many lines in a log group's file.
+    pub(crate) fn log(&self, group: &str, count: usize) -> Vec<String> {
+        let file = self.folder.path().join("logs").join(format!("{group}.log"));
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            if lines.len() >= count && text.ends_with('\n') {
+                return lines;
+            }
+            assert!(Instant::now() < deadline, "{count} lines of {group}, found {lines:#?}");
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -128,6 +148,11 @@ impl Gateway {
         self.publish(ManagedDelta { stages: vec![gone], ..ManagedDelta::default() });
     }
 
+    /// Tells of an API, or that it is gone, without any stage.
+    pub(crate) fn tell_of(&self, change: ApiChange) {
+        self.publish(ManagedDelta { apis: vec![change], ..ManagedDelta::default() });
+    }
+
     pub(crate) fn name(&self, domain: ManagedDomain) {
         let domains = vec![DomainChange::Put(Box::new(domain))];
         self.publish(ManagedDelta { domains, ..ManagedDelta::default() });
@@ -135,7 +160,8 @@ impl Gateway {
 
     /// Changes what the API of the file answers.
     pub(crate) fn reload(&self, body: &str) {
-        std::fs::write(&self.file, FILE.replace("of the file\"", &format!("{body}\""))).unwrap();
+        let text = text_in(self.folder.path());
+        std::fs::write(&self.file, text.replace("of the file\"", &format!("{body}\""))).unwrap();
         self.remote.reload();
     }
 

@@ -6,8 +6,12 @@
 mod addresses;
 mod changes;
 mod gateway;
+mod http_addresses;
 mod http_answers;
+mod http_cors;
+mod http_requests;
 mod integrations;
+mod logs;
 mod refusals;
 mod semantics;
 mod stages;

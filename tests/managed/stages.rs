@@ -79,6 +79,49 @@ pub(crate) fn http(api_id: &str, stage: &str, routes: &[(&str, &str)]) -> Compil
     compile_http_stage(&place(api_id), &stage, &release)
 }
 
+/// A stage of an HTTP API. `stage` and `api` are members of both; an integration is `HTTP_PROXY` with
+/// `ANY`, unless it says otherwise. A route has `authorizationType` `NONE`.
+pub(crate) fn http_api(
+    api_id: &str,
+    stage: Value,
+    api: Value,
+    routes: &[(&str, Value)],
+) -> CompiledStage {
+    http_api_at(&place(api_id), stage, api, routes)
+}
+
+/// The same at a place about which the file says more.
+#[expect(clippy::needless_pass_by_value, reason = "a test writes the members where it calls")]
+pub(crate) fn http_api_at(
+    place: &StagePlace<'_>,
+    stage: Value,
+    api: Value,
+    routes: &[(&str, Value)],
+) -> CompiledStage {
+    let with = |mut base: Value, members: &Value| {
+        for (name, value) in members.as_object().expect("an object") {
+            base[name] = value.clone();
+        }
+        base
+    };
+    let integration = |(index, (_, members)): (usize, &(&str, Value))| {
+        let base = json!({
+            "integrationId": format!("i{index}"),
+            "integrationType": "HTTP_PROXY",
+            "integrationMethod": "ANY",
+        });
+        with(base, members)
+    };
+    let route = |(index, (key, _)): (usize, &(&str, Value))| json!({ "routeKey": key, "authorizationType": "NONE", "target": format!("integrations/i{index}") });
+    let release: http_stage::Definition = read(json!({
+        "api": with(json!({ "name": "items", "protocolType": "HTTP" }), &api),
+        "routes": routes.iter().enumerate().map(route).collect::<Vec<_>>(),
+        "integrations": routes.iter().enumerate().map(integration).collect::<Vec<_>>(),
+    }));
+    let stage: http_stage::Stage = read(with(json!({ "stageName": "$default" }), &stage));
+    compile_http_stage(place, &stage, &release)
+}
+
 /// A domain name with its mappings (key, API, stage) and rules.
 pub(crate) fn domain_name(
     domain: Value,

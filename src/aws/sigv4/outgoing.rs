@@ -153,7 +153,13 @@ impl ScopedKey {
         hash.update(&payload);
         let signature = self.key.signature_of_hash(&date, &self.scope, hash.finish().as_ref());
 
+        // In the spelling that Amazon's own requests and logs have.
         let mut line = |name: &str, value: &[&[u8]]| {
+            let name = match name {
+                "x-amz-date" => "X-Amz-Date",
+                "x-amz-security-token" => "X-Amz-Security-Token",
+                name => name,
+            };
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(b": ");
             value.iter().for_each(|piece| out.extend_from_slice(piece));
@@ -163,7 +169,7 @@ impl ScopedKey {
             line(name, &[value]);
         }
         line(
-            "authorization",
+            "Authorization",
             &[
                 ALGORITHM.as_bytes(),
                 b" Credential=",
@@ -240,7 +246,11 @@ mod tests {
         let mut out = Vec::new();
         key.sign(&outgoing, &mut fields, date, &mut out);
         let text = String::from_utf8(out).unwrap();
-        let mut ours: Vec<_> = text.lines().map(str::to_owned).collect();
+        let mut ours: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| format!("{}:{value}", name.to_ascii_lowercase()))
+            .collect();
         ours.sort();
         theirs.sort();
         (ours, theirs)

@@ -11,8 +11,12 @@
 //! ```
 //! No secret is ever logged; errors name the role and the way out.
 
+mod known;
+mod metadata;
 mod own;
 mod sts;
+
+pub(super) use known::KnownPairs;
 
 use super::dns::Task;
 use super::{since_epoch, web_client};
@@ -30,10 +34,10 @@ const NEWS_MAX: usize = 64;
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
-/// Temporary credentials are renewed when this part of their life is left, but not before the first
-/// half is over, and never more often than this.
+/// Temporary credentials are renewed when this part of their life is left, and never more often than
+/// this: whoever gives them may give the same again until shortly before their end.
 const LEFT_AT_RENEWAL: u32 = 4;
-const RENEWAL_MIN: Duration = Duration::from_secs(10);
+const RENEWAL_MIN: Duration = Duration::from_secs(1);
 
 /// The largest answer that is read of whoever gives credentials.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -72,6 +76,8 @@ impl Pair {
 /// Everything known about key pairs, and the tasks that renew them.
 pub(super) struct Credentials {
     declared: Arc<Aws>,
+    /// How many configurations there have been; what tasks of earlier ones say is not listened to.
+    declarations: u64,
     wanted: BTreeSet<Box<str>>,
     /// What tasks have found, by role.
     held: BTreeMap<Box<str>, RoleCredentials>,
@@ -80,6 +86,8 @@ pub(super) struct Credentials {
     tasks: BTreeMap<Box<str>, Task>,
     /// What the shards were told last.
     told: Vec<RoleCredentials>,
+    /// The same for test calls.
+    known: KnownPairs,
     news: mpsc::Receiver<News>,
     sender: mpsc::Sender<News>,
 }
@@ -87,6 +95,7 @@ pub(super) struct Credentials {
 /// What a task found, or that it found nothing.
 struct News {
     role: Box<str>,
+    declarations: u64,
     found: Option<RoleCredentials>,
 }
 
@@ -94,8 +103,11 @@ impl Credentials {
     /// Wants nothing yet.
     pub(super) fn new(aws: &Aws) -> Self {
         let (sender, news) = mpsc::channel(NEWS_MAX);
+        let declared = Arc::new(aws.clone());
         Self {
-            declared: Arc::new(aws.clone()),
+            known: KnownPairs::new(Arc::clone(&declared)),
+            declared,
+            declarations: 1,
             wanted: BTreeSet::new(),
             held: BTreeMap::new(),
             awaited: BTreeSet::new(),
@@ -106,14 +118,27 @@ impl Credentials {
         }
     }
 
-    /// Follows another configuration.
+    /// What is known, for whoever asks from elsewhere on this thread.
+    pub(super) fn known(&self) -> KnownPairs {
+        self.known.clone()
+    }
+
+    /// Follows another configuration. What roles have is used until something has been heard of them
+    /// there: a reload must not fail a request.
     pub(super) fn declare(&mut self, aws: &Aws) {
         if *self.declared == *aws {
             return;
         }
+        for role in &self.wanted {
+            // A pair of the file that the file may not have any more, too.
+            if let Some(pair) = known::pair_in(&self.told, role) {
+                let pair = RoleCredentials { role: role.clone(), ..pair.clone() };
+                self.held.entry(role.clone()).or_insert(pair);
+            }
+        }
         self.declared = Arc::new(aws.clone());
+        self.declarations += 1;
         self.tasks.clear();
-        self.held.clear();
         self.awaited.clear();
         self.follow();
     }
@@ -144,7 +169,12 @@ impl Credentials {
         for role in needed {
             if !self.tasks.contains_key(&role) {
                 self.awaited.insert(role.clone());
-                let keeping = keep(role.clone(), Arc::clone(&self.declared), self.sender.clone());
+                let teller = Teller {
+                    role: role.clone(),
+                    declarations: self.declarations,
+                    news: self.sender.clone(),
+                };
+                let keeping = keep(teller, Arc::clone(&self.declared));
                 self.tasks.insert(role, Task(tokio::spawn(keeping)));
             }
         }
@@ -158,11 +188,11 @@ impl Credentials {
     /// Waits until something has changed. Cancelling loses nothing.
     pub(super) async fn changed(&mut self) {
         loop {
-            let Some(News { role, found }) = self.news.recv().await else {
+            let Some(News { role, declarations, found }) = self.news.recv().await else {
                 return std::future::pending().await;
             };
             // A task that was ended had spoken just before.
-            if !self.tasks.contains_key(&role) {
+            if declarations != self.declarations || !self.tasks.contains_key(&role) {
                 continue;
             }
             let is_first = self.awaited.remove(&role);
@@ -171,8 +201,13 @@ impl Credentials {
                     self.held.insert(role, found);
                     return;
                 }
-                // What it had before is used to its end.
-                None if is_first => return,
+                // What it had before is used to its end; what has none was of another configuration.
+                None if is_first => {
+                    if self.held.get(&role).is_some_and(|pair| pair.expires.is_none()) {
+                        self.held.remove(&role);
+                    }
+                    return;
+                }
                 None => {}
             }
         }
@@ -181,6 +216,7 @@ impl Credentials {
     /// All pairs, where they are others than the shards were told last.
     pub(super) fn tell(&mut self) -> Option<Vec<RoleCredentials>> {
         let table = self.table();
+        self.known.set(Arc::clone(&self.declared), &table);
         (table != self.told).then(|| {
             self.told.clone_from(&table);
             table
@@ -199,21 +235,37 @@ impl Credentials {
     }
 }
 
+/// A task's way to tell what it found.
+struct Teller {
+    role: Box<str>,
+    declarations: u64,
+    news: mpsc::Sender<News>,
+}
+
+impl Teller {
+    /// Whether anybody listens.
+    async fn tell(&self, found: Option<RoleCredentials>) -> bool {
+        let Self { role, declarations, news } = self;
+        let told = News { role: role.clone(), declarations: *declarations, found };
+        news.send(told).await.is_ok()
+    }
+}
+
 /// Finds a role's pair, and finds it anew before it expires; for ever.
-async fn keep(role: Box<str>, declared: Arc<Aws>, sender: mpsc::Sender<News>) {
+async fn keep(teller: Teller, declared: Arc<Aws>) {
+    let role = &teller.role;
     let mut pause = PAUSE_MIN;
     let mut is_failing = false;
     loop {
-        let found = find(&role, &declared).await;
+        let found = find(role, &declared).await;
         let rest = match found {
             Ok(pair) => {
                 if std::mem::take(&mut is_failing) {
-                    tracing::info!(role = &*role, "credentials are there again");
+                    tracing::info!(role = &**role, "credentials are there again");
                 }
                 pause = PAUSE_MIN;
                 let life = pair.expires.map(|expires| expires.saturating_sub(since_epoch()));
-                let found = Some(pair.of_role(&role));
-                if sender.send(News { role: role.clone(), found }).await.is_err() {
+                if !teller.tell(Some(pair.of_role(role))).await {
                     return;
                 }
                 match life {
@@ -225,9 +277,9 @@ async fn keep(role: Box<str>, declared: Arc<Aws>, sender: mpsc::Sender<News>) {
             Err(error) => {
                 // Once per outage; the tries in between would only repeat it.
                 if !std::mem::replace(&mut is_failing, true) {
-                    tracing::warn!(role = &*role, error, "no credentials could be had");
+                    tracing::warn!(role = &**role, error, "no credentials could be had");
                 }
-                let _ = sender.send(News { role: role.clone(), found: None }).await;
+                teller.tell(None).await;
                 let rest = pause;
                 pause = (pause * 2).min(PAUSE_MAX);
                 rest
@@ -238,11 +290,30 @@ async fn keep(role: Box<str>, declared: Arc<Aws>, sender: mpsc::Sender<News>) {
 }
 
 async fn find(role: &str, declared: &Aws) -> Result<Pair, String> {
-    let pair = own::find(declared).await?;
+    let own = own::find(declared).await.and_then(sound)?;
     if role == OWN || !declared.assume_roles {
-        return Ok(pair);
+        return Ok(own);
     }
-    sts::assume(role, &pair, declared).await
+    sts::assume(role, &own, declared).await.and_then(sound)
+}
+
+/// A pair that can sign: what of it stands in fields of requests is no more than a word, and it is good
+/// now.
+fn sound(pair: Pair) -> Result<Pair, String> {
+    let is_word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let secret = &pair.secret_access_key;
+    if !is_word(&pair.access_key_id) || secret.is_empty() || secret.contains(char::is_control) {
+        return Err("the key pair that was found is none".into());
+    }
+    if pair.session_token.as_deref().is_some_and(|token| !is_word(token)) {
+        return Err("the key pair that was found has a session token that is none".into());
+    }
+    match pair.expires {
+        Some(expires) if expires <= since_epoch() => {
+            Err("the key pair that was found has expired already".into())
+        }
+        _ => Ok(pair),
+    }
 }
 
 /// A client for whoever gives credentials.
@@ -274,5 +345,7 @@ fn plain(error: &reqwest::Error) -> String {
     reason.to_string()
 }
 
+#[cfg(test)]
+mod source_tests;
 #[cfg(test)]
 mod tests;

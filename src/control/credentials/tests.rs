@@ -125,3 +125,76 @@ async fn without_any_pair_the_way_out_is_told() {
     let error = own::find(&aws).await.err().unwrap();
     assert!(error.contains("[[aws.credentials]]"), "{error}");
 }
+
+/// An STS that lets everybody assume everything under this name.
+fn lets(access_key_id: &str) -> String {
+    answer(
+        "200 OK",
+        &format!(
+            "<Credentials><AccessKeyId>{access_key_id}</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+             <SessionToken>t</SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration></Credentials>"
+        ),
+    )
+}
+
+/// A file whose STS is there.
+fn with_sts(url: &str) -> Aws {
+    aws(&format!(
+        "[aws]\nendpoints = {{ sts = \"{url}\" }}\n\
+         [[aws.credentials]]\naccess_key_id = \"OWN\"\nsecret_access_key = \"own\""
+    ))
+}
+
+/// The pair that signs for a role, as the shards were told last.
+fn signing(credentials: &mut Credentials, role: &str) -> Option<String> {
+    credentials.tell();
+    known::pair_in(&credentials.told, role).map(|pair| pair.access_key_id.to_string())
+}
+
+#[tokio::test]
+async fn another_file_takes_no_pair_away_before_it_has_one() {
+    let (one, _asked) = stand_in(lets("ONE")).await;
+    let (two, _asked) = stand_in(lets("TWO")).await;
+    let mut credentials = Credentials::new(&with_sts(&one));
+    credentials.want(roles(&[ROLE]));
+    credentials.changed().await;
+    assert_eq!(signing(&mut credentials, ROLE).as_deref(), Some("ONE"));
+    credentials.declare(&with_sts(&two));
+    assert!(!credentials.is_settled());
+    assert_eq!(signing(&mut credentials, ROLE).as_deref(), Some("ONE"), "until there is another");
+    credentials.changed().await;
+    assert_eq!(signing(&mut credentials, ROLE).as_deref(), Some("TWO"));
+    // One that cannot be assumed any more is used to its end: an hour at most.
+    let (refusing, _asked) = stand_in(answer("403 Forbidden", "<Code>AccessDenied</Code>")).await;
+    credentials.declare(&with_sts(&refusing));
+    credentials.changed().await;
+    assert!(credentials.is_settled());
+    assert_eq!(signing(&mut credentials, ROLE).as_deref(), Some("TWO"));
+}
+
+#[tokio::test]
+async fn a_pair_that_the_file_gives_up_is_used_until_something_is_heard_of_its_role() {
+    let with_pair = |url: &str| {
+        let mut aws = with_sts(url);
+        let file =
+            "[[aws.credentials]]\nrole = \"*\"\naccess_key_id = \"ALL\"\nsecret_access_key = \"b\"";
+        aws.credentials.extend(super::tests::aws(file).credentials);
+        aws
+    };
+    let (sts, _asked) = stand_in(lets("ASSUMED")).await;
+    let mut credentials = Credentials::new(&with_pair(&sts));
+    credentials.want(roles(&[ROLE]));
+    assert_eq!(signing(&mut credentials, ROLE).as_deref(), Some("ALL"));
+    credentials.declare(&with_sts(&sts));
+    assert_eq!(signing(&mut credentials, ROLE).as_deref(), Some("ALL"));
+    credentials.changed().await;
+    assert_eq!(signing(&mut credentials, ROLE).as_deref(), Some("ASSUMED"));
+    // One without an end must not outlive what the file says.
+    credentials.declare(&with_pair(&sts));
+    assert_eq!(signing(&mut credentials, ROLE).as_deref(), Some("ALL"));
+    let (refusing, _asked) = stand_in(answer("403 Forbidden", "<Code>AccessDenied</Code>")).await;
+    credentials.declare(&with_sts(&refusing));
+    assert_eq!(signing(&mut credentials, ROLE).as_deref(), Some("ALL"));
+    credentials.changed().await;
+    assert_eq!(signing(&mut credentials, ROLE), None);
+}

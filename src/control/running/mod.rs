@@ -204,6 +204,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
     let destinations = Destinations::new(Arc::clone(&managed.settings.event_places));
     let shelf = Shelf::new(managed.store.events());
     let events = Events::new(invoker.clone(), managed.retry_pause, destinations, shelf);
+    let credentials = Credentials::new(&managed.aws);
     let (service, stored) = Service::begin(Beginning {
         url: managed.store.url,
         last_good: managed.store.last_good,
@@ -221,6 +222,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         }),
         back_ends: Arc::new(TestCalls::new(
             invoker.clone(),
+            credentials.known(),
             options.resolver,
             options.tls_configure,
         )),
@@ -258,7 +260,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         wanted: None,
         rollout: None,
         publishing: Publishing::new(publisher, publications),
-        credentials: Credentials::new(&managed.aws),
+        credentials,
         functions,
         served: None,
         closing: Vec::new(),
@@ -269,7 +271,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         ejection_warnings: RateLimiter::new(WARN_PERIOD),
         full_warnings: RateLimiter::new(WARN_PERIOD),
     };
-    running.roll_out(compiled, prepared, now);
+    running.roll_out(compiled, prepared, None, now);
     let (done, _) = oneshot::channel();
     let mut delta = first;
     delta.extend(stored);

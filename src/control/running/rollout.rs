@@ -22,6 +22,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 use tokio::task::JoinError;
 
 /// How long a rollout waits for names that do not answer. Two tries of two seconds, and then some.
@@ -40,6 +41,8 @@ pub(super) struct Rollout {
     pub(super) codes: Vec<Code>,
     /// Bound for it, nobody can connect yet.
     pub(super) prepared: Prepared,
+    /// Ends when the stages of the management API are served with what it says; `None`: they are.
+    pub(super) stages: Option<oneshot::Receiver<()>>,
     pub(super) step: Step,
 }
 
@@ -118,7 +121,8 @@ impl Running {
                         self.post_credentials();
                         self.calls.set_body_bytes_max(compiled.management_body_bytes_max);
                         self.service.show(compiled.shown.clone());
-                        self.roll_out(*compiled, prepared, now);
+                        let stages = self.service.follow(compiled.settings.clone());
+                        self.roll_out(*compiled, prepared, Some(stages), now);
                     }
                     Err(errors) => {
                         // What is in the way may be gone when the file is touched again.
@@ -148,7 +152,13 @@ impl Running {
         self.tell_ready();
     }
 
-    pub(super) fn roll_out(&mut self, compiled: Compiled, prepared: Prepared, now: Instant) {
+    pub(super) fn roll_out(
+        &mut self,
+        compiled: Compiled,
+        prepared: Prepared,
+        stages: Option<oneshot::Receiver<()>>,
+        now: Instant,
+    ) {
         for warning in &compiled.warnings {
             tracing::warn!(warning, "configuration");
         }
@@ -167,6 +177,7 @@ impl Running {
             snapshot,
             codes,
             prepared,
+            stages,
             step: Step::Resolving { until: now + RESOLVE_PATIENCE, copies: compiled.copies },
         });
         self.follow_roles();
@@ -182,7 +193,11 @@ impl Running {
         if let Some(mut rollout) = self.rollout.take() {
             if let Step::Resolving { until, copies } = &mut rollout.step {
                 let unanswered: Vec<_> = self.targets.not_answered_yet().collect();
-                if unanswered.is_empty() || *until <= now {
+                // Functions elsewhere are called in the name of roles that may be new, too.
+                let needs_roles = rollout.snapshot.remote_functions.roles().next().is_some();
+                let has_roles = !needs_roles || self.credentials.is_settled();
+                let is_ready = unanswered.is_empty() && has_roles;
+                if is_ready || *until <= now {
                     for name in unanswered {
                         tracing::warn!(name = &**name, "upstream name has not been answered yet");
                     }
@@ -233,7 +248,16 @@ impl Running {
         };
         // The first listener opens when the managed APIs are served too.
         let is_first_served = phase != Phase::Starting || !self.publishing.is_busy();
-        if behind.is_empty() && is_first_served {
+        // Others may have come before they were taken up: that is no news for this rollout.
+        let are_waiting = |stages: &mut oneshot::Receiver<()>| {
+            stages.try_recv() == Err(oneshot::error::TryRecvError::Empty)
+        };
+        if rollout.stages.as_mut().is_some_and(are_waiting) && *until <= now {
+            tracing::error!("stages of the management API do not follow the configuration yet");
+            rollout.stages = None;
+        }
+        let are_followed = !rollout.stages.as_mut().is_some_and(are_waiting);
+        if behind.is_empty() && is_first_served && are_followed {
             self.finish(rollout, now)?;
             return Ok(None);
         }

@@ -8,6 +8,8 @@
 //! | `/restapis/{api}/{stage}/_user_request_/…` on any host | named |
 //! | `{id}.lambda-url.{region}.{suffix}/…`, `/_aws/lambda-url/{id}/…` on any host | a function URL |
 //!
+//! An API without the stage that is asked for answers 403 (REST) or 404 (HTTP), an unknown one 403.
+//!
 //! Paths that begin with `/_aws/` or `/restapis/` are reserved: no API of the file gets such a path. Of domain names the file's own go
 //! first, and APIs of the file without a domain answer what nothing else does.
 
@@ -121,9 +123,8 @@ fn by_id<'x>(
 ) -> Place<'x> {
     let Some(id) = in_lower_case(id) else { return FORBIDDEN };
     let Some(api) = managed.api(text(&id)) else { return FORBIDDEN };
-    let is_elsewhere = region.is_some_and(|region| {
-        !api.any().is_some_and(|stage| stage.region.as_bytes().eq_ignore_ascii_case(region))
-    });
+    let is_elsewhere =
+        region.is_some_and(|region| !api.region.as_bytes().eq_ignore_ascii_case(region));
     if is_elsewhere {
         return FORBIDDEN;
     }

@@ -1,10 +1,8 @@
-//! What let a request pass, and how that was found out: kept with it, because what runs behind
-//! `authorize`, and the access log, may tell of it.
+//! What let a request pass: kept with it, because what runs behind `authorize` may tell of it.
 
 use super::lambda::Verdict;
 use crate::exchange::event::Authorized;
 use crate::telemetry::ids::Uuid;
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,8 +11,21 @@ use std::time::Duration;
 pub struct Granted {
     /// The verdict. Many requests share one that is remembered.
     pub verdict: Rc<Verdict>,
-    /// How it was come by.
-    pub inquiry: Inquiry,
+    /// How long its function took; zero where it was remembered.
+    pub latency: Duration,
+    /// The invocation of its function; `None` where it was remembered.
+    pub request_id: Option<Uuid>,
+}
+
+/// What came of asking an authorizer that let a request not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorizerOutcome {
+    /// How long its function took; zero where nobody was asked.
+    pub latency: Duration,
+    /// The invocation of its function.
+    pub request_id: Option<Uuid>,
+    /// Whether that was answered.
+    pub is_answered: bool,
 }
 
 impl Granted {
@@ -24,34 +35,8 @@ impl Granted {
         Authorized::Lambda {
             principal_id: principal_id.as_deref(),
             context,
-            latency: self.inquiry.latency,
+            latency: self.latency,
             usage_identifier_key: usage_identifier_key.as_deref(),
         }
-    }
-}
-
-/// How asking a route's authorizer went, for access logs.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Inquiry {
-    /// `authorizer.status`: 200 with a verdict, whatever that is; else the status that the client gets.
-    pub status: u16,
-    /// What Lambda's `Invoke` answers; `None` where nothing was invoked.
-    pub integration_status: Option<u16>,
-    /// The invocation.
-    pub request_id: Option<Uuid>,
-    /// How long the request waited for it; zero where the verdict was remembered.
-    pub latency: Duration,
-    /// Why there is no verdict.
-    pub error: Option<Cow<'static, str>>,
-    /// `authorize.status`: what the verdict means for this request; `None` without one.
-    pub decided: Option<u16>,
-    /// What the client is told where that is no.
-    pub denial: &'static str,
-}
-
-impl Inquiry {
-    /// One whose verdict was remembered.
-    pub fn remembered() -> Self {
-        Self { status: 200, ..Self::default() }
     }
 }

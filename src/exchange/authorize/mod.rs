@@ -9,5 +9,5 @@ pub mod lambda;
 mod granted;
 mod policy;
 
-pub use granted::{Granted, Inquiry};
+pub use granted::{AuthorizerOutcome, Granted};
 pub use policy::{RequestKeys, Stance, caller, decide, write_denial};

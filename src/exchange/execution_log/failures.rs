@@ -3,11 +3,6 @@
 use crate::exchange::{Failure, Refusal};
 use serde_json::Value;
 
-/// A function that failed with this error, whose request id is not known.
-pub fn function_failed(error: &[u8]) -> Failure {
-    function_failed_as(error, "-")
-}
-
 /// A function that failed with this error: a JSON object with an `errorMessage`.
 pub fn function_failed_as(error: &[u8], request_id: &str) -> Failure {
     let error: Option<Value> = serde_json::from_slice(error).ok();

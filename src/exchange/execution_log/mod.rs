@@ -8,7 +8,7 @@
 mod failures;
 mod narrate;
 
-pub use failures::{function_failed, function_failed_as, malformed};
+pub use failures::{function_failed_as, malformed};
 pub(in crate::exchange) use narrate::limits_of;
 pub use narrate::{Asked, FunctionCall, is_of_method};
 

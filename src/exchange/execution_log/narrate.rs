@@ -35,6 +35,32 @@ impl ExecutionLog {
         self.data(now, "Method request body before transformations", content)
     }
 
+    /// What Amazon says of the usage plan of a method that needs no API key. The key's place is empty.
+    pub fn without_usage_plan(
+        &mut self,
+        now: Duration,
+        request_id: &str,
+        (api_id, stage): (&str, &str),
+        route_key: &str,
+    ) {
+        self.line(
+            now,
+            format_args!(
+                "Verifying Usage Plan for request: {request_id}. API Key:  API Stage: {api_id}/{stage}"
+            ),
+        );
+        self.line(
+            now,
+            format_args!(
+                "API Key  authorized because method '{route_key}' does not require API Key. Request will not contribute to throttle or quota limits"
+            ),
+        );
+        self.line(
+            now,
+            format_args!("Usage Plan check succeeded for API Key  and API Stage {api_id}/{stage}"),
+        );
+    }
+
     /// What a back end is sent. `head` is the request's, as it is written; its content's line is left
     /// open.
     pub fn endpoint_request(
@@ -156,16 +182,46 @@ impl ExecutionLog {
                     "Execution failed due to configuration error: Invalid permissions on Lambda function"
                 ),
             ),
-            Refusal::AuthorizerMisconfigured | Refusal::AuthorizerFailed => self.line(
-                now,
-                format_args!("Execution failed due to configuration error: Authorizer error"),
-            ),
             _ => {
                 if let Some(message) = &failure.message {
                     self.line(now, format_args!("{message}"));
                 }
             }
         }
+    }
+
+    /// Why a request is turned away in front of its method.
+    pub fn turned_away(&mut self, now: Duration, request_id: &str, failure: &Failure) {
+        match failure.refusal {
+            Refusal::Unauthorized => {
+                self.line(now, format_args!("Unauthorized request: {request_id}"));
+            }
+            Refusal::AccessDenied | Refusal::DeniedExplicitly => self
+                .line(now, format_args!("The client is not authorized to perform this operation.")),
+            refusal @ (Refusal::AuthorizerMisconfigured | Refusal::AuthorizerFailed) => {
+                if !failure.cause.is_empty() {
+                    let cause = &*failure.cause;
+                    self.line(
+                        now,
+                        format_args!("Execution failed due to configuration error: {cause}"),
+                    );
+                }
+                self.line(
+                    now,
+                    format_args!("Execution failed due to configuration error: Authorizer error"),
+                );
+                self.line(now, format_args!("{}", refusal.error_type()));
+            }
+            _ => self.failed(now, failure),
+        }
+    }
+
+    /// What others call the request: the function or service that was asked, and tracing.
+    pub fn ids(&mut self, now: Duration, endpoint_request_id: Option<&str>, trace: &str) {
+        if let Some(id) = endpoint_request_id {
+            self.line(now, format_args!("AWS Integration Endpoint RequestId : {id}"));
+        }
+        self.line(now, format_args!("X-ray Tracing ID : {trace}"));
     }
 
     /// The end: of a request that was answered as declared, or by the gateway.

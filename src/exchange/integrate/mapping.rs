@@ -29,7 +29,7 @@ pub(super) fn target(
     let start = out.len();
     let edits = mapping.edits.as_deref();
     let path = match edits.and_then(|it| it.path.as_ref()) {
-        Some(source) => joined(exchange, source)?,
+        Some(source) => value_of(exchange, source, PathValues::AsReceived)?,
         None => None,
     };
     if let Some(path) = &path {
@@ -200,12 +200,13 @@ impl<'e> EditedRequest<'e> {
     pub(super) fn of(exchange: &'e Exchange<'_>, edits: &'e RequestEdits) -> Result<Self, Refusal> {
         let client = exchange.head.target.query().unwrap_or_default();
         let path = match &edits.path {
-            Some(source) => joined(exchange, source)?.map(|it| match it.starts_with(b"/") {
-                true => it.into_owned(),
-                false => [b"/", &*it].concat(),
-            }),
+            Some(source) => value_of(exchange, source, PathValues::AsReceived)?,
             None => None,
         };
+        let path = path.map(|it| match it.starts_with(b"/") {
+            true => it.into_owned(),
+            false => [b"/", &*it].concat(),
+        });
         let query = match edits.query.is_empty() {
             true => None,
             false => Some(edited_query(exchange, &edits.query, client)?),
@@ -351,14 +352,38 @@ pub(super) fn fields<'m>(
     Ok(fields)
 }
 
+/// How the values of path parameters are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PathValues {
+    /// For another path: what is encoded stays so, and one segment one segment.
+    AsReceived,
+    /// As the functions of HTTP APIs get them.
+    Decoded,
+}
+
 /// A value as plain text; several are joined by commas. `None`: there is none, or it is empty.
 pub(crate) fn joined<'x>(
     exchange: &'x Exchange<'_>,
     source: &'x Source,
 ) -> Result<Option<Cow<'x, [u8]>>, Refusal> {
+    let path_values = match exchange.protocol {
+        Some(Protocol::Http) => PathValues::Decoded,
+        Some(Protocol::Rest) | None => PathValues::AsReceived,
+    };
+    value_of(exchange, source, path_values)
+}
+
+fn value_of<'x>(
+    exchange: &'x Exchange<'_>,
+    source: &'x Source,
+    path_values: PathValues,
+) -> Result<Option<Cow<'x, [u8]>>, Refusal> {
     let value = match source {
         Source::Literal(text) => Some(Cow::Borrowed(&**text)),
-        Source::Path(index) => exchange.parameters.get(*index).map(|value| Cow::Borrowed(*value)),
+        Source::Path(index) => exchange.parameters.get(*index).map(|value| match path_values {
+            PathValues::AsReceived => Cow::Borrowed(*value),
+            PathValues::Decoded => decoded(value),
+        }),
         Source::Query(name, Values::Last) => query_values(exchange, name).last(),
         Source::Query(name, Values::All) => {
             let values: Vec<_> = query_values(exchange, name).collect();
@@ -381,7 +406,8 @@ pub(crate) fn joined<'x>(
         Source::Joined(sources) => {
             let mut all = Vec::new();
             for source in sources {
-                all.extend_from_slice(&joined(exchange, source)?.unwrap_or_default());
+                let value = value_of(exchange, source, path_values)?;
+                all.extend_from_slice(&value.unwrap_or_default());
             }
             Some(Cow::Owned(all))
         }
@@ -448,7 +474,10 @@ fn query_values<'x>(
 fn context<'x>(exchange: &'x Exchange<'_>, name: ContextName) -> Option<Cow<'x, [u8]>> {
     let host = || http::authority::host(exchange.head.host.unwrap_or_default());
     Some(match name {
-        ContextName::RequestId => Cow::Borrowed(exchange.ids.request.as_bytes()),
+        ContextName::RequestId => {
+            let protocol = exchange.protocol.unwrap_or(Protocol::Http);
+            Cow::Borrowed(exchange.ids.context_id(protocol).as_bytes())
+        }
         ContextName::ExtendedRequestId => Cow::Borrowed(exchange.ids.extended.as_bytes()),
         ContextName::HttpMethod => Cow::Borrowed(exchange.head.method.as_bytes()),
         ContextName::Path => Cow::Borrowed(exchange.head.target.path()),

@@ -5,6 +5,7 @@
 //! Trial::new --begin--> Next::Answered
 //!                   \-> Next::BackEnd(Call)  --(somebody sends it)--> back_end_answered
 //!                   \-> Next::Function(Call) --(somebody invokes it)--> function_answered
+//!                   \-> Next::Key(role)      --(somebody finds its key pair)--> key_found --> Next
 //! ```
 //! The request is written down as a client would send it and read back, so there is one way from a head
 //! to an answer. Who sends and waits is not for here: no socket, no clock.
@@ -22,6 +23,7 @@ pub use call::{
 pub use question::Question;
 
 use super::execution_log::{Asked, DataTrace, limits_of};
+use super::integrate::service::{Keyring, NoKey};
 use super::transform::Overrides;
 use super::{
     Admitted, ClientFacts, Exchange, ExecutionLog, Failure, Ids, Origin, Refusal, gateway_response,
@@ -29,6 +31,7 @@ use super::{
 use crate::http::field::{is_token_byte, is_value_byte};
 use crate::http::{self, Fields, Known};
 use crate::snapshot::managed::{Plan, Release};
+use crate::snapshot::service::RoleCredentials;
 use crate::snapshot::{
     Function, Lambda, Managed, ManagedStage, PathParameters, Protocol, Route, RouteIndex, Snapshot,
     Upstream,
@@ -88,6 +91,8 @@ pub enum Next {
     BackEnd(Box<BackEndCall>),
     /// A function is to be invoked.
     Function(FunctionRequest),
+    /// The key pair of this role is to be found: an AWS service is asked in its name.
+    Key(Box<str>),
 }
 
 /// What came of a trial.
@@ -110,7 +115,16 @@ pub struct Trial {
     raw: Vec<u8>,
     log: ExecutionLog,
     overrides: Option<Overrides>,
+    keys: Keys,
     now: Duration,
+}
+
+/// Who signs what is sent to AWS services.
+#[derive(Debug, Default)]
+struct Keys {
+    keyring: Keyring,
+    /// Why there is no other pair, once one was looked for.
+    missing: Option<NoKey>,
 }
 
 impl Trial {
@@ -163,6 +177,7 @@ impl Trial {
             raw,
             log: ExecutionLog::new(DataTrace::On),
             overrides: None,
+            keys: Keys::default(),
             now: tried.received,
             tried,
         })
@@ -183,8 +198,20 @@ impl Trial {
     pub fn begin(&mut self, permitted: impl Fn(&Lambda) -> Option<Function>) -> Next {
         let asked = asked(&self.tried, self.ids);
         asked.tell(&self.tried, self.now, &mut self.log);
-        let made =
-            self.with_exchange(|exchange, route, step| step.run(exchange, route, &permitted));
+        self.run(&permitted)
+    }
+
+    /// Goes on with a role's key pair: the phases run once more, and none of them told anything the
+    /// first time.
+    pub fn key_found(&mut self, found: Result<RoleCredentials, NoKey>) -> Next {
+        self.keys.missing = Some(found.as_ref().err().copied().unwrap_or(NoKey::Unknown));
+        self.keys.keyring.replace(found.into_iter().collect());
+        // Whoever needs a key asks a service and no function.
+        self.run(&|_| None)
+    }
+
+    fn run(&mut self, permitted: &dyn Fn(&Lambda) -> Option<Function>) -> Next {
+        let made = self.with_exchange(|exchange, route, step| step.run(exchange, route, permitted));
         match made.unwrap_or_else(|| Err(Refusal::Internal.into())) {
             Ok(next) => next,
             Err(failure) => Next::Answered(self.fail(&failure)),
@@ -256,7 +283,7 @@ impl Trial {
         &mut self,
         act: impl FnOnce(&Exchange<'_>, &Route, &mut Step<'_>) -> T,
     ) -> Option<T> {
-        let Self { tried, ids, trace, raw, log, overrides, now } = self;
+        let Self { tried, ids, trace, raw, log, overrides, keys, now } = self;
         let client = ClientFacts {
             peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             local: SocketAddr::from((Ipv4Addr::LOCALHOST, 443)),
@@ -279,7 +306,7 @@ impl Trial {
             exchange.parameters.try_push(value.as_bytes()).ok()?;
         }
         let route = api.routes.first()?;
-        let mut step = Step { tried, trace, log, overrides, now: *now };
+        let mut step = Step { tried, trace, log, overrides, keys, now: *now };
         Some(act(&exchange, route, &mut step))
     }
 }

@@ -2,17 +2,20 @@
 //! method response. The same functions that a shard calls, with every step told.
 
 use super::call::{BackEndCall, FunctionRequest, FunctionResult};
-use super::{AnswerReader, Answered, Next, Tried, lossy};
+use super::{AnswerReader, Answered, Keys, Next, Tried, lossy};
 use crate::exchange::execution_log::{FunctionCall, is_of_method, limits_of, malformed};
-use crate::exchange::integrate::http_proxy::{self, Made, has_content};
+use crate::exchange::integrate::http_proxy::{self, HostPlace, Made, has_content};
 use crate::exchange::integrate::lambda::custom::{self, Invocation, Order, Told, Unordered};
 use crate::exchange::integrate::lambda::{self, HeadFacts};
+use crate::exchange::integrate::service::{self, NoKey, Signing};
 use crate::exchange::respond::{self, Changes, Connection, ResponseFraming};
 use crate::exchange::transform::{self, BackEnd, MethodAnswer, Overrides, Scratch};
 use crate::exchange::{Context, Exchange, ExecutionLog, Failure, MethodRequest, Refusal, validate};
 use crate::http::{self, Field, Fields, Known, RequestKind};
 use crate::snapshot::managed::{BinaryTypes, CustomLambda, Mapped};
+use crate::snapshot::service::Service;
 use crate::snapshot::{Function, HttpProxy, Integration, Lambda, Phase, Protocol, Refusing, Route};
+use crate::telemetry::ids::TraceRoot;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -22,6 +25,7 @@ pub(super) struct Step<'t> {
     pub(super) trace: &'t str,
     pub(super) log: &'t mut ExecutionLog,
     pub(super) overrides: &'t mut Option<Overrides>,
+    pub(super) keys: &'t mut Keys,
     pub(super) now: Duration,
 }
 
@@ -103,14 +107,6 @@ impl Step<'_> {
         proxy: &HttpProxy,
         made: Option<transform::Transformed<'_>>,
     ) -> Result<Next, Failure> {
-        if proxy.service.is_some() {
-            // Their key pairs are the shards'.
-            let reason = "AWS services are not called in test calls";
-            return Err(Failure::configuration(reason));
-        }
-        if proxy.service.is_some() {
-            return Err(Failure::configuration("AWS services are not called in test calls yet"));
-        }
         let index = proxy.upstream.0 as usize;
         let upstream = self.tried.upstreams.get(index).ok_or(Refusal::Internal)?;
         let target = upstream.targets.first().ok_or(Refusal::Internal)?;
@@ -120,20 +116,33 @@ impl Step<'_> {
             is_made: made.is_made,
             overrides: &made.overrides,
         });
-        let mut written = Vec::with_capacity(512);
+        let content: &[u8] = match &made {
+            Some(made) if has_content(method) => &made.content,
+            Some(_) => &[],
+            None => exchange.content.unwrap_or_default(),
+        };
         let trace = exchange.trace_root();
-        let place = http_proxy::request_head(exchange, proxy, facts.as_ref(), trace, &mut written)?;
+        let mut written = Vec::with_capacity(512);
+        let place = match (proxy.service.as_deref(), &facts) {
+            (None, _) => {
+                http_proxy::request_head(exchange, proxy, facts.as_ref(), trace, &mut written)?
+            }
+            (Some(service), Some(facts)) => {
+                let call = (proxy, service);
+                match self.signed_head(exchange, call, facts, content, trace, &mut written)? {
+                    Some(place) => place,
+                    None => return Ok(Next::Key(service.role.clone())),
+                }
+            }
+            // Requests of services are made by templates and mappings.
+            (Some(_), None) => return Err(Refusal::Internal.into()),
+        };
         let (line, rest) = written.split_at(place.at);
         let mut request = line.to_vec();
         if !place.is_mapped {
             http::write::field(&mut request, b"host", target.authority.as_bytes());
         }
         request.extend_from_slice(rest);
-        let content: &[u8] = match &made {
-            Some(made) if has_content(method) => &made.content,
-            Some(_) => &[],
-            None => exchange.content.unwrap_or_default(),
-        };
         let scheme = if upstream.tls.is_some() { "https" } else { "http" };
         let origin = format!("{scheme}://{}", target.authority);
         self.log.endpoint_request(self.now, &origin, &request, content);
@@ -148,6 +157,31 @@ impl Step<'_> {
             identity: self.tried.client_identity.clone(),
             answer,
         })))
+    }
+
+    /// Writes the head of a service's request, signature and all. `None`: the key is to be found first.
+    fn signed_head(
+        &mut self,
+        exchange: &Exchange<'_>,
+        call: (&HttpProxy, &Service),
+        made: &Made<'_>,
+        content: &[u8],
+        trace: TraceRoot,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<HostPlace>, Failure> {
+        let now = self.now;
+        let Keys { keyring, missing } = &mut *self.keys;
+        match (keyring.key(call.1, now), *missing) {
+            (Ok(key), _) => {
+                let signing = Signing { key, now, trace };
+                Ok(Some(service::request_head(exchange, call, made, content, signing, out)?))
+            }
+            (Err(NoKey::Unknown), None) => Ok(None),
+            // Amazon's words, and what can be done here.
+            (Err(_), Some(error)) | (Err(error), None) => Err(Failure::configuration(format!(
+                "API Gateway does not have permission to assume the provided role: {error}"
+            ))),
+        }
     }
 
     pub(super) fn back_end_answered(
@@ -167,7 +201,7 @@ impl Step<'_> {
             _ => (None, true),
         };
         if let (Some(plan), false) = (plan, is_passed) {
-            let request = self.method_request(exchange);
+            let request = self.method_request(exchange).answered(&fields);
             let status = head.status.to_string();
             let back_end = BackEnd { selected_by: Some(&status), fields: &fields, content };
             let types = binary_types(exchange);
@@ -281,8 +315,8 @@ impl Step<'_> {
         told: &Told,
         overrides: &Overrides,
     ) -> Result<Answered, Failure> {
-        let request = self.method_request(exchange);
         let (types, fields) = (binary_types(exchange), told.fields());
+        let request = self.method_request(exchange).answered(&fields);
         let mut scratch = self.scratch();
         let answer = transform::response(
             &mapped.plan,
@@ -317,7 +351,8 @@ impl Step<'_> {
             }
             _ => return Err(Refusal::Internal.into()),
         };
-        let answer = lambda::answer(exchange, declared, &result.payload)
+        let accept = lambda::accept_for(exchange, declared);
+        let answer = lambda::answer(Protocol::Rest, declared, accept, &result.payload)
             .map_err(|fault| malformed(fault.refusal()))?;
         let facts = HeadFacts {
             protocol: Protocol::Rest,

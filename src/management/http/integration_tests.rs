@@ -410,6 +410,61 @@ fn every_action_names_what_it_misses() {
 }
 
 #[test]
+fn every_action_takes_its_other_parameters_and_no_others() {
+    let mut api = Api::new(HTTP);
+    for (subtype, required, optional) in [
+        (
+            "EventBridge-PutEvents",
+            "Detail DetailType Source",
+            "Time EventBusName Resources TraceHeader",
+        ),
+        (
+            "SQS-SendMessage",
+            "QueueUrl MessageBody",
+            "DelaySeconds MessageAttributes MessageDeduplicationId MessageGroupId MessageSystemAttributes",
+        ),
+        (
+            "SQS-ReceiveMessage",
+            "QueueUrl",
+            "AttributeNames MaxNumberOfMessages MessageAttributeNames ReceiveRequestAttemptId VisibilityTimeout WaitTimeSeconds",
+        ),
+        ("SQS-DeleteMessage", "QueueUrl ReceiptHandle", ""),
+        ("SQS-PurgeQueue", "QueueUrl", ""),
+        (
+            "AppConfig-GetConfiguration",
+            "Application Environment Configuration ClientId",
+            "ClientConfigurationVersion",
+        ),
+        (
+            "Kinesis-PutRecord",
+            "StreamName Data PartitionKey",
+            "SequenceNumberForOrdering ExplicitHashKey",
+        ),
+        ("StepFunctions-StartExecution", "StateMachineArn", "Name Input"),
+        ("StepFunctions-StartSyncExecution", "StateMachineArn", "Name Input TraceHeader"),
+        ("StepFunctions-StopExecution", "ExecutionArn", "Cause Error"),
+    ] {
+        let names = required.split_whitespace().chain(optional.split_whitespace());
+        let all: Value =
+            names.chain(["Region"]).map(|name| (name.to_owned(), json!("a"))).collect();
+        let base = json!({
+            "integrationType": "AWS_PROXY", "integrationSubtype": subtype,
+            "credentialsArn": "arn:aws:iam::1:role/r",
+        });
+        api.create(with(&base, &json!({ "requestParameters": all })));
+        let more = with(&all, &json!({ "Other": "a" }));
+        let message = format!("Parameter: Other does not fit schema for Operation: {subtype}.");
+        assert_eq!(api.refused(with(&base, &json!({ "requestParameters": more }))), message);
+        for name in required.split_whitespace() {
+            let mut less = all.clone();
+            less.as_object_mut().unwrap().remove(name);
+            let message = api.refused(with(&base, &json!({ "requestParameters": less })));
+            assert!(message.contains("defining all of the following"), "{subtype} {name}");
+        }
+    }
+}
+
+#[test]
 fn what_an_action_cannot_have_is_refused() {
     let mut api = Api::new(HTTP);
     for (members, message) in [

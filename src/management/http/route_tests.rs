@@ -452,6 +452,12 @@ fn authorizers_of_http_apis() {
     request["identitySource"] = json!(["$request.header.Auth"]);
     request["enableSimpleResponses"] = true.into();
     request["authorizerCredentialsArn"] = "arn:aws:iam::000000000000:role/r".into();
+    let mut longest = request.clone();
+    longest["name"] = "longest".into();
+    longest["authorizerResultTtlInSeconds"] = 3600.into();
+    let longest = api.ok("CreateAuthorizer", longest);
+    assert_eq!(longest["authorizerResultTtlInSeconds"], 3600);
+    api.ok("DeleteAuthorizer", json!({"authorizerId": longest["authorizerId"]}));
     let cached = api.ok("CreateAuthorizer", request);
     assert_eq!(cached["authorizerResultTtlInSeconds"], 300, "Terraform waits for this default");
     assert_eq!(cached["authorizerId"].as_str().unwrap().len(), 6);
@@ -549,4 +555,22 @@ fn resetting_the_cache_of_authorizers_needs_a_stage() {
     assert_eq!(api.refused("ResetAuthorizersCache", input.clone()), gone);
     api.ok("CreateStage", input.clone());
     assert_eq!(api.ok("ResetAuthorizersCache", input), Value::Null);
+}
+
+/// Amazon's quotas may be raised there on request; here memory is the bound.
+#[test]
+fn there_may_be_more_of_everything_than_amazons_quotas() {
+    let mut api = Api::http();
+    for index in 0..301 {
+        api.integration();
+        api.ok("CreateRoute", json!({"routeKey": format!("GET /{index}")}));
+    }
+    for index in 0..11 {
+        api.ok("CreateStage", json!({"stageName": format!("s{index}")}));
+        let mut request = lambda(&format!("a{index}"));
+        request["authorizerPayloadFormatVersion"] = "2.0".into();
+        api.ok("CreateAuthorizer", request);
+    }
+    let stages = api.ok("GetStages", json!({"maxResults": "100"}));
+    assert_eq!(stages["items"].as_array().unwrap().len(), 11);
 }

@@ -26,6 +26,9 @@ pub(super) static OPERATIONS: &[Operation] = &[
     write("UpdateStage", update),
 ];
 
+/// Amazon's limit for an access log's format.
+const FORMAT_BYTES_MAX: usize = 3 * 1024;
+
 /// Stage variables of a stage.
 const VARIABLES_MAX: usize = 100;
 
@@ -253,6 +256,11 @@ fn access_log(mut settings: AccessLogSettings) -> Result<Option<AccessLogSetting
     settings.format.take_if(|format| format.is_empty());
     settings.destination_arn.take_if(|arn| arn.is_empty());
     if let Some(format) = &settings.format {
+        if format.len() > FORMAT_BYTES_MAX {
+            return Err(Fault::bad_request(format!(
+                "Access Log format must have at most {FORMAT_BYTES_MAX} bytes"
+            )));
+        }
         let ids = ["$context.requestId", "$context.extendedRequestId"];
         if !ids.iter().any(|id| format.contains(id)) {
             return Err(Fault::bad_request(

@@ -169,6 +169,11 @@ fn access_logs_are_set_and_removed() {
         "Access Log format must include either $context.requestId or $context.extendedRequestId";
     let input = json!({"stageName": "v1", "accessLogSettings": {"format": "JSON"}});
     assert_eq!(api.refused("UpdateStage", input), text(400, format));
+    for (bytes, passes) in [(3072, true), (3073, false)] {
+        let format = format!("$context.requestId{}", "x".repeat(bytes - 18));
+        let input = json!({"stageName": "v1", "accessLogSettings": {"format": format}});
+        assert_eq!(api.call("UpdateStage", input).is_ok(), passes, "{bytes} bytes");
+    }
     let input = json!({"stageName": "v1", "accessLogSettings": {"destinationArn": "/var/log"}});
     let wrong = text(400, "Invalid ARN specified in the request");
     assert_eq!(api.refused("UpdateStage", input), wrong);

@@ -20,7 +20,7 @@ use crate::exchange::trial::{Answered, ClientIdentity, Next, Trial, Tried};
 use crate::model;
 use crate::resources::rest::{Map, Method, Resource, RestApi};
 use crate::resources::rest_stage::{Definition, Stage};
-use crate::snapshot::managed::{StagePlace, compile_rest_stage, plan_method};
+use crate::snapshot::managed::{PrivateLink, StagePlace, compile_rest_stage, plan_method};
 use crate::snapshot::{Function, Lambda, Snapshot, compile};
 use bytes::Bytes;
 use request::Request;
@@ -45,19 +45,21 @@ pub(in crate::management) struct Begun {
     started: Instant,
 }
 
-/// Begins a test call. `function_of` finds a function by the ARN that an integration names.
+/// Begins a test call. `function_of` finds a function by the ARN that an integration names; `links` are
+/// the region's VPC links.
 ///
 /// # Errors
 /// There is no such method, or its request is none that could be sent.
 pub(in crate::management) fn begin(
     call: &mut Call<'_>,
     function_of: &dyn Fn(&str) -> Option<Function>,
+    links: &[PrivateLink],
 ) -> Result<Begun, Fault> {
     let started = Instant::now();
     let resource = place::resource(call)?;
     let method = place::method(call, &resource)?;
     let request = Request::of(call, &resource.path)?;
-    let tried = tried(call, &resource, method, request)?;
+    let tried = tried(call, &resource, method, request, links)?;
     let mut trial = Trial::new(tried)
         .map_err(|why| Fault::bad_request(format!("Invalid test request: {why}")))?;
     let next = trial.begin(|declared: &Lambda| function_of(&declared.function));
@@ -67,17 +69,21 @@ pub(in crate::management) fn begin(
 impl Begun {
     /// Waits for whoever is to be asked, and answers the call.
     pub(in crate::management) async fn finish(self, back_ends: &dyn BackEnds) -> Answer {
-        let Self { mut trial, next, started } = self;
-        let asked = Instant::now();
-        let answered = match next {
-            Next::Answered(answered) => answered,
-            Next::BackEnd(call) => {
-                let result = back_ends.call(*call).await;
-                trial.back_end_answered(result, asked.elapsed(), since_epoch())
-            }
-            Next::Function(request) => {
-                let result = back_ends.invoke(request).await;
-                trial.function_answered(result, asked.elapsed(), since_epoch())
+        let Self { mut trial, mut next, started } = self;
+        let answered = loop {
+            let asked = Instant::now();
+            match next {
+                // It asks for one key pair, whatever is found.
+                Next::Key(role) => next = trial.key_found(back_ends.key_pair(role).await),
+                Next::Answered(answered) => break answered,
+                Next::BackEnd(call) => {
+                    let result = back_ends.call(*call).await;
+                    break trial.back_end_answered(result, asked.elapsed(), since_epoch());
+                }
+                Next::Function(request) => {
+                    let result = back_ends.invoke(request).await;
+                    break trial.function_answered(result, asked.elapsed(), since_epoch());
+                }
             }
         };
         shown(&trial, answered, started.elapsed())
@@ -115,14 +121,18 @@ fn tried(
     resource: &Arc<Resource>,
     method: &Method,
     request: Request,
+    links: &[PrivateLink],
 ) -> Result<Tried, Fault> {
     let api_id = call.text("restApiId").to_owned();
     let verb = call.text("httpMethod").to_owned();
     let account_id = call.settings.account_id.clone();
     let region = call.region().to_owned();
     let back_ends = Arc::clone(&call.settings.back_ends);
-    let place =
-        StagePlace { back_ends: &back_ends, ..StagePlace::of(&region, &account_id, &api_id) };
+    let place = StagePlace {
+        back_ends: &back_ends,
+        links,
+        ..StagePlace::of(&region, &account_id, &api_id)
+    };
     let api = call.draft.get::<RestApi>("", &api_id).ok_or_else(|| call.unknown_api(&api_id))?;
     // Who may call is not asked: neither policy nor authorizer nor key.
     let open = Method {

@@ -28,11 +28,11 @@ use super::kept::Kept;
 use crate::control::invocation::{Completion, NotDone};
 use crate::exchange::authorize::lambda::{self as rules, Verdict};
 use crate::exchange::integrate::lambda;
-use crate::exchange::{Exchange, Failure, Granted, Inquiry, Refusal};
+use crate::exchange::{AuthorizerOutcome, Exchange, Failure, Granted, Refusal};
 use crate::http;
 use crate::ring::{Env, SlotId, Slots};
 use crate::snapshot::{Authorizer, AuthorizerIndex, AuthorizerKind, Managed, Snapshot};
-use crate::telemetry::ids;
+use crate::telemetry::ids::{self, Uuid};
 use ahash::RandomState;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -59,11 +59,12 @@ pub(super) struct Authorizing {
 struct Flight {
     /// Under which its verdict is remembered, if it is.
     key: Option<Rc<[u8]>>,
-    request_id: ids::Uuid,
     kind: AuthorizerKind,
     ttl: Duration,
     /// `None` only while it begins.
     invocation: Option<SlotId>,
+    /// By which its log names it.
+    request_id: Uuid,
     /// In the order in which they came; at least one.
     waiting: Vec<SlotId>,
 }
@@ -83,8 +84,6 @@ pub(super) struct Waiting {
     /// Whether the client's connection may stay open behind the answer.
     pub(super) persistent: bool,
     started: Instant,
-    /// When it began to wait.
-    since: Instant,
     /// What it has told so far, where its stage wants to know.
     execution: Option<Box<Execution>>,
 }
@@ -95,49 +94,6 @@ enum Asked {
     Granted(Granted),
     /// It waits.
     Waits,
-}
-
-/// A request that does not pass.
-struct Refused {
-    failure: Failure,
-    inquiry: Box<Inquiry>,
-}
-
-impl Refused {
-    /// There is no verdict.
-    fn unjudged(failure: Failure) -> Self {
-        let error = match &*failure.cause {
-            "" => failure.refusal.message(None).into(),
-            cause => cause.to_owned().into(),
-        };
-        let status = failure.refusal.status(None);
-        let inquiry = Inquiry { status, error: Some(error), ..Inquiry::default() };
-        Self { failure, inquiry: Box::new(inquiry) }
-    }
-
-    fn not_done(refused: NotDone) -> Self {
-        let mut unjudged = Self::unjudged(failure_of(refused));
-        unjudged.inquiry.integration_status = match refused {
-            NotDone::NoFunction => Some(404),
-            NotDone::Throttled | NotDone::SwitchedOff => Some(429),
-            NotDone::EventTooLarge => Some(413),
-            NotDone::NotStarted => Some(502),
-            NotDone::TimedOut => None,
-        };
-        unjudged
-    }
-}
-
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        Self::unjudged(failure)
-    }
-}
-
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
-        Self::unjudged(refusal.into())
-    }
 }
 
 impl Authorizing {
@@ -200,20 +156,14 @@ impl<E: Env> Shard<E> {
             Ok(Asked::Granted(granted)) => {
                 self.run_granted(id, exchange, &granted, phase, raw, persistent);
             }
-            Err(refused) => self.refuse_caller(id, exchange, &refused, persistent),
+            Err(mut failure) => {
+                // Decided without asking: by the request itself, or by what is remembered.
+                let (latency, request_id, is_answered) = (Duration::ZERO, None, false);
+                let outcome = AuthorizerOutcome { latency, request_id, is_answered };
+                failure.authorizer = Some(Box::new(outcome));
+                self.answer_failure(id, exchange, &failure, persistent);
+            }
         }
-    }
-
-    fn refuse_caller(
-        &mut self,
-        id: SlotId,
-        exchange: &Exchange<'_>,
-        refused: &Refused,
-        persistent: bool,
-    ) {
-        let mut exchange = exchange.clone();
-        exchange.inquiry = Some(&refused.inquiry);
-        self.answer_failure(id, &exchange, &refused.failure, persistent);
     }
 
     fn ask(
@@ -224,26 +174,25 @@ impl<E: Env> Shard<E> {
         key: &mut Vec<u8>,
         raw: &[u8],
         persistent: bool,
-    ) -> Result<Asked, Refused> {
+    ) -> Result<Asked, Failure> {
         let admitted = exchange.api.ok_or(Refusal::Internal)?;
         let authorizer = admitted.api.authorizer(index).ok_or(Refusal::Internal)?;
         if let Some(execution) = &mut self.execution {
-            let (id, request) = (&authorizer.rules.id, exchange.ids.request.as_str());
-            let line = format_args!("Starting authorizer: {id} for request: {request}");
-            execution.line(self.since_epoch, line);
+            execution.asks_authorizer(self.since_epoch, &authorizer.rules.id);
         }
         let has_key = rules::claim(exchange, authorizer, key)?;
         let mut flight = None;
         if has_key {
             if let Some(verdict) = self.authorizing.verdicts.find(key, self.now) {
-                let inquiry = Inquiry::remembered();
-                return decide(exchange, authorizer, verdict, inquiry).map(Asked::Granted);
+                rules::decide(exchange, authorizer, &verdict)?;
+                let latency = Duration::ZERO;
+                return Ok(Asked::Granted(Granted { verdict, latency, request_id: None }));
             }
             flight = self.authorizing.flight_of_key.get(&**key).copied();
         }
         if self.authorizing.waiting.len() >= WAITING_MAX {
             let cause = "too many requests wait for authorizers".into();
-            return Err(Refused::unjudged(Failure { cause, ..Refusal::AuthorizerFailed.into() }));
+            return Err(Failure { cause, ..Refusal::AuthorizerFailed.into() });
         }
         let flight = match flight {
             Some(flight) => flight,
@@ -259,7 +208,6 @@ impl<E: Env> Shard<E> {
             phase,
             persistent,
             started: self.now.checked_sub(exchange.waited).unwrap_or(self.now),
-            since: self.now,
             execution: self.execution.take(),
         });
         if let Some(flight) = self.authorizing.flights.get_mut(flight) {
@@ -277,7 +225,7 @@ impl<E: Env> Shard<E> {
         exchange: &Exchange<'_>,
         authorizer: &Authorizer,
         key: Option<&[u8]>,
-    ) -> Result<SlotId, Refused> {
+    ) -> Result<SlotId, Failure> {
         let misconfigured = |cause: &'static str| Failure {
             cause: cause.into(),
             ..Refusal::AuthorizerMisconfigured.into()
@@ -289,7 +237,7 @@ impl<E: Env> Shard<E> {
         if authorizer.needs_permission
             && !lambda::permits(&row.function, &authorizer.arn(api_id), &authorizer.account_id)
         {
-            return Err(misconfigured("the authorizer's function does not permit it").into());
+            return Err(misconfigured("the authorizer's function does not permit it"));
         }
         let root = exchange.trace_root();
         let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
@@ -301,10 +249,10 @@ impl<E: Env> Shard<E> {
         let request_id = ids::uuid([self.env.random(), self.env.random()]);
         let flight = self.authorizing.flights.insert(Flight {
             key: key.clone(),
-            request_id,
             kind: authorizer.rules.kind,
             ttl: authorizer.rules.ttl,
             invocation: None,
+            request_id,
             waiting: Vec::with_capacity(1),
         });
         let new = NewInvocation {
@@ -327,7 +275,7 @@ impl<E: Env> Shard<E> {
             }
             Err(refused) => {
                 self.authorizing.flights.remove(flight);
-                Err(Refused::not_done(refused))
+                Err(failure_of(refused))
             }
         }
     }
@@ -336,18 +284,12 @@ impl<E: Env> Shard<E> {
     pub(super) fn authorizer_answered(&mut self, id: SlotId, completion: Completion) {
         let Some(flight) = self.authorizing.flights.remove(id) else { return };
         self.authorizing.forget_key(&flight, id);
-        let invoked = Some(200);
+        let is_answered = !matches!(completion, Completion::NotDone(_));
         let verdict = match completion {
-            Completion::NotDone(why) => Err(Refused::not_done(why)),
+            Completion::NotDone(why) => Err(failure_of(why)),
             Completion::Failure(payload) => {
                 let cause = "the authorizer's function failed".into();
-                let failure = Failure { cause, ..rules::refuse_error(&payload).into() };
-                let mut refused = Refused::unjudged(failure);
-                refused.inquiry.integration_status = invoked;
-                if let Some(error) = rules::told_error(&payload) {
-                    refused.inquiry.error = Some(error.into());
-                }
-                Err(refused)
+                Err(Failure { cause, ..rules::refuse_error(&payload).into() })
             }
             Completion::Result(result) => match rules::read_verdict(&result, flight.kind) {
                 Ok(verdict) => {
@@ -357,26 +299,25 @@ impl<E: Env> Shard<E> {
                         let verdicts = &mut self.authorizing.verdicts;
                         verdicts.remember(key, &verdict, result.len(), until);
                     }
-                    let integration_status = invoked;
-                    Ok((verdict, Inquiry { status: 200, integration_status, ..Inquiry::default() }))
+                    Ok(verdict)
                 }
                 Err(cause) => {
-                    let refusal = Refusal::AuthorizerMisconfigured;
-                    let failure = Failure { cause: cause.into(), ..refusal.into() };
-                    let mut refused = Refused::unjudged(failure);
-                    refused.inquiry.integration_status = invoked;
-                    Err(refused)
+                    Err(Failure { cause: cause.into(), ..Refusal::AuthorizerMisconfigured.into() })
                 }
             },
         };
-        let mut judged = Judged { verdict, request_id: flight.request_id };
         for waiting in flight.waiting {
-            self.resume_waiting(waiting, &mut judged);
+            self.resume_waiting(waiting, &verdict, (flight.request_id, is_answered));
         }
     }
 
-    /// Goes on with a request whose verdict is there.
-    fn resume_waiting(&mut self, id: SlotId, judged: &mut Judged) {
+    /// Goes on with a request whose verdict is there, from the invocation of that id.
+    fn resume_waiting(
+        &mut self,
+        id: SlotId,
+        verdict: &Result<Rc<Verdict>, Failure>,
+        (request_id, is_answered): (Uuid, bool),
+    ) {
         let Some(mut waiting) = self.authorizing.waiting.remove(id) else { return };
         self.execution = waiting.execution.take();
         let client = waiting.client;
@@ -384,29 +325,25 @@ impl<E: Env> Shard<E> {
         let managed = Rc::clone(&self.managed);
         let waited = self.now.saturating_duration_since(waiting.started);
         if waiting.is_current(&self.snapshot, &managed) {
-            judged.is_about(self.now.saturating_duration_since(waiting.since));
             let Waiting { snapshot, api, kept, authorizer, phase, .. } = &waiting;
             kept.with_exchange(snapshot, &managed, api, None, |exchange, _| {
                 exchange.waited = waited;
-                let (head, authorizer) = (kept.head(), *authorizer);
-                match &judged.verdict {
-                    Err(refused) => self.refuse_caller(client, exchange, refused, persistent),
-                    Ok((verdict, inquiry)) => {
-                        let authorizer = exchange.api.and_then(|it| it.api.authorizer(authorizer));
-                        let decided =
-                            authorizer.ok_or_else(|| Refusal::Internal.into()).and_then(|it| {
-                                decide(exchange, it, Rc::clone(verdict), inquiry.clone())
-                            });
-                        match decided {
-                            Ok(granted) => {
-                                self.run_granted(
-                                    client, exchange, &granted, *phase, head, persistent,
-                                );
-                            }
-                            Err(refused) => {
-                                self.refuse_caller(client, exchange, &refused, persistent);
-                            }
-                        }
+                let decided = verdict.clone().and_then(|verdict| {
+                    let api = exchange.api.map(|it| it.api).ok_or(Refusal::Internal)?;
+                    let authorizer = api.authorizer(*authorizer).ok_or(Refusal::Internal)?;
+                    rules::decide(exchange, authorizer, &verdict)?;
+                    Ok(Granted { verdict, latency: waited, request_id: Some(request_id) })
+                });
+                let raw = kept.head();
+                match decided {
+                    Ok(granted) => {
+                        self.run_granted(client, exchange, &granted, *phase, raw, persistent);
+                    }
+                    Err(mut failure) => {
+                        let (latency, request_id) = (waited, Some(request_id));
+                        let outcome = AuthorizerOutcome { latency, request_id, is_answered };
+                        failure.authorizer = Some(Box::new(outcome));
+                        self.answer_failure(client, exchange, &failure, persistent);
                     }
                 }
             });
@@ -433,8 +370,7 @@ impl<E: Env> Shard<E> {
         persistent: bool,
     ) {
         if let Some(execution) = &mut self.execution {
-            let line = format_args!("Successfully completed authorizer execution");
-            execution.line(self.since_epoch, line);
+            execution.authorizer_answers(self.since_epoch);
         }
         let mut exchange = exchange.clone();
         exchange.granted = Some(granted);
@@ -475,44 +411,6 @@ impl<E: Env> Shard<E> {
 
     fn release_waiting(&mut self, waiting: Waiting) {
         self.release(waiting.snapshot, waiting.api);
-    }
-}
-
-/// What came of a flight, for each of those who wait for it.
-struct Judged {
-    verdict: Result<(Rc<Verdict>, Inquiry), Refused>,
-    request_id: ids::Uuid,
-}
-
-impl Judged {
-    /// It is the turn of somebody who has waited for so long.
-    fn is_about(&mut self, latency: Duration) {
-        let inquiry = match &mut self.verdict {
-            Ok((_, inquiry)) => inquiry,
-            Err(refused) => &mut refused.inquiry,
-        };
-        inquiry.request_id = Some(self.request_id);
-        inquiry.latency = latency;
-    }
-}
-
-/// What a verdict means for one request.
-fn decide(
-    exchange: &Exchange<'_>,
-    authorizer: &Authorizer,
-    verdict: Rc<Verdict>,
-    mut inquiry: Inquiry,
-) -> Result<Granted, Refused> {
-    match rules::decide(exchange, authorizer, &verdict) {
-        Ok(()) => {
-            inquiry.decided = Some(200);
-            Ok(Granted { verdict, inquiry })
-        }
-        Err(refusal) => {
-            inquiry.decided = Some(refusal.status(exchange.protocol));
-            inquiry.denial = refusal.message(exchange.protocol);
-            Err(Refused { failure: refusal.into(), inquiry: Box::new(inquiry) })
-        }
     }
 }
 

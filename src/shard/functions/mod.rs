@@ -62,11 +62,11 @@ impl<E: Env> Shard<E> {
             caller: Caller::Control(invoke.call),
             patience: invoke.patience,
         };
-        let chosen = match invoke.is_drawn {
-            true => invoke.function,
-            false => self.version_of(&invoke.function),
+        let invoked = match invoke.is_drawn {
+            true => self.invoke_version(&invoke.function, new),
+            false => self.invoke(&invoke.function, new),
         };
-        if let Err(refused) = self.invoke_version(&chosen, new) {
+        if let Err(refused) = invoked {
             self.send_report(FromShard::Invoked(Box::new(Invoked {
                 call: invoke.call,
                 request_id: request_id.as_str().into(),
@@ -77,16 +77,13 @@ impl<E: Env> Shard<E> {
 
     /// As [`Shard::invoke_version`], of the version that an alias with weights leads to this time.
     pub(super) fn invoke(&mut self, arn: &str, new: NewInvocation) -> Result<SlotId, NotDone> {
-        let version = self.version_of(arn);
-        self.invoke_version(&version, new)
-    }
-
-    /// What an ARN leads to this time: itself, unless it is an alias with weights.
-    fn version_of(&mut self, arn: &str) -> Box<str> {
         let row = self.function_of_arn.get(arn).and_then(|id| self.functions.get(*id));
         match row.and_then(|row| row.function.other.as_ref()) {
-            Some(other) if self.env.random() < other.share => other.arn.clone(),
-            _ => arn.into(),
+            Some(other) if self.env.random() < other.share => {
+                let other = other.arn.clone();
+                self.invoke_version(&other, new)
+            }
+            _ => self.invoke_version(arn, new),
         }
     }
 

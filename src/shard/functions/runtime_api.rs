@@ -15,8 +15,8 @@ use super::super::timers::Deadline;
 use super::super::{Kind, Shard, is_cancelled};
 use super::worker::{Invocation, StartFault, WorkerState, failure_behind, too_large};
 use crate::control::invocation::{Completion, PAYLOAD_BYTES_MAX, StopWorker};
-use crate::http::{self, BodyReader, Fields, HeadLimits, RequestHead, Target};
-use crate::ring::{Close, Env, Lease, Outgoing, Received, Ring, SlotId, Socket};
+use crate::http::{self, BodyReader, Fields, Framing, HeadLimits, RequestHead, Target};
+use crate::ring::{BufferGroup, Close, Env, Lease, Outgoing, Received, Ring, SlotId, Socket};
 use crate::telemetry::ids::Uuid;
 use bytes::Bytes;
 use std::io;
@@ -32,6 +32,9 @@ const CONNECTIONS_PER_WORKER: usize = 16;
 
 /// Content above the limit that is read and dropped, so that the worker sees the answer.
 const DROPPED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Content that memory is put aside for before it has arrived.
+const RESERVED_BYTES_MAX: u64 = 64 * 1024;
 
 /// How long a connection that is to close may take to send what is queued.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
@@ -178,8 +181,10 @@ impl<E: Env> Shard<E> {
         let limit = self.workers.len() * CONNECTIONS_PER_WORKER;
         let is_heard = worker.is_some() && self.runtime_connections.len() < limit;
         let ring = self.env.ring();
+        // Results are as large as what back ends answer.
+        let group = BufferGroup::Upstream;
         let id = self.runtime_connections.insert_with(|id| RuntimeConnection {
-            stream: Stream::accepted(socket, Kind::Runtime.token(id), None, ring),
+            stream: Stream::accepted(socket, Kind::Runtime.token(id), group, None, ring),
             state: RuntimeState::Head,
             worker,
             persistent: true,
@@ -223,7 +228,7 @@ impl<E: Env> Shard<E> {
                 self.runtime_connection_lost(id);
             }
             Received::NoBuffers => {
-                let group = crate::telemetry::batch::Buffers::Client;
+                let group = crate::telemetry::batch::Buffers::Upstream;
                 self.record.recorder.buffers_exhausted(group);
                 self.starved.push(Kind::Runtime.token(id));
                 return self.free_runtime_connection_if_over(id);
@@ -413,7 +418,11 @@ impl<E: Env> Shard<E> {
         let Some(connection) = self.runtime_connections.get_mut(id) else { return };
         let body = BodyReader::new(head.framing);
         let is_done = body.is_done();
-        let (content, trailers) = (Vec::new(), Vec::new());
+        let declared = match head.framing {
+            Framing::Length(bytes) => bytes.min(RESERVED_BYTES_MAX) as usize,
+            _ => 0,
+        };
+        let (content, trailers) = (Vec::with_capacity(declared), Vec::new());
         let streams_to = stream.as_ref().map(|stream| stream.asked);
         let posted = Posted { what, body, content, trailers, streams_to, dropped_bytes: 0 };
         connection.state = RuntimeState::Content(Box::new(posted));

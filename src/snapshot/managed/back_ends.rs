@@ -55,6 +55,19 @@ impl BackEnds {
         Self { endpoints: model.aws.endpoints.clone(), links: links.collect() }
     }
 
+    /// Whether services are where the other says.
+    pub fn has_endpoints_of(&self, other: &Self) -> bool {
+        self.endpoints == other.endpoints
+    }
+
+    /// Whether links lead to where the other says.
+    pub fn has_links_of(&self, other: &Self) -> bool {
+        // A key stands for an upstream's whole definition.
+        let told =
+            |it: &DeclaredLink| (it.link.clone(), it.target.clone(), it.upstream.key.clone());
+        self.links.iter().map(told).eq(other.links.iter().map(told))
+    }
+
     /// The URL where a service lives, if not at AWS. `names`: what it may be called, likeliest first.
     pub(super) fn endpoint(&self, names: &[&str]) -> Option<&str> {
         let mut named = names.iter().chain(&["*"]);

@@ -339,6 +339,7 @@ fn proxy(
         upstream: upstreams.index(upstream),
         method: method.map(|it| it.name().into()),
         path,
+        is_streamed: false,
         timeout: timeout(declared.timeout_in_millis, TIMEOUT),
         mapping,
         response: None,

@@ -146,6 +146,8 @@ impl<'p> StagePlace<'p> {
 /// What one change of the management API changes for the shards. Applied in order, stages first.
 #[derive(Debug, Clone, Default)]
 pub struct ManagedDelta {
+    /// APIs that are there or gone, whatever stages they have.
+    pub apis: Vec<ApiChange>,
     /// Stages that are new, changed or gone.
     pub stages: Vec<StageChange>,
     /// Domain names that are new, changed or gone.
@@ -159,16 +161,39 @@ pub struct ManagedDelta {
 impl ManagedDelta {
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
-        self.stages.is_empty() && self.domains.is_empty() && self.functions.is_empty()
+        self.apis.is_empty()
+            && self.stages.is_empty()
+            && self.domains.is_empty()
+            && self.functions.is_empty()
     }
 
     /// Lays a later one behind this one.
     pub fn extend(&mut self, later: ManagedDelta) {
+        self.apis.extend(later.apis);
         self.stages.extend(later.stages);
         self.domains.extend(later.domains);
         self.functions.extend(later.functions);
         self.codes.extend(later.codes);
     }
+}
+
+/// What becomes of an API. One without a stage is known too: it answers in its protocol's words.
+#[derive(Debug, Clone)]
+pub enum ApiChange {
+    /// It is there.
+    Put {
+        /// Its id.
+        api_id: Box<str>,
+        /// Part of its host name.
+        region: Box<str>,
+        /// Which rules it follows.
+        protocol: Protocol,
+    },
+    /// It is gone. Its stages go by changes of their own.
+    Remove {
+        /// Its id.
+        api_id: Box<str>,
+    },
 }
 
 /// What becomes of a stage. `S` is [`CompiledStage`] until the control thread has taken the upstreams

@@ -128,6 +128,7 @@ impl Compiler<'_> {
         }
         let mut warnings = Vec::new();
         let shared = Shared {
+            endpoint_type: endpoint_type(&definition.api),
             is_canary: of_stage.1,
             detailed: logging::detailed(&self.declared.method_settings, &keys),
             logging: self.logging(&keys, of_stage.1 == Some(true)),
@@ -365,5 +366,16 @@ impl Compiler<'_> {
             },
         };
         lambda::compile(self.place, declared)
+    }
+}
+
+/// `$context.endpointType`.
+fn endpoint_type(api: &rest::RestApi) -> &'static str {
+    let kinds = &api.endpoint_configuration.types;
+    let is = |kind: &str| kinds.iter().any(|known| known == kind);
+    match () {
+        () if is("PRIVATE") => "PRIVATE",
+        () if is("EDGE") => "EDGE",
+        () => "REGIONAL",
     }
 }

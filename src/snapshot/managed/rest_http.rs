@@ -72,6 +72,7 @@ pub(super) fn request(
         upstream: upstreams.index(upstream),
         method: method.map(|it| it.name().into()),
         path,
+        is_streamed: declared.response_transfer_mode.as_deref() == Some("STREAM"),
         timeout: timeout(declared.timeout_in_millis, TIMEOUT),
         mapping,
         response: None,

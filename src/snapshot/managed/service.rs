@@ -68,6 +68,7 @@ pub(super) fn request(
         upstream: upstreams.index(upstream),
         method: method.map(|it| it.name().into()),
         path: ProxyPath::AsReceived,
+        is_streamed: false,
         timeout: timeout(declared.timeout_in_millis, TIMEOUT),
         mapping: Some(Box::new(mapping)),
         response: None,

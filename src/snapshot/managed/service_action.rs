@@ -193,6 +193,7 @@ pub(super) fn request(
         upstream: upstreams.index(uri.upstream),
         method: Some(method.into()),
         path: ProxyPath::AsReceived,
+        is_streamed: false,
         timeout: timeout(declared.timeout_in_millis, TIMEOUT),
         mapping: Some(Box::new(mapping)),
         response: None,

@@ -13,6 +13,8 @@ pub struct Shared {
     pub account_id: Box<str>,
     /// `$context.deploymentId`.
     pub deployment_id: Box<str>,
+    /// `$context.endpointType`: `EDGE`, `REGIONAL` or `PRIVATE`.
+    pub endpoint_type: &'static str,
     /// `$context.isCanaryRequest`; `None`: the stage has no canary.
     pub is_canary: Option<bool>,
     /// `$stageVariables`, with a canary's on top.
@@ -36,6 +38,7 @@ impl Shared {
         Self {
             account_id: place.account_id.into(),
             deployment_id: deployment_id.into(),
+            endpoint_type: "REGIONAL",
             stage_variables: variables.map(|(name, value)| (name.into(), value.into())).collect(),
             ..Self::default()
         }

@@ -4,7 +4,7 @@
 //! APIs or ten thousand. A request that is under way keeps its stage alive by itself; a stage that was
 //! replaced is given back, so that another thread frees it.
 
-use super::{DomainChange, ManagedDomain, ManagedStage, StageChange};
+use super::{ApiChange, DomainChange, ManagedDomain, ManagedStage, StageChange};
 use crate::snapshot::{Domain, Protocol};
 use ahash::RandomState;
 use std::collections::HashMap;
@@ -19,11 +19,15 @@ pub struct Managed {
     wildcard: HashMap<Box<str>, ManagedDomain, RandomState>,
 }
 
-/// The stages of one API; at least one.
+/// One API and its stages. What is in the table has a stage, or was told of by itself.
 #[derive(Debug)]
 pub struct ApiStages {
     /// Which rules the API follows.
     pub protocol: Protocol,
+    /// Part of its host name.
+    pub region: Box<str>,
+    /// Whether it is there without a stage, too. Function URLs are their only stage.
+    is_told: bool,
     /// By name.
     stages: Vec<Rc<ManagedStage>>,
 }
@@ -52,7 +56,7 @@ impl Managed {
         }
     }
 
-    /// The stages of an API; `None`: it has none, or there is no such API.
+    /// An API with its stages; `None`: there is none.
     pub fn api(&self, id: &str) -> Option<&ApiStages> {
         self.apis.get(id)
     }
@@ -72,16 +76,46 @@ impl Managed {
         self.wildcard.get(parent).filter(|_| !label.is_empty())
     }
 
+    /// Takes notice of an API, or forgets it.
+    pub fn change_api(&mut self, change: ApiChange) {
+        match change {
+            ApiChange::Put { api_id, region, protocol } => {
+                self.entry(api_id, region, protocol).is_told = true;
+            }
+            ApiChange::Remove { api_id } => {
+                if let Some(api) = self.apis.get_mut(&api_id) {
+                    api.is_told = false;
+                    self.drop_empty(&api_id);
+                }
+            }
+        }
+    }
+
+    fn entry(&mut self, api_id: Box<str>, region: Box<str>, protocol: Protocol) -> &mut ApiStages {
+        let api = self.apis.entry(api_id).or_insert_with(|| ApiStages {
+            protocol,
+            region: Box::default(),
+            is_told: false,
+            stages: Vec::new(),
+        });
+        api.protocol = protocol;
+        api.region = region;
+        api
+    }
+
+    fn drop_empty(&mut self, api_id: &str) {
+        if self.apis.get(api_id).is_some_and(|api| !api.is_told && api.stages.is_empty()) {
+            self.apis.remove(api_id);
+        }
+    }
+
     /// Puts a stage in or takes it out. Gives back the one that is no longer served.
     pub fn change_stage(&mut self, change: StageChange<ManagedStage>) -> Option<Rc<ManagedStage>> {
         match change {
             StageChange::Put(stage) => {
                 let stage = Rc::<ManagedStage>::from(stage);
-                let api = self.apis.entry(stage.api_id.clone()).or_insert_with(|| ApiStages {
-                    protocol: stage.protocol,
-                    stages: Vec::with_capacity(1),
-                });
-                api.protocol = stage.protocol;
+                let place = (stage.api_id.clone(), stage.region.clone());
+                let api = self.entry(place.0, place.1, stage.protocol);
                 match api.stages.binary_search_by(|known| known.name.cmp(&stage.name)) {
                     Ok(index) => Some(std::mem::replace(&mut api.stages[index], stage)),
                     Err(index) => {
@@ -94,9 +128,7 @@ impl Managed {
                 let api = self.apis.get_mut(&api_id)?;
                 let index = api.stages.binary_search_by(|known| known.name.cmp(&name)).ok()?;
                 let removed = api.stages.remove(index);
-                if api.stages.is_empty() {
-                    self.apis.remove(&api_id);
-                }
+                self.drop_empty(&api_id);
                 Some(removed)
             }
         }
@@ -166,6 +198,37 @@ mod tests {
         }
         assert!(table.api("a").is_none(), "an API without stages is none");
         assert_eq!(names(&table, "b"), ["prod"]);
+    }
+
+    #[test]
+    fn an_api_that_was_told_of_is_there_without_stages() {
+        let mut table = Managed::new([1, 2, 3, 4]);
+        let told = || ApiChange::Put {
+            api_id: "a".into(),
+            region: "eu-west-1".into(),
+            protocol: Protocol::Http,
+        };
+        let forgotten = || ApiChange::Remove { api_id: "a".into() };
+        table.change_api(forgotten());
+        assert!(table.api("a").is_none());
+        table.change_api(told());
+        let api = table.api("a").expect("it is there");
+        assert_eq!(
+            (api.protocol, &*api.region, api.any().is_some()),
+            (Protocol::Http, "eu-west-1", false)
+        );
+        table.change_stage(put("a", "prod"));
+        assert!(table.change_stage(gone("a", "prod")).is_some());
+        assert!(table.api("a").is_some(), "it stays without its stage");
+        // Whichever goes first.
+        table.change_stage(put("a", "prod"));
+        table.change_api(forgotten());
+        assert_eq!(names(&table, "a"), ["prod"], "a stage needs nobody's word");
+        table.change_stage(gone("a", "prod"));
+        assert!(table.api("a").is_none());
+        table.change_api(told());
+        table.change_api(forgotten());
+        assert!(table.api("a").is_none());
     }
 
     #[test]

@@ -85,8 +85,22 @@ pub struct Facts<'a> {
     pub authorizer_principal_id: &'a str,
     /// `authorizer.NAME`: what the authorizer's function passed on.
     pub authorizer_values: &'a [(Box<str>, Box<str>)],
-    /// How the route's authorizer was asked.
-    pub authorizer: AuthorizerFacts<'a>,
+    /// `authorizer.integrationLatency` and `authorizer.latency`: how long the authorizer's function took,
+    /// 0 where its verdict was remembered; printed in milliseconds. `None` where none let the request pass.
+    pub authorizer_latency: Option<Duration>,
+    /// `authorize.status`: what the verdict of the route's authorizer means for the request, 200 or 403; `None`
+    /// without a verdict.
+    pub authorize_status: Option<u16>,
+    /// `authorize.error`: in what words the verdict refuses the request.
+    pub authorize_error: &'a str,
+    /// `authorizer.status`: what the authorizer came to, 200 where it let the request pass.
+    pub authorizer_status: Option<u16>,
+    /// `authorizer.integrationStatus`: what Lambda said of the authorizer's invocation.
+    pub authorizer_integration_status: Option<u16>,
+    /// `authorizer.requestId`: the invocation of the authorizer's function.
+    pub authorizer_request_id: &'a str,
+    /// `authorizer.error`: what the authorizer refused with.
+    pub authorizer_error: &'a str,
     /// `error.message`; `error.messageString` is the same in quotes.
     pub error_message: &'a str,
     /// `error.validationErrorString`: why the content does not fit its model.
@@ -95,25 +109,4 @@ pub struct Facts<'a> {
     pub is_canary: Option<bool>,
     /// `error.responseType`: the gateway response, such as `RESOURCE_NOT_FOUND`.
     pub error_response_type: &'a str,
-}
-
-/// How a route's authorizer was asked, and what its verdict meant. All without a value where no authorizer
-/// stands in front of the route.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct AuthorizerFacts<'a> {
-    /// `authorizer.status`: 200 with a verdict, else what the client is told.
-    pub status: Option<u16>,
-    /// `authorizer.integrationStatus`: what invoking the function came to; `None` where nothing was invoked.
-    pub integration_status: Option<u16>,
-    /// `authorizer.requestId`: the invocation.
-    pub request_id: &'a str,
-    /// `authorizer.integrationLatency` and `authorizer.latency`: how long the request waited for it, 0 where
-    /// the verdict was remembered; printed in milliseconds.
-    pub latency: Option<Duration>,
-    /// `authorizer.error`: why there is no verdict.
-    pub error: &'a str,
-    /// `authorize.status`: 200 or 403, what the verdict means for the request.
-    pub decided: Option<u16>,
-    /// `authorize.error`: in what words it is refused.
-    pub denial: &'a str,
 }

@@ -21,7 +21,7 @@ pub mod writer;
 
 pub use buffer::{LogBatch, LogBuffer};
 pub use destination::Destination;
-pub use facts::{AuthorizerFacts, Facts};
+pub use facts::Facts;
 pub use format::{Format, FormatProblem, FormatProblemKind, preset};
 pub use value::push_clf_time;
 pub use writer::Writer;

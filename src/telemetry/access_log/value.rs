@@ -13,9 +13,9 @@ pub(super) fn push_value(out: &mut Vec<u8>, variable: Variable, facts: &Facts<'_
         Variable::Unavailable => b"",
         Variable::AccountId => facts.account_id.as_bytes(),
         Variable::ApiId => facts.api_id.as_bytes(),
-        Variable::AuthorizeError => facts.authorizer.denial.as_bytes(),
-        Variable::AuthorizerError => facts.authorizer.error.as_bytes(),
-        Variable::AuthorizerRequestId => facts.authorizer.request_id.as_bytes(),
+        Variable::AuthorizeError => facts.authorize_error.as_bytes(),
+        Variable::AuthorizerError => facts.authorizer_error.as_bytes(),
+        Variable::AuthorizerRequestId => facts.authorizer_request_id.as_bytes(),
         Variable::AuthorizerPrincipalId => facts.authorizer_principal_id.as_bytes(),
         // Its name is known to whoever has the format.
         Variable::AuthorizerValue => b"",
@@ -69,6 +69,22 @@ pub(super) fn push_value(out: &mut Vec<u8>, variable: Variable, facts: &Facts<'_
             0 => b"",
             status => return push_number(out, status.into()),
         },
+        Variable::AuthorizeLatency => match facts.authorize_status {
+            None => b"",
+            Some(_) => b"0",
+        },
+        Variable::AuthorizeStatus => match facts.authorize_status {
+            None => b"",
+            Some(status) => return push_number(out, status.into()),
+        },
+        Variable::AuthorizerStatus => match facts.authorizer_status {
+            None => b"",
+            Some(status) => return push_number(out, status.into()),
+        },
+        Variable::AuthorizerIntegrationStatus => match facts.authorizer_integration_status {
+            None => b"",
+            Some(status) => return push_number(out, status.into()),
+        },
         Variable::DataProcessed => match facts.data_processed {
             None => b"",
             Some(bytes) => return push_number(out, bytes),
@@ -85,25 +101,9 @@ pub(super) fn push_value(out: &mut Vec<u8>, variable: Variable, facts: &Facts<'_
             None => b"",
             Some(latency) => return push_milliseconds(out, latency),
         },
-        Variable::AuthorizerLatency => match facts.authorizer.latency {
+        Variable::AuthorizerLatency => match facts.authorizer_latency {
             None => b"",
             Some(latency) => return push_milliseconds(out, latency),
-        },
-        Variable::AuthorizeLatency => match facts.authorizer.decided {
-            None => b"",
-            Some(_) => b"0",
-        },
-        Variable::AuthorizeStatus => match facts.authorizer.decided {
-            None => b"",
-            Some(status) => return push_number(out, status.into()),
-        },
-        Variable::AuthorizerStatus => match facts.authorizer.status {
-            None => b"",
-            Some(status) => return push_number(out, status.into()),
-        },
-        Variable::AuthorizerIntegrationStatus => match facts.authorizer.integration_status {
-            None => b"",
-            Some(status) => return push_number(out, status.into()),
         },
         Variable::TimeToAllHeaders => match facts.time_to_all_headers {
             None => b"",

@@ -13,24 +13,24 @@ pub enum Variable {
     AccountId,
     /// [`super::Facts::api_id`]
     ApiId,
-    /// [`super::AuthorizerFacts::denial`]
+    /// [`super::Facts::authorize_error`]
     AuthorizeError,
-    /// 0 where [`super::AuthorizerFacts::decided`] says anything: it takes no time that is told
+    /// 0 where there is a [`super::Facts::authorize_status`]: it takes no time that could be told
     AuthorizeLatency,
-    /// [`super::AuthorizerFacts::decided`]
+    /// [`super::Facts::authorize_status`]
     AuthorizeStatus,
-    /// [`super::AuthorizerFacts::error`]
+    /// [`super::Facts::authorizer_error`]
     AuthorizerError,
-    /// [`super::AuthorizerFacts::integration_status`]
+    /// [`super::Facts::authorizer_integration_status`]
     AuthorizerIntegrationStatus,
-    /// [`super::AuthorizerFacts::latency`]
+    /// [`super::Facts::authorizer_latency`]
     AuthorizerLatency,
-    /// [`super::AuthorizerFacts::request_id`]
-    AuthorizerRequestId,
-    /// [`super::AuthorizerFacts::status`]
-    AuthorizerStatus,
     /// [`super::Facts::authorizer_principal_id`]
     AuthorizerPrincipalId,
+    /// [`super::Facts::authorizer_request_id`]
+    AuthorizerRequestId,
+    /// [`super::Facts::authorizer_status`]
+    AuthorizerStatus,
     /// One of [`super::Facts::authorizer_values`], by the end of its name
     AuthorizerValue,
     /// [`super::Facts::base_path_matched`]

@@ -24,4 +24,4 @@ mod tests;
 pub use event::write_event;
 pub use identity::{Identities, identify, write_key};
 pub use request::{claim, decide, write_question};
-pub use verdict::{RESULT_BYTES_MAX, Verdict, read_verdict, refuse_error, told_error};
+pub use verdict::{RESULT_BYTES_MAX, Verdict, read_verdict, refuse_error};

@@ -5,13 +5,9 @@ use crate::exchange::Refusal;
 use crate::exchange::event::AuthorizerContext;
 use crate::snapshot::AuthorizerKind;
 use serde_json::{Map, Value};
-use std::borrow::Cow;
 
 /// Largest result of an authorizer's function. Documented for WebSocket APIs; taken for all.
 pub const RESULT_BYTES_MAX: usize = 8 * 1024;
-
-/// Of a failed function's message: a line of a log is not for more.
-const ERROR_CHARACTERS_MAX: usize = 1024;
 
 /// Longest pattern in `Resource`, in characters.
 const RESOURCE_CHARACTERS_MAX: usize = 512;
@@ -88,25 +84,15 @@ pub fn read_verdict(result: &[u8], kind: AuthorizerKind) -> Result<Verdict, &'st
 /// How a failed function's caller is refused. `payload` is what came with Lambda's error flag: only the
 /// words `Unauthorized` are for the client.
 pub fn refuse_error(payload: &[u8]) -> Refusal {
-    match message_of(payload) {
-        Some(message) if message == "Unauthorized" => Refusal::Unauthorized,
-        Some(_) | None => Refusal::AuthorizerFailed,
-    }
-}
-
-/// What a failed function says of it, for an access log; no more than so much of it as tells.
-pub fn told_error(payload: &[u8]) -> Option<String> {
-    let message = message_of(payload)?;
-    Some(message.chars().take(ERROR_CHARACTERS_MAX).collect())
-}
-
-fn message_of(payload: &[u8]) -> Option<Cow<'_, str>> {
     #[derive(serde::Deserialize)]
     struct Error<'p> {
         #[serde(borrow, rename = "errorMessage")]
-        message: Cow<'p, str>,
+        message: std::borrow::Cow<'p, str>,
     }
-    serde_json::from_slice::<Error<'_>>(payload).ok().map(|error| error.message)
+    match serde_json::from_slice::<Error<'_>>(payload) {
+        Ok(error) if error.message == "Unauthorized" => Refusal::Unauthorized,
+        Ok(_) | Err(_) => Refusal::AuthorizerFailed,
+    }
 }
 
 fn with_policy(members: &Map<String, Value>, values: Values) -> Result<Verdict, &'static str> {

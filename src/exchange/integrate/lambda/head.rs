@@ -6,7 +6,7 @@ use crate::exchange::respond::{Connection, ResponseFraming, common_fields, frami
 use crate::exchange::transform::{BackEnd, Scratch};
 use crate::exchange::{Context, Exchange, Ids, cors};
 use crate::http::{self, Field, Known};
-use crate::snapshot::{Lambda, Protocol};
+use crate::snapshot::{Api, Lambda, Protocol};
 use std::borrow::Cow;
 
 /// What stands in the head besides what the function said.
@@ -36,6 +36,12 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// Whether an API changes anything of a function's answers.
+    pub fn are_any(api: &Api, lambda: &Lambda) -> bool {
+        let edits = lambda.edits.as_deref().is_some_and(|edits| edits.response.is_some());
+        edits || api.shared.as_deref().is_some_and(|shared| shared.cors.is_some())
+    }
+
     /// The changes of an exchange's answer.
     pub fn of(exchange: &Exchange<'_>, lambda: &Lambda, answer: &Answer<'_>) -> Self {
         let edits = lambda.edits.as_deref().and_then(|edits| edits.response.as_ref());

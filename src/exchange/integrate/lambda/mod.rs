@@ -23,4 +23,4 @@ mod tests;
 pub use answer::{Answer, AnswerFacts, Fault, RESULT_BYTES_MAX, read_result};
 pub use head::{Changes, HeadFacts, write_changed_head, write_head};
 pub use permission::{is_permitted, permits};
-pub use request::{answer, write_event};
+pub use request::{accept_for, answer, write_event};

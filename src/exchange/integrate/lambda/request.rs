@@ -4,8 +4,7 @@ use crate::exchange::event::{EventFacts, Format, RouteFacts, write_proxy_event};
 use crate::exchange::integrate::mapping::EditedRequest;
 use crate::exchange::{Exchange, Refusal};
 use crate::http::Known;
-use crate::snapshot::Lambda;
-use crate::snapshot::function::PayloadFormat;
+use crate::snapshot::{Lambda, Protocol};
 use std::time::Duration;
 
 use super::{Answer, AnswerFacts, Fault, read_result};
@@ -43,6 +42,7 @@ pub fn write_event(
         parameter_names: &declared.parameters,
         stage_variables: &facts.stage_variables,
         binary_media_types: &facts.binary_media_types,
+        is_function_url: facts.is_function_url,
     };
     let mut event = EventFacts {
         authorizer: exchange.authorized(),
@@ -67,25 +67,28 @@ pub fn write_event(
     Ok(())
 }
 
-/// What the result of a request's function means.
+/// The client's `Accept`, where it decides what a function's result means.
+pub fn accept_for<'x>(exchange: &Exchange<'x>, lambda: &Lambda) -> Option<&'x [u8]> {
+    if lambda.facts.binary_media_types.is_empty() {
+        return None;
+    }
+    let accept = exchange.fields.iter().find(|field| field.known == Known::Accept);
+    accept.map(|field| field.value)
+}
+
+/// What the result of a request's function means. `accept` as [`accept_for`] gives it.
 ///
 /// # Errors
 /// It is no answer.
 pub fn answer<'r>(
-    exchange: &Exchange<'_>,
+    protocol: Protocol,
     lambda: &Lambda,
+    accept: Option<&[u8]>,
     result: &'r [u8],
 ) -> Result<Answer<'r>, Fault> {
-    let accept = exchange.fields.iter().find(|field| field.known == Known::Accept);
-    let protocol = exchange.api.map(|admitted| admitted.api.protocol);
-    let format = match (protocol, lambda.payload_format) {
-        (Some(protocol), format) => Format::of(protocol, format),
-        (None, PayloadFormat::V1) => Format::Http1,
-        (None, PayloadFormat::V2) => Format::Http2,
-    };
     let facts = AnswerFacts {
-        format,
-        accept: accept.map(|field| field.value),
+        format: Format::of(protocol, lambda.payload_format),
+        accept,
         binary_media_types: &lambda.facts.binary_media_types,
     };
     read_result(result, &facts)

@@ -152,6 +152,9 @@ fn results_of_format_2_are_answers_or_become_one() {
             "",
         ),
         (r#"{"statusCode":200,"body":"YWJj","isBase64Encoded":true}"#, 200, "", "abc"),
+        (r#"{"statusCode":200,"headers":null,"cookies":null,"body":null}"#, 200, "", ""),
+        (r#"{"statusCode":200,"headers":{"a":true,"b":1.5,"c":null}}"#, 200, "a: true; b: 1.5", ""),
+        (r#"{"statusCode":599}"#, 599, "", ""),
         (r#"{"statusCode":200,"other":{}}"#, 200, "", ""),
         (r#""hi""#, 200, "", "hi"),
         (r#" "h\ni" "#, 200, "", "h\ni"),
@@ -172,6 +175,8 @@ fn results_of_format_2_are_answers_or_become_one() {
         r#"{"statusCode":200,"headers":5}"#,
         r#"{"statusCode":200,"body":{}}"#,
         r#"{"statusCode":99}"#,
+        r#"{"statusCode":199}"#,
+        r#"{"statusCode":600}"#,
         r#"{"statusCode":200,"cookies":"a"}"#,
         "hello",
         "",
@@ -182,6 +187,11 @@ fn results_of_format_2_are_answers_or_become_one() {
         let found = read(result, &HTTP_2);
         assert!(matches!(found, Err(Fault::Malformed(_))), "{result}: {found:?}");
     }
+    for facts in [&HTTP_1, &HTTP_2] {
+        let bad = read(r#"{"statusCode":200,"body":"a!","isBase64Encoded":true}"#, facts);
+        assert_eq!(bad, Err(Fault::Base64));
+    }
+    assert_eq!(Fault::Base64.refusal().status(Some(Protocol::Http)), 500);
     let refusal = Fault::Malformed("").refusal();
     assert_eq!(
         (refusal.status(Some(Protocol::Http)), refusal.message(Some(Protocol::Http))),

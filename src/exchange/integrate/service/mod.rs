@@ -97,7 +97,12 @@ pub fn request_head(
             continue;
         }
         seen.content_type |= is_type;
-        field(name.as_bytes(), value.as_bytes(), out);
+        let spelled = match &**name {
+            "content-type" => "Content-Type",
+            "x-amz-target" => "X-Amz-Target",
+            name => name,
+        };
+        field(spelled.as_bytes(), value.as_bytes(), out);
         signed.push((name.as_bytes().into(), value.as_bytes()));
     }
     if !seen.content_type && has_content(method) {
@@ -106,7 +111,7 @@ pub fn request_head(
             Some(told) if !made.is_made => told.value,
             _ => b"application/json",
         };
-        field(b"content-type", value, out);
+        field(b"Content-Type", value, out);
         signed.push((b"content-type"[..].into(), value));
     }
     if has_content(method) {
@@ -121,19 +126,19 @@ pub fn request_head(
     Ok(host_place)
 }
 
-/// What every request of an integration has, unless it is mapped.
+/// What every request of an integration has, unless it is mapped; spelled as in Amazon's logs.
 fn own_fields(exchange: &Exchange<'_>, seen: &Seen, trace: TraceRoot, out: &mut Vec<u8>) {
     if !seen.trace {
-        out.extend_from_slice(b"x-amzn-trace-id: ");
+        out.extend_from_slice(b"X-Amzn-Trace-Id: ");
         out.extend_from_slice(trace.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
     if !seen.accept {
-        out.extend_from_slice(b"accept: application/json\r\n");
+        out.extend_from_slice(b"Accept: application/json\r\n");
     }
     let api_id = exchange.api.map_or(&b""[..], |it| it.api.id.as_bytes());
     if !seen.user_agent {
-        out.extend_from_slice(b"user-agent: AmazonAPIGateway_");
+        out.extend_from_slice(b"User-Agent: AmazonAPIGateway_");
         out.extend_from_slice(api_id);
         out.extend_from_slice(b"\r\n");
     }

@@ -1,9 +1,11 @@
 //! The way from a test call to back ends and functions. Management knows what is to be asked; control,
 //! which may wait and open sockets, asks.
 
+use crate::exchange::integrate::service::NoKey;
 use crate::exchange::trial::{
     AnswerReader, BackEndCall, BackEndFault, FunctionFault, FunctionRequest, FunctionResult,
 };
+use crate::snapshot::service::RoleCredentials;
 use std::future::{Future, ready};
 use std::pin::Pin;
 
@@ -17,6 +19,9 @@ pub trait BackEnds: Send + Sync {
 
     /// Invokes a function, within the request's time-out.
     fn invoke(&self, request: FunctionRequest) -> Asked<FunctionResult, FunctionFault>;
+
+    /// Finds the key pair that signs in a role's name now, as for a stage that is deployed.
+    fn key_pair(&self, role: Box<str>) -> Asked<RoleCredentials, NoKey>;
 }
 
 /// Where nobody can be asked.
@@ -30,5 +35,9 @@ impl BackEnds for NoBackEnds {
 
     fn invoke(&self, _: FunctionRequest) -> Asked<FunctionResult, FunctionFault> {
         Box::pin(ready(Err(FunctionFault::Unknown)))
+    }
+
+    fn key_pair(&self, _: Box<str>) -> Asked<RoleCredentials, NoKey> {
+        Box::pin(ready(Err(NoKey::Unknown)))
     }
 }

@@ -7,14 +7,18 @@
 
 use super::super::planted::{API, fixture, method, put, refusal, resource};
 use super::{Asked, BackEnds};
+use crate::exchange::integrate::service::NoKey;
 use crate::exchange::trial::{
     AnswerReader, BackEndCall, BackEndFault, FunctionFault, FunctionRequest, FunctionResult,
 };
 use crate::management::fixture::Fixture;
 use crate::resources::rest::{IntegrationResponse, Map, Method, Model, RequestValidator};
+use crate::snapshot::service::RoleCredentials;
 use serde_json::{Value, json};
 use std::future::ready;
 use std::sync::Mutex;
+
+mod services;
 
 const TIME: &str = "Sun Mar 01 10:00:00 UTC 2026 : ";
 
@@ -292,6 +296,7 @@ struct Scripted {
     answer: Vec<u8>,
     fault: Option<BackEndFault>,
     function: Option<Result<FunctionResult, FunctionFault>>,
+    pair: Option<RoleCredentials>,
     asked: Mutex<Vec<String>>,
 }
 
@@ -304,6 +309,11 @@ impl BackEnds for Scripted {
             None => call.answer.read(&self.answer).map(|_| call.answer).map_err(BackEndFault::Bad),
         };
         Box::pin(ready(result))
+    }
+
+    fn key_pair(&self, role: Box<str>) -> Asked<RoleCredentials, NoKey> {
+        self.asked.lock().unwrap().push(format!("key of {role}"));
+        Box::pin(ready(self.pair.clone().ok_or(NoKey::Unknown)))
     }
 
     fn invoke(&self, request: FunctionRequest) -> Asked<FunctionResult, FunctionFault> {
