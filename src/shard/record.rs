@@ -204,11 +204,18 @@ struct AuthorizerFacts<'r> {
     request_id: &'r str,
     error: &'r str,
     latency: Option<Duration>,
+    /// What its verdict means for the request, where there is one.
+    decided: Option<u16>,
+    /// In what words it refuses it.
+    denial: &'r str,
 }
 
 impl<'r> AuthorizerFacts<'r> {
     /// `latency` is that of one that let the request pass.
-    fn of(request: &Request<'r>, latency: Option<Duration>) -> Self {
+    fn of(request: &Request<'r>, latency: Option<Duration>, protocol: Option<Protocol>) -> Self {
+        let is_denial = |failure: &Failure| {
+            matches!(failure.refusal, Refusal::AccessDenied | Refusal::DeniedExplicitly)
+        };
         let id = |id: Option<&'r Uuid>| id.map_or("", Uuid::as_str);
         // Lambda's own word is 200, whatever the function says.
         let lambda = |is_answered: bool| is_answered.then_some(200);
@@ -219,6 +226,8 @@ impl<'r> AuthorizerFacts<'r> {
                 request_id: id(request.authorized_by),
                 error: "",
                 latency,
+                decided: Some(200),
+                denial: "",
             };
         }
         let failure = request.failure.and_then(|it| Some((it, it.authorizer.as_deref()?)));
@@ -228,6 +237,8 @@ impl<'r> AuthorizerFacts<'r> {
             request_id: id(outcome.request_id.as_ref()),
             error: failure.refusal.message(Some(Protocol::Rest)),
             latency: Some(outcome.latency),
+            decided: is_denial(failure).then_some(403),
+            denial: if is_denial(failure) { failure.refusal.message(protocol) } else { "" },
         })
     }
 }
@@ -489,8 +500,10 @@ impl Record {
             }
             Authorized::Silent | Authorized::Jwt { .. } => ("", Default::default(), None),
         };
-        let authorizer = AuthorizerFacts::of(request, authorizer_latency);
+        let authorizer = AuthorizerFacts::of(request, authorizer_latency, Some(api.protocol));
         let facts = Facts {
+            authorize_status: authorizer.decided,
+            authorize_error: authorizer.denial,
             authorizer_status: authorizer.status,
             authorizer_integration_status: authorizer.integration_status,
             authorizer_request_id: authorizer.request_id,
