@@ -197,7 +197,6 @@ const LINES_MAX: usize = 700;
 /// Files for which the answer is no. A file leaves the list when it is well below the limit.
 const LONG: &[(&str, &str)] = &[
     ("src/ring/driver.rs", "one state machine and its safety arguments, which refer to each other"),
-    ("src/shard/serve.rs", "a client's connection from bytes to answers: one table of states"),
     ("src/shard/proxy.rs", "a proxied request from dispatch to its end: one table of stages"),
     ("src/sim/peers/client.rs", "a simulated client and all that it checks"),
 ];

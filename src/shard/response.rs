@@ -5,10 +5,10 @@
 //! connection too, so that nobody takes a part for the whole.
 
 use super::client::Input;
+use super::content::send_content;
 use super::exchanges::{AnswerRules, Proxied, Stage};
 use super::made::edited;
 use super::proxy::Fault;
-use super::serve::send_content;
 use super::upstream::connection::{Backend, BackendState, Response};
 use super::upstream::pool::TargetIndex;
 use super::{Kind, PENDING_BYTES_MAX, Shard};

@@ -10,9 +10,9 @@
 
 use super::asked::{Asked, AskedStage};
 use super::client::{ClientState, Input};
+use super::content::send_content;
 use super::functions::runtime_api::RuntimeState;
 use super::functions::worker::Caller;
-use super::serve::send_content;
 use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::control::invocation::{Completion, NotDone};
 use crate::exchange::Refusal;
