@@ -66,16 +66,14 @@ pub(super) fn leave(
     if let Some(mapping) = &proxy.mapping {
         mapped::tell(exchange, route, mapping, made.map(|made| &made.overrides), &mut phase);
     }
-    let seconds = u32::try_from(walk.asked.received.as_secs()).unwrap_or(u32::MAX);
-    let trace = (seconds, [walk.asked.random[1], walk.asked.random[2]]);
-    let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
+    let method = proxy.method.as_deref().unwrap_or(exchange.method);
     let facts = made.map(|made| Made {
         content_bytes: if has_content(method) { made.content.len() } else { 0 },
         is_made: made.is_made,
         overrides: &made.overrides,
     });
     let mut out = Vec::new();
-    let place = match http_proxy::request_head(exchange, proxy, facts.as_ref(), trace, &mut out) {
+    let place = match http_proxy::request_head(exchange, proxy, facts.as_ref(), &mut out) {
         Ok(place) => place,
         Err(refusal) => {
             phase.summary =

@@ -1,6 +1,7 @@
 //! What is remembered of a finished request: counters and its access log line.
 
 use crate::control::mailbox::FromShard;
+use crate::exchange::endpoint_request_id;
 use crate::exchange::event::{Authorized, Prefix};
 use crate::exchange::{Exchange, ExecutionLog, Failure, Granted, Ids, Refusal};
 use crate::http::{Field, Known};
@@ -13,6 +14,7 @@ use crate::telemetry::ids::Uuid;
 use crate::telemetry::stage_counts::{StageCounter, StageRequest};
 use crate::telemetry::stage_log::{StageLogBatch, StageLogBuffer};
 use crate::telemetry::{Finished, Recorder};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -51,8 +53,8 @@ struct BackEndAnswer {
 impl Noted {
     pub(super) fn of(exchange: &Exchange<'_>) -> Self {
         let mut noted = Self::default();
-        noted.method = noted.keep(exchange.head.method.as_bytes());
-        noted.path = noted.keep(exchange.head.target.path());
+        noted.method = noted.keep(exchange.method.as_bytes());
+        noted.path = noted.keep(&exchange.context_path());
         noted.host = noted.keep(exchange.head.host.unwrap_or_default());
         noted.user_agent = noted.keep(user_agent(exchange));
         noted.source = Some(exchange.source_address());
@@ -83,13 +85,9 @@ impl Noted {
 
     /// The back end's head is complete, so long after it was asked.
     pub(super) fn answered(&mut self, status: u16, fields: &[Field<'_>], latency: Duration) {
-        let value = |names: &[&[u8]]| {
-            let is_it =
-                |field: &&Field<'_>| names.iter().any(|name| field.name.eq_ignore_ascii_case(name));
-            fields.iter().find(is_it).map_or(&b""[..], |field| field.value)
-        };
-        let request_id = self.keep(value(&[b"x-amzn-requestid", b"x-amz-request-id"]));
-        let request_id_2 = self.keep(value(&[b"x-amz-id-2"]));
+        let other = fields.iter().find(|field| field.name.eq_ignore_ascii_case(b"x-amz-id-2"));
+        let request_id = self.keep(endpoint_request_id(fields).unwrap_or_default());
+        let request_id_2 = self.keep(other.map_or(&b""[..], |field| field.value));
         let to_headers = latency;
         self.answered =
             Some(BackEndAnswer { status, request_id, request_id_2, to_headers, to_content: None });
@@ -124,7 +122,7 @@ impl Noted {
     fn request(&self) -> Request<'_> {
         Request {
             method: &self.texts[self.method.clone()],
-            path: &self.texts[self.path.clone()],
+            path: Cow::Borrowed(&self.texts[self.path.clone()]),
             host: &self.texts[self.host.clone()],
             user_agent: &self.texts[self.user_agent.clone()],
             source: self.source,
@@ -167,10 +165,10 @@ fn user_agent<'x>(exchange: &Exchange<'x>) -> &'x [u8] {
 }
 
 /// The request's own texts, for the access log.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Request<'r> {
     method: &'r [u8],
-    path: &'r [u8],
+    path: Cow<'r, [u8]>,
     host: &'r [u8],
     user_agent: &'r [u8],
     source: Option<IpAddr>,
@@ -198,8 +196,8 @@ impl<'r> Request<'r> {
     /// Of an exchange whose head is still there.
     pub(super) fn of(exchange: &Exchange<'r>) -> Self {
         Self {
-            method: exchange.head.method.as_bytes(),
-            path: exchange.head.target.path(),
+            method: exchange.method.as_bytes(),
+            path: exchange.context_path(),
             host: exchange.head.host.unwrap_or_default(),
             user_agent: user_agent(exchange),
             source: Some(exchange.source_address()),
@@ -535,10 +533,13 @@ impl Record {
             stage: &api.stage,
             resource_path: route_key.split_once(' ').map_or(route_key, |(_, path)| path),
             route_key,
-            request_id: outcome.ids.context_id(api.protocol),
+            request_id: match outcome.ids.is_replaced {
+                true => "UUID_REPLACED_INVALID_REQUEST_ID",
+                false => outcome.ids.context_id(api.protocol),
+            },
             extended_request_id: outcome.ids.extended.as_str(),
             http_method: request.method,
-            path: request.path,
+            path: &request.path,
             protocol: if outcome.is_http10 { "HTTP/1.0" } else { "HTTP/1.1" },
             domain_name: crate::http::authority::host(request.host),
             source_ip: &self.source_text,
