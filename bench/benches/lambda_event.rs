@@ -49,6 +49,7 @@ fn write(criterion: &mut Criterion) {
         parameter_names: &names,
         stage_variables: &variables,
         binary_media_types: &[],
+        is_function_url: false,
     };
     let fields: Vec<Field<'_>> = FIELDS
         .iter()

@@ -46,7 +46,7 @@ destination = "off"
 class Gateway:
     """`ringgate serve` in a folder of its own. Ended when the `with` block is left."""
 
-    def __init__(self, folder, store="sqlite:ringgate.db", more="", management=""):
+    def __init__(self, folder, store="sqlite:ringgate.db", more="", management="", environment=None):
         self.folder = Path(folder)
         file = self.folder / "ringgate.toml"
         self.own = CONFIGURATION.format(store=store, management=management)
@@ -54,6 +54,7 @@ class Gateway:
         self.child = subprocess.Popen(
             [BINARY, "serve", "--config", file],
             cwd=self.folder,
+            env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

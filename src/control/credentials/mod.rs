@@ -12,6 +12,7 @@
 //! No secret is ever logged; errors name the role and the way out.
 
 mod known;
+mod metadata;
 mod own;
 mod sts;
 
@@ -33,10 +34,10 @@ const NEWS_MAX: usize = 64;
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
-/// Temporary credentials are renewed when this part of their life is left, but not before the first
-/// half is over, and never more often than this.
+/// Temporary credentials are renewed when this part of their life is left, and never more often than
+/// this: whoever gives them may give the same again until shortly before their end.
 const LEFT_AT_RENEWAL: u32 = 4;
-const RENEWAL_MIN: Duration = Duration::from_secs(10);
+const RENEWAL_MIN: Duration = Duration::from_secs(1);
 
 /// The largest answer that is read of whoever gives credentials.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -289,11 +290,30 @@ async fn keep(teller: Teller, declared: Arc<Aws>) {
 }
 
 async fn find(role: &str, declared: &Aws) -> Result<Pair, String> {
-    let pair = own::find(declared).await?;
+    let own = own::find(declared).await.and_then(sound)?;
     if role == OWN || !declared.assume_roles {
-        return Ok(pair);
+        return Ok(own);
     }
-    sts::assume(role, &pair, declared).await
+    sts::assume(role, &own, declared).await.and_then(sound)
+}
+
+/// A pair that can sign: what of it stands in fields of requests is no more than a word, and it is good
+/// now.
+fn sound(pair: Pair) -> Result<Pair, String> {
+    let is_word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let secret = &pair.secret_access_key;
+    if !is_word(&pair.access_key_id) || secret.is_empty() || secret.contains(char::is_control) {
+        return Err("the key pair that was found is none".into());
+    }
+    if pair.session_token.as_deref().is_some_and(|token| !is_word(token)) {
+        return Err("the key pair that was found has a session token that is none".into());
+    }
+    match pair.expires {
+        Some(expires) if expires <= since_epoch() => {
+            Err("the key pair that was found has expired already".into())
+        }
+        _ => Ok(pair),
+    }
 }
 
 /// A client for whoever gives credentials.
@@ -325,5 +345,7 @@ fn plain(error: &reqwest::Error) -> String {
     reason.to_string()
 }
 
+#[cfg(test)]
+mod source_tests;
 #[cfg(test)]
 mod tests;

@@ -1,21 +1,23 @@
 //! The gateway's own key pair: of the file, else of the first source that has one.
 
-use super::{Pair, client, plain, read};
+use super::Pair;
+use super::metadata::{of_container, of_instance};
 use crate::model::{Aws, CredentialSource};
-use serde::Deserialize;
 use std::path::PathBuf;
-use std::time::Duration;
-
-/// Where containers are told credentials when they are told a path only.
-const CONTAINER: &str = "http://169.254.170.2";
-/// Where instances are told about themselves.
-const INSTANCE: &str = "http://169.254.169.254";
 
 /// Finds it.
 ///
 /// # Errors
 /// There is none; in words, with the way out.
 pub(super) async fn find(declared: &Aws) -> Result<Pair, String> {
+    find_among(declared, |name| std::env::var(name).ok().filter(|value| !value.is_empty())).await
+}
+
+/// Finds it where `variable` is the environment.
+pub(super) async fn find_among(
+    declared: &Aws,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Pair, String> {
     if let Some(pair) = declared.credentials.iter().find(|pair| pair.role.is_none()) {
         return Ok(Pair {
             access_key_id: pair.access_key_id.clone(),
@@ -24,14 +26,13 @@ pub(super) async fn find(declared: &Aws) -> Result<Pair, String> {
             expires: None,
         });
     }
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let mut reasons = Vec::new();
     for source in &declared.credential_sources {
         let found = match source {
-            CredentialSource::Environment => of_environment(variable),
-            CredentialSource::Profile => of_profile(declared.profile.as_deref(), variable),
-            CredentialSource::Container => of_container(variable).await,
-            CredentialSource::Instance => of_instance(variable).await,
+            CredentialSource::Environment => of_environment(&variable),
+            CredentialSource::Profile => of_profile(declared.profile.as_deref(), &variable),
+            CredentialSource::Container => of_container(&variable).await,
+            CredentialSource::Instance => of_instance(&variable).await,
         };
         match found {
             Ok(pair) => return Ok(pair),
@@ -104,82 +105,6 @@ fn pair_of_profile(text: &str, name: &str) -> Option<Pair> {
     })
 }
 
-/// What containers and instances are told.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Told {
-    access_key_id: String,
-    secret_access_key: String,
-    token: Option<String>,
-    expiration: Option<String>,
-}
-
-fn told(text: &str, place: &str) -> Result<Pair, String> {
-    // No word of the answer goes on: it may hold the secret.
-    let told: Told =
-        serde_json::from_str(text).map_err(|_| format!("{place} gave no credentials"))?;
-    let expires = told.expiration.as_deref().map(moment).transpose()?;
-    Ok(Pair {
-        access_key_id: told.access_key_id,
-        secret_access_key: told.secret_access_key,
-        session_token: told.token.filter(|it| !it.is_empty()),
-        expires,
-    })
-}
-
-/// A moment as time since 1970.
-pub(super) fn moment(text: &str) -> Result<Duration, String> {
-    let moment: Result<jiff::Timestamp, _> = text.trim().parse();
-    let seconds = moment.map(|it| u64::try_from(it.as_second()).unwrap_or_default());
-    seconds.map(Duration::from_secs).map_err(|_| "its time of expiry cannot be read".to_owned())
-}
-
-async fn of_container(variable: impl Fn(&str) -> Option<String>) -> Result<Pair, String> {
-    let relative = variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-    let url = relative.map(|path| format!("{CONTAINER}{path}"));
-    let url = url.or_else(|| variable("AWS_CONTAINER_CREDENTIALS_FULL_URI"));
-    let url = url.ok_or("no AWS_CONTAINER_CREDENTIALS_… is set")?;
-    let token = match variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
-        Some(file) => std::fs::read_to_string(&file).ok().map(|it| it.trim().to_owned()),
-        None => variable("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
-    };
-    let mut request = client()?.get(&url);
-    if let Some(token) = token {
-        request = request.header("Authorization", token);
-    }
-    let place = "the container's credentials endpoint";
-    let response = request.send().await.map_err(|error| format!("{place}: {}", plain(&error)))?;
-    match read(response).await? {
-        (200, text) => told(&text, place),
-        (status, _) => Err(format!("{place} answered {status}")),
-    }
-}
-
-/// By IMDSv2: a token first, then the role's name, then its credentials.
-async fn of_instance(variable: impl Fn(&str) -> Option<String>) -> Result<Pair, String> {
-    let base = variable("AWS_EC2_METADATA_SERVICE_ENDPOINT").unwrap_or_else(|| INSTANCE.to_owned());
-    let base = base.trim_end_matches('/');
-    let client = client()?;
-    let place = "the instance's metadata service";
-    let fault = |error: reqwest::Error| format!("{place}: {}", plain(&error));
-    let ask = |request: reqwest::RequestBuilder| async move {
-        let request = request.timeout(Duration::from_secs(1));
-        match read(request.send().await.map_err(fault)?).await? {
-            (200, text) => Ok(text),
-            (status, _) => Err(format!("{place} answered {status}")),
-        }
-    };
-    let seconds = "X-aws-ec2-metadata-token-ttl-seconds";
-    let token = ask(client.put(format!("{base}/latest/api/token")).header(seconds, "300")).await?;
-    let with_token = |path: &str| {
-        let url = format!("{base}/latest/meta-data/iam/security-credentials/{path}");
-        client.get(url).header("X-aws-ec2-metadata-token", token.trim())
-    };
-    let roles = ask(with_token("")).await?;
-    let role = roles.lines().next().unwrap_or_default().trim();
-    told(&ask(with_token(role)).await?, place)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,14 +156,5 @@ aws_access_key_id = AKIDHALF
         let token = ("AWS_SESSION_TOKEN", "t");
         assert_eq!(of(&[id, secret, token]), Ok(("A".to_owned(), Some("t".to_owned()))));
         assert!(of(&[id]).is_err() && of(&[secret]).is_err() && of(&[]).is_err());
-    }
-
-    #[test]
-    fn what_is_told_may_expire_and_a_bad_answer_is_not_repeated() {
-        let text = r#"{"AccessKeyId":"A","SecretAccessKey":"s","Token":"t","Expiration":"2026-03-01T00:00:00Z"}"#;
-        let pair = told(text, "x").unwrap();
-        assert_eq!(pair.expires, Some(Duration::from_secs(1_772_323_200)));
-        let bad = told(r#"{"SecretAccessKey":"hidden"}"#, "x").err().unwrap();
-        assert!(!bad.contains("hidden"), "{bad}");
     }
 }

@@ -1,6 +1,6 @@
 //! AssumeRole: a role's temporary key pair for the gateway's own.
 
-use super::own::moment;
+use super::metadata::moment;
 use super::{Pair, client, plain, read};
 use crate::aws::sigv4::{Request, Signer};
 use crate::model::Aws;

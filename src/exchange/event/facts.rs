@@ -35,6 +35,9 @@ pub struct RouteFacts<'x> {
     pub stage_variables: &'x [(Box<str>, Box<str>)],
     /// What a REST API takes for binary: `image/png`, `image/*`, `*/*`.
     pub binary_media_types: &'x [Box<str>],
+    /// Whether it is a function URL's only one: paths are told as received, and a length only where there is
+    /// content.
+    pub is_function_url: bool,
 }
 
 /// One request, for the events that tell functions of it.

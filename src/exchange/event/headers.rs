@@ -26,7 +26,7 @@ pub(crate) struct Headers<'f> {
 
 impl<'f> Headers<'f> {
     /// Chooses the lines for an event. `content_bytes` is the number of bytes of content in decimal, or
-    /// empty where there is none: HTTP APIs tell their functions.
+    /// empty where it is not told: HTTP APIs tell their functions.
     pub(crate) fn of(facts: &'f EventFacts<'_>, format: Format, content_bytes: &'f [u8]) -> Self {
         let mut headers = Self { lines: ArrayVec::new(), format };
         for field in facts.fields {

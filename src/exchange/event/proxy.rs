@@ -7,6 +7,7 @@ use super::request_context::{self, Tells, resource_path};
 use super::{EventFacts, Format, Headers, Prefix};
 use crate::http::Known;
 use arrayvec::ArrayVec;
+use std::borrow::Cow;
 use std::io::Write;
 
 /// Appends the event that a route's function gets.
@@ -67,7 +68,7 @@ pub(crate) fn write_request_1(
     match format {
         Format::Rest => write_event_path(facts, event.member("path")),
         Format::Http1 | Format::Http2 => {
-            request_context::write_path(facts, facts.path, event.member("path"))
+            request_context::write_path(facts, &decoded(facts.path), event.member("path"))
         }
     }
     event.text("httpMethod", facts.method);
@@ -101,7 +102,11 @@ fn write_2(facts: &EventFacts<'_>, out: &mut Vec<u8>) {
 pub(crate) fn write_request_2(facts: &EventFacts<'_>, tells: Tells, event: &mut Object<'_>) {
     event.text("routeKey", facts.route.route_key);
     let mut raw_path = Vec::with_capacity(facts.path.len() + 16);
-    request_context::write_path(facts, &decoded(facts.path), &mut raw_path);
+    let path = match facts.route.is_function_url {
+        true => Cow::Borrowed(facts.path),
+        false => decoded(facts.path),
+    };
+    request_context::write_path(facts, &path, &mut raw_path);
     event.member("rawPath").extend_from_slice(&raw_path);
     event.bytes("rawQueryString", facts.query.unwrap_or_default());
     let mut cookies = facts
@@ -182,11 +187,17 @@ fn write_empty(name: &'static str, empty: Empty, event: &mut Object<'_>) {
     }
 }
 
-/// The number of bytes of content; empty where there is none.
+/// The number of bytes of content, also where there are none. Empty where nobody knows: what has not been
+/// read (authorizers go before it) has the length that the client declares.
 fn content_bytes(facts: &EventFacts<'_>) -> ArrayVec<u8, 20> {
     let mut text = ArrayVec::new();
+    let declared = |known: Known| facts.fields.iter().find(|it| it.known == known);
     if !facts.body.is_empty() {
         let _ = write!(text, "{}", facts.body.len());
+    } else if let Some(length) = declared(Known::ContentLength) {
+        let _ = text.try_extend_from_slice(length.value);
+    } else if declared(Known::TransferEncoding).is_none() && !facts.route.is_function_url {
+        text.push(b'0');
     }
     text
 }

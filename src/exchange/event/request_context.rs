@@ -58,7 +58,7 @@ pub(crate) fn write_http_1(facts: &EventFacts<'_>, tells: Tells, out: &mut Vec<u
     context.text("extendedRequestId", facts.extended_request_id);
     context.text("httpMethod", facts.method);
     write_identity(facts, Format::Http1, context.member("identity"));
-    write_path(facts, facts.path, context.member("path"));
+    write_path(facts, &super::query::decoded(facts.path), context.member("path"));
     context.text("protocol", "HTTP/1.1");
     context.text("requestId", facts.extended_request_id);
     write_time(facts, context.member("requestTime"));

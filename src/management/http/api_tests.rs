@@ -176,13 +176,14 @@ fn an_update_replaces_what_it_names_and_empty_texts_clear() {
         &mut fixture,
         json!({
             "name": "pets", "protocolType": "HTTP", "description": "d", "version": "v1",
-            "disableExecuteApiEndpoint": true, "tags": {"a": "1"},
+            "disableExecuteApiEndpoint": true, "tags": {"a": "1"}, "ipAddressType": "dualstack",
         }),
     );
     fixture.now = Timestamp(fixture.now.0 + 60);
     let api = fixture.v2("UpdateApi", json!({"apiId": id, "name": "cats"})).unwrap();
     assert_eq!(api["name"], "cats");
     assert_eq!((&api["description"], &api["version"]), (&json!("d"), &json!("v1")));
+    assert_eq!(api["ipAddressType"], "dualstack");
     assert_eq!(api["createdDate"], "2026-03-01T10:00:00Z");
     assert_eq!(api["tags"], json!({"a": "1"}));
 

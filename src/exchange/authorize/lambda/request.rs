@@ -90,6 +90,7 @@ fn with_facts<T>(
         stage_variables: shared.map_or(&[], |it| &it.stage_variables),
         // Content is told to no authorizer.
         binary_media_types: &[],
+        is_function_url: false,
     };
     let facts = EventFacts::of(exchange, &route, trace_id, exchange.received, b"");
     let mut arn = String::with_capacity(96 + facts.path.len());

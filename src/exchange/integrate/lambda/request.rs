@@ -42,6 +42,7 @@ pub fn write_event(
         parameter_names: &declared.parameters,
         stage_variables: &facts.stage_variables,
         binary_media_types: &facts.binary_media_types,
+        is_function_url: facts.is_function_url,
     };
     let mut event = EventFacts {
         authorizer: exchange.authorized(),
