@@ -47,7 +47,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 pub use authorize::{AuthorizerOutcome, Granted};
-pub use context::Context;
+pub use context::{Context, endpoint_request_id};
 pub use execution_log::ExecutionLog;
 pub use failure::Failure;
 pub use method_request::MethodRequest;

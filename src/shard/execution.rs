@@ -5,6 +5,7 @@
 
 use super::Shard;
 use super::record::root_of;
+use crate::exchange::endpoint_request_id;
 use crate::exchange::execution_log::{Asked, DataTrace, FunctionCall, Open};
 use crate::exchange::method_request::query_pairs;
 use crate::exchange::{Exchange, ExecutionLog, Failure, Refusal};
@@ -159,8 +160,8 @@ impl Execution {
         fields: &[Field<'_>],
     ) {
         // What an AWS service calls the request.
-        let given = fields.iter().find(|it| it.name.eq_ignore_ascii_case(b"x-amzn-requestid"));
-        self.endpoint_request_id = given.map(|it| String::from_utf8_lossy(it.value).into());
+        let given = endpoint_request_id(fields);
+        self.endpoint_request_id = given.map(|id| String::from_utf8_lossy(id).into());
         let open = self.log.endpoint_response(now, status, latency, fields, &[]);
         self.endpoint_response_body = Some(open);
     }

@@ -1,6 +1,7 @@
 //! What is remembered of a finished request: counters and its access log line.
 
 use crate::control::mailbox::FromShard;
+use crate::exchange::endpoint_request_id;
 use crate::exchange::event::{Authorized, Prefix};
 use crate::exchange::{Exchange, ExecutionLog, Failure, Granted, Ids, Refusal};
 use crate::http::{Field, Known};
@@ -84,13 +85,9 @@ impl Noted {
 
     /// The back end's head is complete, so long after it was asked.
     pub(super) fn answered(&mut self, status: u16, fields: &[Field<'_>], latency: Duration) {
-        let value = |names: &[&[u8]]| {
-            let is_it =
-                |field: &&Field<'_>| names.iter().any(|name| field.name.eq_ignore_ascii_case(name));
-            fields.iter().find(is_it).map_or(&b""[..], |field| field.value)
-        };
-        let request_id = self.keep(value(&[b"x-amzn-requestid", b"x-amz-request-id"]));
-        let request_id_2 = self.keep(value(&[b"x-amz-id-2"]));
+        let other = fields.iter().find(|field| field.name.eq_ignore_ascii_case(b"x-amz-id-2"));
+        let request_id = self.keep(endpoint_request_id(fields).unwrap_or_default());
+        let request_id_2 = self.keep(other.map_or(&b""[..], |field| field.value));
         let to_headers = latency;
         self.answered =
             Some(BackEndAnswer { status, request_id, request_id_2, to_headers, to_content: None });

@@ -133,6 +133,19 @@ def test_an_error_chooses_its_response_by_its_message(call):
     assert made('{"returns": "Not found: 9"}')[0] == 200
 
 
+def test_an_error_that_is_json_is_taken_apart(call):
+    template = "#set($error = $util.parseJson($input.path('$.errorMessage')))$error.code $error.why[0]"
+    made = call(
+        responses=[
+            {"statusCode": "200"},
+            {"statusCode": "409", "selectionPattern": ".*taken.*", "responseTemplates": {"application/json": template}},
+        ]
+    )
+    error = json.dumps({"code": 7, "why": ["taken"]})
+    status, _, content = made(json.dumps({"raise": error}))
+    assert (status, content) == (409, b"7 taken")
+
+
 def test_without_a_response_for_it_a_result_is_a_misconfiguration(call):
     made = call(responses=[{"statusCode": "404", "selectionPattern": "Not found.*"}])
     assert made('{"raise": "Not found"}')[0] == 404

@@ -270,3 +270,30 @@ fn a_client_that_goes_away_lets_the_function_go_on() {
     let written = std::fs::read_to_string(gateway.folder().join("code/written")).unwrap();
     assert_eq!(written, "40");
 }
+
+#[test]
+fn a_stream_that_is_left_or_pauses_for_too_long_is_460_in_logs() {
+    let folder = tempfile::tempdir().unwrap();
+    make_function(&folder.path().join("code"));
+    let tables = tables("rest", "workers = { max = 4 }", "400ms")
+        .replace("timeout = \"", "stream = true, timeout = \"");
+    let log = "[access_log]\ndestination = \"file:access.log\"\n\
+        format = '$context.requestId $context.path $context.status $context.integrationStatus $context.integration.responseTransferMode'\n";
+    let gateway = Gateway::in_folder(folder, "", &format!("{log}{tables}"));
+    let lines = |path: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(gateway.folder().join("access.log")).unwrap_or_default();
+        let of_path = text.lines().filter_map(|line| line.split_once(path));
+        of_path.map(|(_, rest)| rest.to_owned()).collect()
+    };
+    let (_, stream) = ask(&gateway, "/stream/pauses", "1.1");
+    eventually("the line of a pause", || lines("/stream/pauses") == [" 460 200 STREAMED"]);
+    drop(stream);
+    let (_, stream) = ask(&gateway, "/stream/endless", "1.1");
+    socket2::SockRef::from(stream.get_ref()).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
+    eventually("the line of a client that left", || {
+        lines("/stream/endless") == [" 460 200 STREAMED"]
+    });
+    assert_eq!(gateway.get("/stream/well").status, 201);
+    eventually("the line of a whole one", || lines("/stream/well") == [" 201 200 STREAMED"]);
+}

@@ -415,3 +415,63 @@ fn an_access_log_knows_the_request_and_its_times() {
     }
     assert_eq!(parts[26..], ["-", "-"]);
 }
+
+/// A stage whose canary takes that share of the requests; `None`: it has none.
+fn with_canary(percent: Option<f64>) -> CompiledStage {
+    let release = |body: &str| {
+        let template = format!(
+            "{body} [$context.isCanaryRequest] $stageVariables.both $stageVariables.old [$stageVariables.new] $context.deploymentId"
+        );
+        definition(&[("/", json!({ "GET": mock(&template) }))])
+    };
+    let group = format!("arn:aws:logs:us-east-1:123456789012:log-group:{ACCESS}");
+    let mut stage = json!({
+        "stageName": "prod", "deploymentId": "d1", "variables": { "both": "1", "old": "2" },
+        "methodSettings": { "*/*": {
+            "loggingLevel": "INFO", "metricsEnabled": false, "dataTraceEnabled": false,
+            "throttlingBurstLimit": 5000, "throttlingRateLimit": 10000.0, "cachingEnabled": false,
+            "cacheTtlInSeconds": 300, "cacheDataEncrypted": false,
+            "requireAuthorizationForCacheControl": true,
+            "unauthorizedCacheControlHeaderStrategy": "SUCCEED_WITH_RESPONSE_HEADER",
+        } },
+        "accessLogSettings": {
+            "destinationArn": group, "format": "$context.requestId $context.isCanaryRequest",
+        },
+    });
+    if let Some(percent) = percent {
+        stage["canarySettings"] = json!({
+            "percentTraffic": percent, "deploymentId": "d2",
+            "stageVariableOverrides": { "both": "3", "new": "4" },
+        });
+    }
+    let canary = release("canary");
+    let canary = percent.is_some().then_some(&canary);
+    compile_rest_stage(&place("abcdefghij"), &rest_stage(stage), &release("stage"), canary)
+}
+
+#[test]
+fn a_canary_has_its_variables_its_flag_and_log_groups_of_its_own() {
+    let gateway = Gateway::start();
+    for (percent, body, flag) in [
+        (None, "stage [] 1 2 [] d1", "-"),
+        (Some(0.0), "stage [false] 1 2 [] d1", "false"),
+        (Some(100.0), "canary [true] 3 2 [4] d2", "true"),
+    ] {
+        gateway.deploy(with_canary(percent));
+        let reply = gateway.of_api("abcdefghij", "/prod");
+        assert_eq!(reply.body, body, "{percent:?}");
+        let id = reply.field("x-amzn-requestid").unwrap();
+        let count = match percent {
+            None => 1,
+            Some(0.0) => 2,
+            Some(_) => 3,
+        };
+        assert_eq!(gateway.log(ACCESS, count)[count - 1], format!("{id} {flag}"));
+        if flag == "true" {
+            assert_eq!(gateway.log(&format!("{ACCESS}/Canary"), 1), [format!("{id} true")]);
+            let own = gateway.log(&format!("{GROUP}/Canary"), 11);
+            assert!(own.iter().all(|line| line.contains(id)), "the canary's alone: {own:#?}");
+            assert_eq!(gateway.log(GROUP, 33)[22..], own, "and the stage's besides");
+        }
+    }
+}

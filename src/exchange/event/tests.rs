@@ -21,6 +21,7 @@ pub(in crate::exchange) struct Request {
     pub(in crate::exchange) stage_variables: Vec<(Box<str>, Box<str>)>,
     pub(in crate::exchange) binary_media_types: Vec<Box<str>>,
     pub(in crate::exchange) is_function_url: bool,
+    pub(in crate::exchange) operation_name: Option<&'static str>,
     pub(in crate::exchange) method: String,
     pub(in crate::exchange) path: Vec<u8>,
     pub(in crate::exchange) query: Option<Vec<u8>>,
@@ -58,6 +59,7 @@ impl Request {
             stage_variables: vec![("env".into(), "prod".into())],
             binary_media_types: Vec::new(),
             is_function_url: false,
+            operation_name: None,
             method: "POST".to_owned(),
             path: b"/users/42".to_vec(),
             query: Some(b"a=1&a=2".to_vec()),
@@ -105,7 +107,7 @@ impl Request {
             route_key: &self.route_key,
             resource_path: &self.resource_path,
             resource_id: "k0w8mc",
-            operation_name: None,
+            operation_name: self.operation_name,
             parameter_names: &self.parameter_names,
             stage_variables: &self.stage_variables,
             binary_media_types: &self.binary_media_types,
@@ -232,6 +234,13 @@ fn what_is_empty_is_null_in_1_and_absent_in_2() {
     assert_eq!(http["rawQueryString"], "");
     assert!(http["requestContext"].get("authorizer").is_none());
     assert_eq!(http["requestContext"]["http"]["userAgent"], "");
+}
+
+#[test]
+fn a_methods_operation_name_is_told_where_it_has_one() {
+    let named = Request { operation_name: Some("GetUser"), ..Request::new() };
+    assert_eq!(named.event(Format::Rest)["requestContext"]["operationName"], "GetUser");
+    assert!(Request::new().event(Format::Rest)["requestContext"].get("operationName").is_none());
 }
 
 #[test]
