@@ -23,7 +23,8 @@ impl Trace {
     pub fn of(exchange: &Exchange<'_>) -> Self {
         let told = exchange.fields.iter().find(|field| field.known == Known::XAmznTraceId);
         let told = told.map_or(&b""[..], |field| field.value);
-        Self::whole(told, Self::root(exchange), exchange.seed())
+        let seed = exchange.seed();
+        Self::whole(told, root(exchange.received, seed), seed)
     }
 
     /// The root of a trace that begins with a request.
@@ -33,15 +34,7 @@ impl Trace {
 
     /// As [`Trace::root`], before there is an exchange; `received` is since the epoch.
     pub fn root_of(ids: &Ids, received: Duration) -> TraceRoot {
-        let seconds = received.as_secs() as u32;
-        // SplitMix64's step: neighbouring seeds give roots that have nothing in common.
-        let mix = |seed: u64| {
-            let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            mixed ^ (mixed >> 31)
-        };
-        let first = mix(ids.seed().wrapping_add(0x9e37_79b9_7f4a_7c15));
-        trace_root(seconds, [first, mix(first.wrapping_add(0x9e37_79b9_7f4a_7c15))])
+        root(received, ids.seed())
     }
 
     /// What a client says, completed: `root` and `parent` take the place of what it does not say. Who
@@ -74,6 +67,18 @@ impl Trace {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+fn root(received: Duration, seed: u64) -> TraceRoot {
+    // SplitMix64's step: neighbouring seeds give roots that have nothing in common.
+    let mix = |seed: u64| {
+        let seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    };
+    let first = mix(seed);
+    trace_root(received.as_secs() as u32, [first, mix(first)])
 }
 
 /// Every proxied request has one: a table is several times as fast as `fmt`.
