@@ -80,6 +80,8 @@ pub struct Exchange<'x> {
     pub api: Option<Admitted<'x>>,
     /// Added by `admit`: in whose words a refusal is told, also where no API is served.
     pub protocol: Option<Protocol>,
+    /// Added by `admit`: the rule of a custom domain name that led to the API.
+    pub routing_rule: Option<&'x str>,
     /// Added by `admit`: how many bytes of the path are the API's base path.
     pub base_path_bytes: usize,
     /// The method that is asked for: the head's, unless `route` finds that a REST API's client overrides it.
@@ -199,6 +201,7 @@ impl<'x> Exchange<'x> {
             content: None,
             api: None,
             protocol: None,
+            routing_rule: None,
             base_path_bytes: 0,
             method: head.method,
             route: None,

@@ -31,6 +31,7 @@ pub(super) struct Noted {
     host: Range<usize>,
     user_agent: Range<usize>,
     source: Option<IpAddr>,
+    routing_rule: Range<usize>,
     /// `X-Amzn-Trace-Id`.
     trace: Range<usize>,
     base_path_bytes: usize,
@@ -59,6 +60,7 @@ impl Noted {
         noted.user_agent = noted.keep(user_agent(exchange));
         noted.source = Some(exchange.source_address());
         noted.base_path_bytes = base_path_bytes(exchange);
+        noted.routing_rule = noted.keep(exchange.routing_rule.unwrap_or_default().as_bytes());
         noted.trace = noted.keep(Trace::of(exchange).as_bytes());
         noted.granted = exchange.granted.cloned();
         noted
@@ -109,6 +111,7 @@ impl Noted {
             source: self.source,
             base_path_bytes: self.base_path_bytes,
             authorized: self.granted.as_ref().map_or(Authorized::Silent, Granted::tell),
+            routing_rule: &self.texts[self.routing_rule.clone()],
             trace: &self.texts[self.trace.clone()],
             answered: self.answered.as_ref().map_or_else(Answered::default, |it| Answered {
                 status: Some(it.status),
@@ -149,6 +152,7 @@ pub(super) struct Request<'r> {
     source: Option<IpAddr>,
     base_path_bytes: usize,
     authorized: Authorized<'r>,
+    routing_rule: &'r [u8],
     trace: &'r [u8],
     pub(super) answered: Answered<'r>,
     /// The invocation of an authorizer's function, where it let the request pass.
@@ -178,6 +182,7 @@ impl<'r> Request<'r> {
             source: Some(exchange.source_address()),
             base_path_bytes: base_path_bytes(exchange),
             authorized: exchange.authorized(),
+            routing_rule: exchange.routing_rule.unwrap_or_default().as_bytes(),
             trace: trace.as_bytes(),
             answered: Answered::default(),
             authorized_by: exchange.granted.and_then(|granted| granted.request_id.as_ref()),
@@ -533,6 +538,7 @@ impl Record {
             source_ip: &self.source_text,
             user_agent: request.user_agent,
             base_path_matched: std::str::from_utf8(base_path).unwrap_or_default(),
+            routing_rule_matched: std::str::from_utf8(request.routing_rule).unwrap_or_default(),
             endpoint_type: shared.map_or("REGIONAL", |shared| shared.endpoint_type),
             tls_version: outcome.tls_version,
             cipher_suite: outcome.cipher_suite,
