@@ -24,7 +24,7 @@ pub struct Context<'x> {
     pub extended_request_id: Cow<'x, str>,
     /// `httpMethod`.
     pub method: &'x str,
-    /// `path`: with the stage.
+    /// `path`: with the stage or what a domain name maps.
     pub path: Cow<'x, str>,
     /// `domainName`.
     pub domain_name: Cow<'x, str>,
@@ -121,8 +121,8 @@ impl<'x> Context<'x> {
             protocol,
             request_id: exchange.ids.context_id(protocol).to_owned().into(),
             extended_request_id: exchange.ids.extended.as_str().to_owned().into(),
-            method: head.method,
-            path: String::from_utf8_lossy(head.target.path()),
+            method: exchange.method,
+            path: text_of(exchange.context_path()),
             domain_name: String::from_utf8_lossy(host),
             base_path: match Prefix::of(exchange) {
                 Prefix::BasePath(path) => {
@@ -166,6 +166,14 @@ impl<'x> Context<'x> {
         let seconds = i64::try_from(self.received.as_secs()).unwrap_or(i64::MAX);
         let time = jiff::Timestamp::from_second(seconds).unwrap_or_default();
         time.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string()
+    }
+}
+
+/// What is no text has replacement characters.
+fn text_of(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
+    match bytes {
+        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Owned(bytes) => String::from_utf8_lossy(&bytes).into_owned().into(),
     }
 }
 

@@ -75,9 +75,7 @@ pub(super) fn leave(
     if let Some(mapping) = &proxy.mapping {
         mapped::tell(exchange, route, mapping, made.map(|made| &made.overrides), &mut phase);
     }
-    let seconds = u32::try_from(walk.asked.received.as_secs()).unwrap_or(u32::MAX);
-    let trace = (seconds, [walk.asked.random[1], walk.asked.random[2]]);
-    let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
+    let method = proxy.method.as_deref().unwrap_or(exchange.method);
     let facts = made.map(|made| Made {
         content_bytes: if has_content(method) { made.content.len() } else { 0 },
         is_made: made.is_made,
@@ -88,9 +86,9 @@ pub(super) fn leave(
         (Some(called), Some(facts), Some(made)) => {
             let call = (proxy, called);
             let content = (facts, &*made.content);
-            service::head(exchange, call, content, trace, &mut phase, &mut out)
+            service::head(exchange, call, content, &mut phase, &mut out)
         }
-        _ => http_proxy::request_head(exchange, proxy, facts.as_ref(), trace, &mut out),
+        _ => http_proxy::request_head(exchange, proxy, facts.as_ref(), &mut out),
     };
     let place = match written {
         Ok(place) => place,

@@ -31,7 +31,6 @@ pub(super) fn head(
     exchange: &Exchange<'_>,
     call: (&HttpProxy, &Service),
     (made, content): (&Made<'_>, &[u8]),
-    trace: (u32, [u64; 2]),
     phase: &mut Phase,
     out: &mut Vec<u8>,
 ) -> Result<HostPlace, Refusal> {
@@ -48,8 +47,7 @@ pub(super) fn head(
     }]);
     let now = exchange.received;
     let key = keyring.key(service, now).map_err(|_| Refusal::Internal)?;
-    let place =
-        service::request_head(exchange, call, made, content, Signing { key, now, trace }, out)?;
+    let place = service::request_head(exchange, call, made, content, Signing { key, now }, out)?;
     mask(out);
     phase.note("key and signature are masked; with a role's temporary key there is an X-Amz-Security-Token, too");
     Ok(place)

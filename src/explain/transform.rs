@@ -6,7 +6,7 @@ use super::report::{Entry, Outcome, Phase};
 use super::walk::Walk;
 use crate::exchange::integrate::lambda::custom::{self, Invocation, Told, Unordered};
 use crate::exchange::transform::{self, Transformed};
-use crate::exchange::{Context, Exchange, Failure, MethodRequest, Refusal};
+use crate::exchange::{Context, Exchange, Failure, MethodRequest, Refusal, Trace};
 use crate::http::Known;
 use crate::snapshot::Route;
 use crate::snapshot::managed::{BinaryTypes, CustomLambda, Mapped, Passthrough, Plan, Templating};
@@ -96,7 +96,9 @@ fn custom(
     };
     walk.tell(phase);
     let fields = told.fields();
-    answer::respond_with(walk, exchange, plan, request, &told.back_end(&fields), &made.overrides)
+    let trace = Trace::of(exchange);
+    let (back_end, trace) = (told.back_end(&fields), Some(trace.as_bytes()));
+    answer::respond_with(walk, exchange, plan, request, &back_end, &made.overrides, trace)
 }
 
 /// Runs the request template.

@@ -16,7 +16,7 @@ use crate::exchange::integrate::lambda;
 use crate::exchange::integrate::lambda::custom::{self, Invocation, Order, Told, Unordered};
 use crate::exchange::respond;
 use crate::exchange::transform::{self, Overrides, Transformed};
-use crate::exchange::{Context, Exchange, Failure, MethodRequest, Refusal};
+use crate::exchange::{Context, Exchange, Failure, MethodRequest, Refusal, Trace};
 use crate::http::Known;
 use crate::ring::{Env, SlotId};
 use crate::snapshot::Integration;
@@ -105,6 +105,7 @@ impl<E: Env> Shard<E> {
             }
             Invocation::RequestResponse => {
                 let mut asked = self.new_asked(id, exchange, raw, 0, persistent)?;
+                asked.trace = String::from_utf8_lossy(Trace::of(exchange).as_bytes()).into();
                 let overrides = made.overrides.clone();
                 asked.execution = self.execution.take();
                 asked.trace.clone_from(&trace);
@@ -183,7 +184,8 @@ impl<E: Env> Shard<E> {
             overrides,
             &mut self.scratch,
         )?;
-        self.answer_made(id, exchange, &answer, persistent);
+        let trace = Trace::of(exchange);
+        self.answer_made(id, exchange, &answer, Some(trace.as_bytes()), persistent);
         Ok(())
     }
 
@@ -230,7 +232,8 @@ impl<E: Env> Shard<E> {
                 self.answer_asked(id, None, |asked, _, connection, date, out| {
                     let (ids, is_head) = (&asked.ids, asked.is_head);
                     let out = out.written();
-                    let bytes = respond::made(&answer, ids, connection, date, is_head, out);
+                    let trace = Some(asked.trace.as_bytes());
+                    let bytes = respond::made(&answer, ids, trace, connection, date, is_head, out);
                     (answer.status, bytes)
                 });
             }

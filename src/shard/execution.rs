@@ -102,7 +102,7 @@ impl Execution {
         let path = exchange.path();
         let asked = Asked {
             request_id: exchange.ids.request.as_str(),
-            verb: exchange.head.method,
+            verb: exchange.method,
             path: if path.is_empty() { b"/" } else { path },
             parameters: &parameters,
             query: &query,

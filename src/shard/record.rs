@@ -14,6 +14,7 @@ use crate::telemetry::ids::Uuid;
 use crate::telemetry::stage_counts::{StageCounter, StageRequest};
 use crate::telemetry::stage_log::{StageLogBatch, StageLogBuffer};
 use crate::telemetry::{Finished, Recorder};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -52,8 +53,8 @@ struct BackEndAnswer {
 impl Noted {
     pub(super) fn of(exchange: &Exchange<'_>) -> Self {
         let mut noted = Self::default();
-        noted.method = noted.keep(exchange.head.method.as_bytes());
-        noted.path = noted.keep(exchange.head.target.path());
+        noted.method = noted.keep(exchange.method.as_bytes());
+        noted.path = noted.keep(&exchange.context_path());
         noted.host = noted.keep(exchange.head.host.unwrap_or_default());
         noted.user_agent = noted.keep(user_agent(exchange));
         noted.source = Some(exchange.source_address());
@@ -121,7 +122,7 @@ impl Noted {
     fn request(&self) -> Request<'_> {
         Request {
             method: &self.texts[self.method.clone()],
-            path: &self.texts[self.path.clone()],
+            path: Cow::Borrowed(&self.texts[self.path.clone()]),
             host: &self.texts[self.host.clone()],
             user_agent: &self.texts[self.user_agent.clone()],
             source: self.source,
@@ -164,10 +165,10 @@ fn user_agent<'x>(exchange: &Exchange<'x>) -> &'x [u8] {
 }
 
 /// The request's own texts, for the access log.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Request<'r> {
     method: &'r [u8],
-    path: &'r [u8],
+    path: Cow<'r, [u8]>,
     host: &'r [u8],
     user_agent: &'r [u8],
     source: Option<IpAddr>,
@@ -195,8 +196,8 @@ impl<'r> Request<'r> {
     /// Of an exchange whose head is still there.
     pub(super) fn of(exchange: &Exchange<'r>) -> Self {
         Self {
-            method: exchange.head.method.as_bytes(),
-            path: exchange.head.target.path(),
+            method: exchange.method.as_bytes(),
+            path: exchange.context_path(),
             host: exchange.head.host.unwrap_or_default(),
             user_agent: user_agent(exchange),
             source: Some(exchange.source_address()),
@@ -532,10 +533,13 @@ impl Record {
             stage: &api.stage,
             resource_path: route_key.split_once(' ').map_or(route_key, |(_, path)| path),
             route_key,
-            request_id: outcome.ids.context_id(api.protocol),
+            request_id: match outcome.ids.is_replaced {
+                true => "UUID_REPLACED_INVALID_REQUEST_ID",
+                false => outcome.ids.context_id(api.protocol),
+            },
             extended_request_id: outcome.ids.extended.as_str(),
             http_method: request.method,
-            path: request.path,
+            path: &request.path,
             protocol: if outcome.is_http10 { "HTTP/1.0" } else { "HTTP/1.1" },
             domain_name: crate::http::authority::host(request.host),
             source_ip: &self.source_text,

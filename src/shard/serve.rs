@@ -96,7 +96,8 @@ impl<E: Env> Shard<E> {
         let route = match found {
             Ok(route) => route,
             Err(refusal) => {
-                return self.answer_failure(id, exchange, &refusal.into(), persistent);
+                let failure = route::failure(exchange, refusal);
+                return self.answer_failure(id, exchange, &failure, persistent);
             }
         };
         self.execution = Execution::begin(exchange, self.since_epoch, || self.env.random());
@@ -233,7 +234,7 @@ pub(super) fn keeps_framing(head: &RequestHead<'_>) -> bool {
 pub(super) fn counted(refusal: Refusal) -> Counted {
     match refusal {
         Refusal::NoApi => Counted::NoApi,
-        Refusal::NoRoute => Counted::NoRoute,
+        Refusal::NoRoute | Refusal::IncompleteSignature => Counted::NoRoute,
         Refusal::Forbidden
         | Refusal::AccessDenied
         | Refusal::DeniedExplicitly

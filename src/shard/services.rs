@@ -43,13 +43,12 @@ impl<E: Env> Shard<E> {
         call: (&HttpProxy, &Service),
         content: &[u8],
         made: &Made<'_>,
-        trace: (u32, [u64; 2]),
         out: &mut Vec<u8>,
     ) -> Result<HostPlace, Refusal> {
         let now = self.since_epoch;
         match self.keyring.key(call.1, now) {
             Ok(key) => {
-                let signing = Signing { key, now, trace };
+                let signing = Signing { key, now };
                 service::request_head(exchange, call, made, content, signing, out)
             }
             Err(error) => {

@@ -100,14 +100,15 @@ pub fn trace_root(epoch_seconds: u32, random: [u64; 2]) -> TraceRoot {
     Id(text)
 }
 
-/// Whether a client's `x-amzn-RequestId` has the form of a UUID and may be adopted (Amazon's "Access
+/// A client's `x-amzn-RequestId`, if it has the form of a UUID and may be adopted (Amazon's "Access
 /// logging for REST APIs"): 8-4-4-4-12 hexadecimal digits of either case.
-pub fn is_uuid(text: &[u8]) -> bool {
-    text.len() == 36
-        && text.iter().enumerate().all(|(index, byte)| match index {
-            8 | 13 | 18 | 23 => *byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
+pub fn adopted_uuid(text: &[u8]) -> Option<Uuid> {
+    let bytes: [u8; 36] = text.try_into().ok()?;
+    let is_its = |(index, byte): (usize, &u8)| match index {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    bytes.iter().enumerate().all(is_its).then_some(Id(bytes))
 }
 
 #[cfg(test)]
@@ -145,7 +146,8 @@ mod tests {
 
     #[test]
     fn only_the_form_of_a_uuid_is_adopted() {
-        assert!(is_uuid(b"01234567-89AB-4def-bedc-ba9876543210"));
+        let given = "01234567-89AB-4def-bedc-ba9876543210";
+        assert_eq!(adopted_uuid(given.as_bytes()).unwrap().as_str(), given);
         for wrong in [
             &b"01234567-89ab-4def-bedc-ba987654321"[..],
             b"01234567-89ab-4def-bedc-ba98765432100",
@@ -154,14 +156,14 @@ mod tests {
             b"01234567-89ab-4defabedc-ba9876543210",
             b"",
         ] {
-            assert!(!is_uuid(wrong), "{}", String::from_utf8_lossy(wrong));
+            assert!(adopted_uuid(wrong).is_none(), "{}", String::from_utf8_lossy(wrong));
         }
     }
 
     proptest! {
         #[test]
         fn ids_have_their_form_and_differ_when_the_words_do(one: [u64; 2], other: [u64; 2]) {
-            prop_assert!(is_uuid(uuid(one).as_bytes()));
+            prop_assert!(adopted_uuid(uuid(one).as_bytes()).is_some());
             let text = extended_id(one);
             prop_assert_eq!(text.as_bytes()[15], b'=');
             prop_assert!(text.as_bytes()[..15].iter().all(|byte| BASE64_URL.contains(byte)));

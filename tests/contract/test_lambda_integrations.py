@@ -13,6 +13,8 @@ import time
 
 def handler(event, context):
     if isinstance(event, dict):
+        if "requestContext" in event:
+            return {"statusCode": 200, "body": json.dumps(event)}
         if "raise" in event:
             raise ValueError(event["raise"])
         if "sleep" in event:
@@ -201,3 +203,20 @@ def test_a_function_must_permit_it(call):
 def test_a_function_is_invoked_by_post(call):
     made = call(integrationHttpMethod="GET")
     assert made("{}")[0] == 500
+
+
+def test_mappings_change_nothing_of_a_proxys_event(call):
+    made = call(
+        type="AWS_PROXY",
+        parameters=["header.foobar"],
+        requestParameters={
+            "integration.request.header.headerVar": "method.request.header.foobar",
+            "integration.request.querystring.q": "'mapped'",
+        },
+    )
+    status, fields, content = made("{}", headerVar="client's", foobar="other")
+    event = json.loads(content)
+    assert (status, event["headers"]["headerVar"], event["queryStringParameters"]) == (200, "client's", None)
+    # The client is told the whole trace, of which the event has what it began with.
+    root = event["headers"]["X-Amzn-Trace-Id"]
+    assert fields["x-amzn-trace-id"].startswith(f"{root};Parent=")

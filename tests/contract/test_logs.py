@@ -106,6 +106,23 @@ def test_an_access_log_has_a_line_per_request(gateway, v1, stage, patch, lines, 
     assert len(lines(name, 4)) == 4, "a stage that logs no longer"
 
 
+def test_an_access_log_tells_of_a_name_that_was_replaced(gateway, v1, stage, patch, lines, name):
+    v1.update_stage(
+        restApiId=stage,
+        stageName="prod",
+        patchOperations=patch(
+            ("replace", "/accessLogSettings/destinationArn", group(name)),
+            ("replace", "/accessLogSettings/format", "$context.requestId $context.extendedRequestId"),
+        ),
+    )
+    given = "01234567-89AB-4def-bedc-ba9876543210"
+    for named, told in (("mine", "UUID_REPLACED_INVALID_REQUEST_ID"), (given, given)):
+        headers = {"x-amzn-RequestId": named}
+        _, fields, _ = gateway.request("GET", "/prod/pets", host=host(stage), headers=headers)
+        expected = f"{told} {fields['x-amz-apigw-id']}"
+        assert expected in lines(name, 1 if named == "mine" else 2)
+
+
 def test_an_http_api_has_an_access_log(gateway, v2, http_api, backend, lines, name):
     v2.create_integration(
         ApiId=http_api,

@@ -320,6 +320,11 @@ impl Echo {
 
     /// The last request, head and content, in lower case.
     pub(crate) fn last(&self) -> String {
-        self.seen.lock().unwrap().last().expect("a request").to_lowercase()
+        self.last_as_sent().to_lowercase()
+    }
+
+    /// The last request, head and content.
+    pub(crate) fn last_as_sent(&self) -> String {
+        self.seen.lock().unwrap().last().expect("a request").clone()
     }
 }

@@ -205,7 +205,8 @@ fn by_domain<'x>(
         }
     }
     if domain.mode == RoutingMode::Rules {
-        return FORBIDDEN;
+        // Reported of Amazon; without a mapping it is 403.
+        return Place::Nowhere { refusal: Refusal::NoApi, protocol: Protocol::Http };
     }
     let Some((mapping, base_path_bytes)) = domain.mapping(path) else { return FORBIDDEN };
     match (managed.api(&mapping.api_id), &mapping.stage) {

@@ -374,6 +374,27 @@ mod tests {
     }
 
     #[test]
+    fn draft_4_is_followed_and_its_formats_are_checked() {
+        for (schema, fits, fits_not) in [
+            (r#"{"format": "date-time"}"#, r#""2026-03-01T10:00:00Z""#, r#""yesterday""#),
+            (r#"{"format": "email"}"#, r#""a@b.test""#, r#""a""#),
+            (r#"{"format": "ipv4"}"#, r#""127.0.0.1""#, r#""127.0.0.256""#),
+            (r#"{"format": "uri"}"#, r#""https://a.test/""#, r#""a b""#),
+            (r#"{"maximum": 5, "exclusiveMaximum": true}"#, "4", "5"),
+            (r#"{"multipleOf": 3}"#, "9", "10"),
+            (r#"{"uniqueItems": true}"#, "[1, 2]", "[1, 1]"),
+            (r#"{"maxItems": 1}"#, "[1]", "[1, 2]"),
+            (r#"{"dependencies": {"a": ["b"]}}"#, r#"{"a": 1, "b": 2}"#, r#"{"a": 1}"#),
+            (r#"{"oneOf": [{"type": "string"}, {"minimum": 1}]}"#, "1", "0"),
+            (r#"{"not": {"type": "null"}}"#, "1", "null"),
+        ] {
+            assert_eq!(check(schema, fits), Ok(()), "{schema} {fits}");
+            assert!(check(schema, fits_not).is_err(), "{schema} {fits_not}");
+        }
+        assert_eq!(check(r#"{"format": "int64"}"#, "\"x\""), Ok(()));
+    }
+
+    #[test]
     fn models_refer_to_each_other_and_to_themselves() {
         let base = "https://apigateway.amazonaws.com/restapis/other1/models";
         let tree = model(

@@ -232,8 +232,8 @@ fn leaving(compiled: &CompiledStage, given: &Given<'_>) {
         overrides: &made.overrides,
     });
     let mut written = Vec::new();
-    let (trace, made) = ((1, [2, 3]), made.as_ref());
-    let place = http_proxy::request_head(&exchange, proxy, made, trace, &mut written);
+    let made = made.as_ref();
+    let place = http_proxy::request_head(&exchange, proxy, made, &mut written);
     let Ok(place) = place else { return };
     if !place.is_mapped {
         written.splice(place.at..place.at, *b"host: back.test\r\n");
