@@ -2,8 +2,8 @@
 
 One gateway with one shard, one API made through the management API: `/plain` is an HTTP_PROXY method,
 `/mapped` an HTTP method whose request and response templates make both contents anew, `/order` one with
-the template of `compare.py` (2 KiB of JSON, 40 lines). All three ask the same back end (nginx) and are
-asked in turns. The figure is user and system time of all of the gateway's threads per answered request.
+the template of `compare.py` (2 KiB of JSON, 40 lines), `/service` an action of DynamoDB with the templates
+of `/mapped`, signed, over HTTP. All four ask the same back end (nginx) and are asked in turns. The figure is user and system time of all of the gateway's threads per answered request.
 Exit status 1 if `/mapped` costs more than twice `/plain`.
 
     cargo build --release -p ringgate -p ringgate-loadtest
@@ -37,6 +37,12 @@ rate = 1000000
 burst = 1000000
 [store]
 url = "sqlite:ringgate.db"
+[aws]
+endpoints = { dynamodb = "http://BACKEND" }
+[[aws.credentials]]
+role = "*"
+access_key_id = "AKIDEXAMPLE000000000"
+secret_access_key = "a secret of forty characters or so -----"
 """
 
 BACK_END = """
@@ -126,13 +132,18 @@ def set_up(management, back_end):
 
     api = call("POST", "/restapis", {"name": "bench"})
     order = (HERE / "order.vtl").read_text()
-    templates = {"plain": None, "mapped": (REQUEST_TEMPLATE, RESPONSE_TEMPLATE), "order": (order, RESPONSE_TEMPLATE)}
+    small = (REQUEST_TEMPLATE, RESPONSE_TEMPLATE)
+    templates = {"plain": None, "mapped": small, "order": (order, RESPONSE_TEMPLATE), "service": small}
     for part, made in templates.items():
         path = f"/restapis/{api['id']}/resources"
         resource = call("POST", f"{path}/{api['rootResourceId']}", {"pathPart": part})
         method = f"{path}/{resource['id']}/methods/POST"
         call("PUT", method, {"authorizationType": "NONE"})
         integration = {"type": "HTTP" if made else "HTTP_PROXY", "httpMethod": "POST", "uri": f"http://{back_end}/"}
+        if part == "service":
+            integration["type"] = "AWS"
+            integration["uri"] = "arn:aws:apigateway:us-east-1:dynamodb:action/PutItem"
+            integration["credentials"] = "arn:aws:iam::000000000000:role/bench"
         if made:
             integration["requestTemplates"] = {"application/json": made[0]}
         call("PUT", f"{method}/integration", integration)
@@ -186,10 +197,10 @@ def main():
         # Nginx's worker may run as somebody else.
         folder.chmod(0o755)
         (folder / "configuration").mkdir()
-        file = folder / "configuration/ringgate.toml"
-        file.write_text(CONFIGURATION)
-        gateway, listening, management = started([options.binaries / "ringgate", "serve", "--config", file], folder)
         nginx, address = back_end(folder)
+        file = folder / "configuration/ringgate.toml"
+        file.write_text(CONFIGURATION.replace("BACKEND", address))
+        gateway, listening, management = started([options.binaries / "ringgate", "serve", "--config", file], folder)
         try:
             api = set_up(management, address)
             body = {"order": (HERE / "order.json").read_text()}
@@ -198,7 +209,7 @@ def main():
                     options, folder, gateway, f"http://{listening}/_aws/execute-api/{api}/prod/{name}",
                     body.get(name) or json.dumps(SENT),
                 )
-                for name in ("plain", "mapped", "order")
+                for name in ("plain", "mapped", "order", "service")
             }  # fmt: skip
             for load in loads.values():
                 load.round()

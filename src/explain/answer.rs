@@ -63,7 +63,7 @@ pub(super) fn templated(
     respond_with(walk, exchange, plan, request, &back_end, overrides, trace)
 }
 
-fn respond_with(
+pub(super) fn respond_with(
     walk: &mut Walk<'_>,
     exchange: &Exchange<'_>,
     plan: &Plan,

@@ -2,7 +2,7 @@
 
 use super::report::{Outcome, Phase};
 use super::walk::Walk;
-use super::{answer, mapped, transform};
+use super::{answer, mapped, service, transform};
 use crate::exchange::integrate::http_proxy::{self, Made, has_content};
 use crate::exchange::integrate::lambda::{self, HeadFacts};
 use crate::exchange::respond::{self, Connection};
@@ -24,7 +24,16 @@ pub(super) fn integrate(
             answer_mock(walk, exchange, mock);
         }
         Integration::HttpProxy(proxy) => {
-            leave(walk, exchange, route, proxy, None)?;
+            let made = match service::action(exchange, proxy) {
+                Ok(made) => made,
+                Err(refusal) => {
+                    let summary =
+                        "the action needs a parameter that is not there, or is no such value";
+                    walk.tell(Phase::new("integrate", summary).ended(Outcome::Refused));
+                    return Err(refusal.into());
+                }
+            };
+            leave(walk, exchange, route, proxy, made.as_ref())?;
             answer::proxied(walk, exchange, proxy)?;
         }
         Integration::Mapped(mapped) => transform::run(walk, exchange, route, mapped)?,
@@ -72,7 +81,15 @@ pub(super) fn leave(
         overrides: &made.overrides,
     });
     let mut out = Vec::new();
-    let place = match http_proxy::request_head(exchange, proxy, facts.as_ref(), &mut out) {
+    let written = match (proxy.service.as_deref(), &facts, made) {
+        (Some(called), Some(facts), Some(made)) => {
+            let call = (proxy, called);
+            let content = (facts, &*made.content);
+            service::head(exchange, call, content, &mut phase, &mut out)
+        }
+        _ => http_proxy::request_head(exchange, proxy, facts.as_ref(), &mut out),
+    };
+    let place = match written {
         Ok(place) => place,
         Err(refusal) => {
             phase.summary =
@@ -116,6 +133,24 @@ pub(super) fn leave(
     Ok(())
 }
 
+/// Whether a function lets the API invoke it; of one that is not there, nobody can say.
+pub(super) fn permitted(
+    walk: &Walk<'_>,
+    exchange: &Exchange<'_>,
+    declared: &Lambda,
+    phase: &mut Phase,
+) -> bool {
+    match walk.world.function(&declared.function) {
+        None => phase.warning("there is no such function: it would be refused with 500"),
+        Some(function) if !lambda::is_permitted(exchange, declared, function) => {
+            phase.warning("the function does not permit this API to invoke it");
+            return false;
+        }
+        Some(_) => {}
+    }
+    true
+}
+
 /// A function's event, and what becomes of its result.
 fn function(
     walk: &mut Walk<'_>,
@@ -126,14 +161,9 @@ fn function(
     let mut phase = Phase::new("integrate", format!("function {name}"));
     phase.value("arn", &*declared.function);
     phase.value("time-out", format!("{:?}", declared.timeout));
-    match walk.world.function(&declared.function) {
-        None => phase.warning("there is no such function: it would be refused with 500"),
-        Some(function) if !lambda::is_permitted(exchange, declared, function) => {
-            phase.warning("the function does not permit this API to invoke it");
-            walk.tell(phase.ended(Outcome::Refused));
-            return Err(Refusal::FunctionRefused.into());
-        }
-        Some(_) => {}
+    if !permitted(walk, exchange, declared, &mut phase) {
+        walk.tell(phase.ended(Outcome::Refused));
+        return Err(Refusal::FunctionRefused.into());
     }
     let root = Trace::root(exchange);
     let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);

@@ -16,6 +16,7 @@ mod integration;
 mod mapped;
 mod rendering;
 mod report;
+mod service;
 mod transform;
 mod walk;
 mod world;

@@ -1,16 +1,17 @@
 //! Transform: templates on the way to an integration, and what a mock makes of its own.
 
 use super::answer;
-use super::integration::{answer_mock, leave};
+use super::integration::{answer_mock, leave, permitted};
 use super::report::{Entry, Outcome, Phase};
 use super::walk::Walk;
+use crate::exchange::integrate::lambda::custom::{self, Invocation, Told, Unordered};
 use crate::exchange::transform::{self, Transformed};
-use crate::exchange::{Context, Exchange, Failure, MethodRequest};
+use crate::exchange::{Context, Exchange, Failure, MethodRequest, Refusal, Trace};
 use crate::http::Known;
 use crate::snapshot::Route;
-use crate::snapshot::managed::{BinaryTypes, Mapped, Passthrough, Plan, Templating};
+use crate::snapshot::managed::{BinaryTypes, CustomLambda, Mapped, Passthrough, Plan, Templating};
 
-/// Runs a MOCK or HTTP integration of a REST API.
+/// Runs an integration with templates of a REST API.
 pub(super) fn run(
     walk: &mut Walk<'_>,
     exchange: &Exchange<'_>,
@@ -33,7 +34,7 @@ pub(super) fn run(
     request.content = exchange.content.unwrap_or_default();
     let made = request_template(walk, exchange, route, &mapped.plan, &request)?;
     if let Some(function) = &mapped.function {
-        return asked(walk, &function.lambda.function, &made);
+        return custom(walk, exchange, &mapped.plan, &request, function, &made);
     }
     match &mapped.proxy {
         None => answer::mock(walk, exchange, &mapped.plan, &request, &made),
@@ -44,14 +45,60 @@ pub(super) fn run(
     }
 }
 
-/// A function whose event the request template has made.
-fn asked(walk: &mut Walk<'_>, arn: &str, made: &Transformed<'_>) -> Result<(), Failure> {
+/// A function whose event the request template has made, and what becomes of its result.
+fn custom(
+    walk: &mut Walk<'_>,
+    exchange: &Exchange<'_>,
+    plan: &Plan,
+    request: &MethodRequest<'_>,
+    function: &CustomLambda,
+    made: &Transformed<'_>,
+) -> Result<(), Failure> {
+    let declared = &function.lambda;
     let mut phase = Phase::new("integrate", "function behind templates");
-    phase.value("arn", arn);
-    phase.text("the event that it gets", &made.content);
-    phase.note("no function is run here, so that no integration response is chosen");
-    walk.tell(phase.ended(Outcome::Open));
-    Ok(())
+    phase.value("arn", &*declared.function);
+    if !permitted(walk, exchange, declared, &mut phase) {
+        walk.tell(phase.ended(Outcome::Refused));
+        return Err(Refusal::FunctionRefused.into());
+    }
+    let told = match custom::order(exchange, function, made) {
+        Err(Unordered::Refused(refusal)) => {
+            walk.tell(phase.ended(Outcome::Refused));
+            return Err(refusal.into());
+        }
+        Err(Unordered::Answered(told)) => {
+            phase.text("what is no event", &made.content);
+            phase.note("Lambda refuses it; what it says is the back end's answer");
+            told
+        }
+        Ok(order) => {
+            phase.value("invocation type", format!("{:?}", order.invocation));
+            if let Some(client_context) = &order.client_context {
+                phase.value("client context", &**client_context);
+            }
+            phase.text("the event that it gets", &order.event);
+            match (order.invocation, walk.asked.reply.as_ref()) {
+                (Invocation::Event | Invocation::DryRun, _) => {
+                    phase.note("nobody waits for a result: the answer is without content");
+                    Told::nothing()
+                }
+                (Invocation::RequestResponse, Some(reply)) => {
+                    phase.text("the function's result", &reply.content);
+                    Told::written(reply.content.clone().into(), &exchange.ids.request)
+                }
+                (Invocation::RequestResponse, None) => {
+                    phase.note("no function is run here: `--response FILE` says what it returns");
+                    walk.tell(phase.ended(Outcome::Open));
+                    return Ok(());
+                }
+            }
+        }
+    };
+    walk.tell(phase);
+    let fields = told.fields();
+    let trace = Trace::of(exchange);
+    let (back_end, trace) = (told.back_end(&fields), Some(trace.as_bytes()));
+    answer::respond_with(walk, exchange, plan, request, &back_end, &made.overrides, trace)
 }
 
 /// Runs the request template.

@@ -52,6 +52,10 @@ def same(pairs):
     return sorted((name.lower(), value) for name, value in pairs if name.lower() not in OWN)
 
 
+def outcomes(explained):
+    return [(phase["name"], phase["outcome"], phase["summary"]) for phase in explained["phases"]]
+
+
 def test_what_is_explained_is_what_happens(tmp_path, back_end):
     shop = (ROOT / "tests" / "explain" / "shop.toml").read_text()
     shop = shop.replace("orders.internal:9000", f"127.0.0.1:{back_end.server_port}")
@@ -80,10 +84,22 @@ def test_what_is_explained_is_what_happens(tmp_path, back_end):
         line, sent, received = back_end.asked[0]
 
         flags = [it for name, value in headers.items() for it in ("-H", f"{name}: {value}")]
-        explained = json.loads(
-            ringgate("explain", "--running", "--api", "shop", "/orders", "-d", order, *flags,
-                     "--response", "reply", "--json")
+        asked = ["--api", "shop", "/orders", "-d", order, *flags, "--response", "reply", "--json"]
+        explained = json.loads(ringgate("explain", "--running", *asked))
+        # While no gateway runs its store says the same, but for what every request has of its own.
+        gateway.stop()
+        stored = json.loads(ringgate("explain", "--config", "ringgate.toml", "--store", *asked))
+        assert outcomes(stored) == outcomes(explained)
+        assert told(stored["answer"]["text"]) == told(explained["answer"]["text"])
+        (tmp_path / "memory.toml").write_text('[store]\nurl = "memory"\n')
+        refused = subprocess.run(
+            [BINARY, "explain", "--config", "memory.toml", "--store", *asked],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
         )
+        assert (refused.returncode, refused.stdout) == (2, "") and "use --running" in refused.stderr
     entries = [entry for phase in explained["phases"] for entry in phase.get("entries", [])]
     leaves = next(it["text"] for it in entries if it.get("title") == "the request that leaves")
     assert told(leaves) == (line, same(sent), received)

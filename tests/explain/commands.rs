@@ -55,6 +55,49 @@ fn a_function_gets_an_event_and_its_result_is_the_answer() {
     assert!(answer.contains("\nx-a: b\n") && answer.ends_with("\n\ntea"), "{answer}");
 }
 
+const SERVICES: &str = "--apis services.toml --api pets";
+
+#[test]
+fn a_function_behind_templates_is_answered_by_its_error_message() {
+    let ask = |response: &str| json(&format!("{SERVICES} -X POST /pets/7 {response}"));
+    let document = ask("");
+    assert_eq!(text(&document, "the event that it gets"), "{\"id\": \"7\"}");
+    assert_eq!(outcomes(&document).last().unwrap(), "integrate open");
+    for (result, status, content) in [
+        (r#"{"name": "Rex"}"#, 200, r#"{"pet": "Rex"}"#),
+        (r#"{"errorMessage": "No such pet: 7"}"#, 404, r#"{"problem": "No such pet: 7"}"#),
+        // What no pattern matches is the default's.
+        (r#"{"errorMessage": "boom"}"#, 200, r#"{"pet": ""}"#),
+    ] {
+        let document = ask(&format!("--response '200 {result}'"));
+        assert_eq!(document["answer"]["status"], status, "{document}");
+        let answer = document["answer"]["text"].as_str().unwrap();
+        assert!(answer.ends_with(&format!("\n\n{content}")), "{answer}");
+    }
+}
+
+#[test]
+fn a_services_request_is_shown_without_what_only_the_gateway_knows() {
+    let document = json(&format!("{SERVICES} /pets/7"));
+    let request = text(&document, "the request that leaves");
+    assert!(request.starts_with("POST / HTTP/1.1\nhost: dynamodb.eu-west-1.amazonaws.com\n"));
+    assert!(request.contains("\nX-Amz-Target: DynamoDB_20120810.GetItem\n"), "{request}");
+    let signed = "Credential=****/20260301/eu-west-1/dynamodb/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=****\n";
+    assert!(request.contains(signed), "{request}");
+    let answered = "--response '200 {\"Item\": {\"name\": {\"S\": \"Rex\"}}}'";
+    let document = json(&format!("{SERVICES} /pets/7 {answered}"));
+    let answer = document["answer"]["text"].as_str().unwrap();
+    assert!(answer.ends_with("\n\n{\"name\": \"Rex\"}"), "{answer}");
+    // An action of an HTTP API is made of its parameters, which it needs.
+    let news = "--apis services.toml --api news /news -d";
+    let request =
+        text(&json(&format!("{news} '{{\"text\": \"hello\"}}'")), "the request that leaves");
+    assert!(request.contains("{\"MessageBody\":\"hello\",\"QueueUrl\":"), "{request}");
+    let document = json(&format!("{news} '{{}}'"));
+    assert_eq!(outcomes(&document)[3], "integrate refused");
+    assert_eq!(document["answer"]["status"], 400);
+}
+
 #[test]
 fn an_authorizer_is_told_who_calls() {
     let document = json("--config function.toml /orders -H 'Authorization: me'");

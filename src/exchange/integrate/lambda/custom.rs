@@ -78,6 +78,12 @@ impl Told {
         Self { error_message: error_message(&content), content, fields }
     }
 
+    /// A result that somebody wrote down: one with an error message is a failure.
+    pub fn written(content: Bytes, request_id: &Uuid) -> Self {
+        let is_failure = !error_message(&content).is_empty();
+        Self::ended(content, is_failure, request_id, "$LATEST")
+    }
+
     /// The answer to an event that was queued, or could be: nothing.
     pub fn nothing() -> Self {
         Self { content: Bytes::new(), fields: Vec::new(), error_message: String::new() }
