@@ -26,7 +26,8 @@ use super::execution_log::{Asked, DataTrace, limits_of};
 use super::integrate::service::{Keyring, NoKey};
 use super::transform::Overrides;
 use super::{
-    Admitted, ClientFacts, Exchange, ExecutionLog, Failure, Ids, Origin, Refusal, gateway_response,
+    Admitted, ClientFacts, Exchange, ExecutionLog, Failure, Ids, Origin, Refusal, Trace,
+    gateway_response,
 };
 use crate::http::field::{is_token_byte, is_value_byte};
 use crate::http::{self, Fields, Known};
@@ -36,7 +37,6 @@ use crate::snapshot::{
     Function, Lambda, Managed, ManagedStage, PathParameters, Protocol, Route, RouteIndex, Snapshot,
     Upstream,
 };
-use crate::telemetry::ids as names;
 use bytes::Bytes;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -76,8 +76,8 @@ pub struct Tried {
     pub body: Bytes,
     /// What back ends are shown.
     pub client_identity: Option<ClientIdentity>,
-    /// Four random words for ids, two for a trace.
-    pub random: [u64; 6],
+    /// Random words for ids.
+    pub random: [u64; 4],
     /// Since 1970.
     pub received: Duration,
 }
@@ -111,7 +111,6 @@ pub struct Answered {
 pub struct Trial {
     tried: Tried,
     ids: Ids,
-    trace: String,
     raw: Vec<u8>,
     log: ExecutionLog,
     overrides: Option<Overrides>,
@@ -133,7 +132,6 @@ impl Trial {
     /// # Errors
     /// Its request is none that a client could send.
     pub fn new(tried: Tried) -> Result<Self, &'static str> {
-        let [one, two, three, four, five, six] = tried.random;
         if !tried.verb.bytes().all(is_token_byte) {
             return Err("the method is none");
         }
@@ -166,14 +164,9 @@ impl Trial {
             Ok(_) => return Err("it ends in the middle"),
             Err(refused) => return Err(refused.cause()),
         }
-        let told = fields.iter().find(|field| field.known == Known::XAmznTraceId);
-        let told = told.map(|field| String::from_utf8_lossy(field.value).into_owned());
-        let seconds = tried.received.as_secs() as u32;
-        let root = || names::trace_root(seconds, [five, six]).as_str().to_owned();
         drop(fields);
         Ok(Self {
-            ids: Ids::new([one, two, three, four]),
-            trace: told.unwrap_or_else(root),
+            ids: Ids::new(tried.random),
             raw,
             log: ExecutionLog::new(DataTrace::On),
             overrides: None,
@@ -283,7 +276,7 @@ impl Trial {
         &mut self,
         act: impl FnOnce(&Exchange<'_>, &Route, &mut Step<'_>) -> T,
     ) -> Option<T> {
-        let Self { tried, ids, trace, raw, log, overrides, keys, now } = self;
+        let Self { tried, ids, raw, log, overrides, keys, now } = self;
         let client = ClientFacts {
             peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             local: SocketAddr::from((Ipv4Addr::LOCALHOST, 443)),
@@ -306,7 +299,12 @@ impl Trial {
             exchange.parameters.try_push(value.as_bytes()).ok()?;
         }
         let route = api.routes.first()?;
-        let mut step = Step { tried, trace, log, overrides, keys, now: *now };
+        let whole = lossy(Trace::of(&exchange).as_bytes());
+        let told = fields.iter().find(|field| field.known == Known::XAmznTraceId);
+        let begun = told
+            .map_or_else(|| Trace::root(&exchange).as_str().to_owned(), |field| lossy(field.value));
+        let (trace, begun) = (&*whole, &*begun);
+        let mut step = Step { tried, trace, begun, log, overrides, keys, now: *now };
         Some(act(&exchange, route, &mut step))
     }
 }
