@@ -3,14 +3,15 @@
 //! | phase | reads | adds | may answer |
 //! |---|---|---|---|
 //! | [`admit`] | host, path, size | the API, its stage and release, the base path to strip | 404, 403, 413 |
-//! | [`route`] | method, path | the route, its path parameters | 404 (HTTP), 403 (REST) |
+//! | [`route`] | method, path | the route, its path parameters, a method that overrides | 404 (HTTP), 403 (REST) |
 //! | [`authorize`] | who calls, policies, a function's verdict | what was found out about the caller | 401, 403, 500 |
 //! | [`validate`] | parameters, content | | 400 |
 //! | [`transform`] | the content, the route's templates | the content for the back end; for the client | 400, 415, 500 |
 //! | [`integrate`] | the route's integration | a mock's answer, or the request for a back end | 400, 415, 500 |
 //! | [`respond`] | a back end's head, or a refusal | the head that the client gets | |
 //!
-//! [`event`] is no phase: it writes what functions are told, for authorizers and integrations.
+//! [`event`] is no phase: it writes what functions are told, for authorizers and integrations. Neither is
+//! [`trace`](mod@trace): it says which trace back ends and clients are told of.
 //!
 //! A phase is a plain function over an [`Exchange`]: no I/O, no clock, no way back to an earlier
 //! phase. What it waits for is the shard's business. Phases that a route does not use are absent from
@@ -148,11 +149,6 @@ pub struct Ids {
 }
 
 impl Ids {
-    fn seed(&self) -> u64 {
-        let bytes = self.extended.as_bytes();
-        bytes.iter().fold(0, |seed: u64, byte| seed.wrapping_mul(31) ^ u64::from(*byte))
-    }
-
     /// `$context.requestId`. HTTP APIs have one name for a request: the one in `apigw-requestid`.
     pub fn context_id(&self, protocol: Protocol) -> &str {
         match protocol {
@@ -217,7 +213,8 @@ impl<'x> Exchange<'x> {
 
     /// A number that no client can guess. (Of a REST API the request's id may be the client's word.)
     pub fn seed(&self) -> u64 {
-        self.ids.seed()
+        let bytes = self.ids.extended.as_bytes();
+        bytes.iter().fold(0, |seed: u64, byte| seed.wrapping_mul(31) ^ u64::from(*byte))
     }
 
     /// The path behind the API's base path, as received. Empty stands for `/`.
