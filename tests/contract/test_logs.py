@@ -250,6 +250,8 @@ def test_a_stage_is_counted(gateway, v1, stage, patch):
     v1.update_stage(restApiId=stage, stageName="prod", patchOperations=operations)
     for path in ("/pets", "/pets", "/nope"):
         gateway.request("GET", f"/prod{path}", host=host(stage))
+    assert gateway.request("POST", "/prod/pets/7", host=host(stage))[0] == 200
+    assert gateway.request("GET", "/prod/gone", host=host(stage))[0] == 504
     gateway.request("GET", "/prod/pets", host=host("zzzzzzzzzz"))
 
     def values():
@@ -260,13 +262,14 @@ def test_a_stage_is_counted(gateway, v1, stage, patch):
     method = ("ringgate_method_requests_total", 'method="GET",resource="/pets",class="2xx"')
     deadline = time.monotonic() + 20
     # Each shard tells of its requests in its own time.
-    while (found := values()).get(("ringgate_stage_request_duration_seconds_count", "")) != "3":
+    while (found := values()).get(("ringgate_stage_request_duration_seconds_count", "")) != "5":
         assert time.monotonic() < deadline, found
         time.sleep(0.2)
     assert found[method] == "2"
-    assert found["ringgate_stage_requests_total", 'class="2xx"'] == "2"
+    assert found["ringgate_stage_requests_total", 'class="2xx"'] == "3"
     assert found["ringgate_stage_requests_total", 'class="4xx"'] == "1"
-    assert found["ringgate_stage_request_duration_seconds_count", ""] == "3"
+    assert found["ringgate_stage_requests_total", 'class="5xx"'] == "1"
+    assert found["ringgate_stage_integration_duration_seconds_count", ""] == "1", "of the one that a back end answered"
     assert not [labels for name, labels in found if "nope" in labels]
     page = urllib.request.urlopen(f"http://{gateway.management}/metrics", timeout=20).read().decode()
     assert "zzzzzzzzzz" not in page, "an API that is not there is counted for none"
