@@ -92,6 +92,8 @@ pub struct Exchange<'x> {
     pub route: Option<RouteIndex>,
     /// Added by `route`: values of the path parameters, raw, from left to right.
     pub parameters: PathParameters<'x>,
+    /// Added by `integrate`, where a service answers at once: its status, for logs.
+    pub integrated: Option<u16>,
     /// Added by `authorize`: what let the request pass, where something had to.
     pub granted: Option<&'x Granted>,
 }
@@ -202,6 +204,7 @@ impl<'x> Exchange<'x> {
             method: head.method,
             route: None,
             parameters: PathParameters::new(),
+            integrated: None,
             granted: None,
         }
     }

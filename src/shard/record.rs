@@ -184,7 +184,7 @@ impl<'r> Request<'r> {
             authorized: exchange.authorized(),
             routing_rule: exchange.routing_rule.unwrap_or_default().as_bytes(),
             trace: trace.as_bytes(),
-            answered: Answered::default(),
+            answered: Answered { status: exchange.integrated, ..Answered::default() },
             authorized_by: exchange.granted.and_then(|granted| granted.request_id.as_ref()),
             failure: None,
         }

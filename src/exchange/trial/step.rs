@@ -292,7 +292,7 @@ impl Step<'_> {
         let declared = &function.lambda;
         self.tell_call(exchange, declared, &event, permitted)?;
         if invocation == Invocation::DryRun {
-            let nothing = Told::nothing();
+            let nothing = Told::nothing(invocation);
             let answer = self.told_answered(exchange, mapped, &nothing, &made.overrides)?;
             return Ok(Next::Answered(answer));
         }
@@ -342,7 +342,7 @@ impl Step<'_> {
                 let FunctionResult { payload, has_failed, .. } = result;
                 let id = &exchange.ids.request;
                 let told = match payload.is_empty() {
-                    true => Told::nothing(),
+                    true => Told::nothing(Invocation::Event),
                     false => Told::ended(payload.clone(), *has_failed, id, "$LATEST"),
                 };
                 let overrides = self.overrides.take().unwrap_or_default();
