@@ -150,6 +150,11 @@ pub struct Ids {
 }
 
 impl Ids {
+    fn seed(&self) -> u64 {
+        let bytes = self.extended.as_bytes();
+        bytes.iter().fold(0, |seed: u64, byte| seed.wrapping_mul(31) ^ u64::from(*byte))
+    }
+
     /// `$context.requestId`. HTTP APIs have one name for a request: the one in `apigw-requestid`.
     pub fn context_id(&self, protocol: Protocol) -> &str {
         match protocol {
@@ -215,8 +220,7 @@ impl<'x> Exchange<'x> {
 
     /// A number that no client can guess. (Of a REST API the request's id may be the client's word.)
     pub fn seed(&self) -> u64 {
-        let bytes = self.ids.extended.as_bytes();
-        bytes.iter().fold(0, |seed: u64, byte| seed.wrapping_mul(31) ^ u64::from(*byte))
+        self.ids.seed()
     }
 
     /// The path behind the API's base path, as received. Empty stands for `/`.

@@ -612,7 +612,9 @@ impl<E: Env> Shard<E> {
 
 pub(super) fn refusal_of(refused: NotDone) -> Refusal {
     match refused {
-        NotDone::NoFunction | NotDone::Throttled | NotDone::NotStarted => Refusal::FunctionRefused,
+        NotDone::NoFunction | NotDone::Throttled | NotDone::SwitchedOff | NotDone::NotStarted => {
+            Refusal::FunctionRefused
+        }
         NotDone::TimedOut => Refusal::FunctionTimeout,
         NotDone::EventTooLarge => Refusal::BodyTooLarge {
             body_bytes_max: crate::control::invocation::PAYLOAD_BYTES_MAX as u64,

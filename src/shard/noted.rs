@@ -199,11 +199,22 @@ pub(super) struct AuthorizerFacts<'r> {
     pub(super) request_id: &'r str,
     pub(super) error: &'r str,
     pub(super) latency: Option<Duration>,
+    /// What its verdict means for the request, where there is one.
+    pub(super) decided: Option<u16>,
+    /// In what words it refuses it.
+    pub(super) denial: &'r str,
 }
 
 impl<'r> AuthorizerFacts<'r> {
     /// `latency` is that of one that let the request pass.
-    pub(super) fn of(request: &Request<'r>, latency: Option<Duration>) -> Self {
+    pub(super) fn of(
+        request: &Request<'r>,
+        latency: Option<Duration>,
+        protocol: Option<Protocol>,
+    ) -> Self {
+        let is_denial = |failure: &Failure| {
+            matches!(failure.refusal, Refusal::AccessDenied | Refusal::DeniedExplicitly)
+        };
         let id = |id: Option<&'r Uuid>| id.map_or("", Uuid::as_str);
         // Lambda's own word is 200, whatever the function says.
         let lambda = |is_answered: bool| is_answered.then_some(200);
@@ -214,6 +225,8 @@ impl<'r> AuthorizerFacts<'r> {
                 request_id: id(request.authorized_by),
                 error: "",
                 latency,
+                decided: Some(200),
+                denial: "",
             };
         }
         let failure = request.failure.and_then(|it| Some((it, it.authorizer.as_deref()?)));
@@ -223,6 +236,8 @@ impl<'r> AuthorizerFacts<'r> {
             request_id: id(outcome.request_id.as_ref()),
             error: failure.refusal.message(Some(Protocol::Rest)),
             latency: Some(outcome.latency),
+            decided: is_denial(failure).then_some(403),
+            denial: if is_denial(failure) { failure.refusal.message(protocol) } else { "" },
         })
     }
 }

@@ -286,10 +286,12 @@ impl<E: Env> Shard<E> {
 
     /// A connection that had served before was closed by the back end just as it was used again:
     /// nobody's fault, so the request goes out once more without asking the retry budget, if it may be
-    /// sent twice.
+    /// sent twice. To AWS services it may, whatever its method: Amazon's SDKs send it again, too, and the
+    /// service was asked for by an API that expects of it what they do.
     pub(super) fn stale_connection(&mut self, id: SlotId) -> bool {
         let Some(exchange) = self.exchanges.get_mut(id) else { return false };
-        if exchange.stale_retried || !exchange.is_idempotent || !exchange.can_replay {
+        let may_repeat = exchange.is_idempotent || exchange.is_of_service();
+        if exchange.stale_retried || !may_repeat || !exchange.can_replay {
             return false;
         }
         exchange.stale_retried = true;

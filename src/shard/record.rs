@@ -274,8 +274,10 @@ impl Record {
             }
             Authorized::Silent | Authorized::Jwt { .. } => ("", Default::default(), None),
         };
-        let authorizer = AuthorizerFacts::of(request, authorizer_latency);
+        let authorizer = AuthorizerFacts::of(request, authorizer_latency, Some(api.protocol));
         let facts = Facts {
+            authorize_status: authorizer.decided,
+            authorize_error: authorizer.denial,
             authorizer_status: authorizer.status,
             authorizer_integration_status: authorizer.integration_status,
             authorizer_request_id: authorizer.request_id,

@@ -19,5 +19,6 @@ mod paths;
 mod logs;
 mod refusals;
 mod semantics;
+mod services;
 mod stages;
 mod transforms;

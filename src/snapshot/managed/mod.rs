@@ -31,6 +31,7 @@ mod private;
 mod rest;
 mod rest_http;
 mod schema;
+mod schema_cost;
 mod service;
 mod service_action;
 mod service_names;
