@@ -24,7 +24,7 @@ pub struct Context<'x> {
     pub extended_request_id: Cow<'x, str>,
     /// `httpMethod`.
     pub method: &'x str,
-    /// `path`: with the stage.
+    /// `path`: with the stage or what a domain name maps.
     pub path: Cow<'x, str>,
     /// `domainName`.
     pub domain_name: Cow<'x, str>,
@@ -54,6 +54,13 @@ pub struct Context<'x> {
     pub endpoint_request_id: Option<Cow<'x, str>>,
     /// `integration`, once the back end of an HTTP API has answered.
     pub integrated: Option<Integrated>,
+}
+
+/// What an AWS service calls a request that it has answered with these fields; S3's name for it is older.
+pub fn endpoint_request_id<'f>(fields: &[Field<'f>]) -> Option<&'f [u8]> {
+    let names: [&[u8]; 2] = [b"x-amzn-requestid", b"x-amz-request-id"];
+    let is_it = |field: &&Field<'f>| names.iter().any(|it| field.name.eq_ignore_ascii_case(it));
+    fields.iter().find(is_it).map(|field| field.value)
 }
 
 /// What is known of a back end's answer.
@@ -114,8 +121,8 @@ impl<'x> Context<'x> {
             protocol,
             request_id: exchange.ids.context_id(protocol).to_owned().into(),
             extended_request_id: exchange.ids.extended.as_str().to_owned().into(),
-            method: head.method,
-            path: String::from_utf8_lossy(head.target.path()),
+            method: exchange.method,
+            path: text_of(exchange.context_path()),
             domain_name: String::from_utf8_lossy(host),
             base_path: match Prefix::of(exchange) {
                 Prefix::BasePath(path) => {
@@ -140,8 +147,7 @@ impl<'x> Context<'x> {
 
     /// The same once a back end has answered with these fields.
     pub fn answered(self, fields: &[Field<'_>]) -> Self {
-        let is_it = |field: &&Field<'_>| field.name.eq_ignore_ascii_case(b"x-amzn-requestid");
-        let given = fields.iter().find(is_it).map(|field| String::from_utf8_lossy(field.value));
+        let given = endpoint_request_id(fields).map(String::from_utf8_lossy);
         Self { endpoint_request_id: given.map(|id| id.into_owned().into()), ..self }
     }
 
@@ -160,6 +166,14 @@ impl<'x> Context<'x> {
         let seconds = i64::try_from(self.received.as_secs()).unwrap_or(i64::MAX);
         let time = jiff::Timestamp::from_second(seconds).unwrap_or_default();
         time.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string()
+    }
+}
+
+/// What is no text has replacement characters.
+fn text_of(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
+    match bytes {
+        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Owned(bytes) => String::from_utf8_lossy(&bytes).into_owned().into(),
     }
 }
 
@@ -325,6 +339,120 @@ impl<'x> Told<'x> {
 mod tests {
     use super::*;
     use crate::exchange::event::AuthorizerContext;
+    use std::net::Ipv4Addr;
+
+    fn shared(is_canary: Option<bool>) -> Shared {
+        Shared {
+            account_id: "123456789012".into(),
+            deployment_id: "d1".into(),
+            is_canary,
+            ..Shared::default()
+        }
+    }
+
+    #[test]
+    fn every_variable_that_a_rest_api_knows_has_its_value() {
+        let found = AuthorizerContext {
+            entries: [("key".into(), "1".into()), ("is".into(), "true".into())].into(),
+            json: None,
+        };
+        let shared = shared(Some(true));
+        let context = Context {
+            request_id: "r".into(),
+            extended_request_id: "e=".into(),
+            method: "POST",
+            path: "/prod/pets/7".into(),
+            domain_name: "abc.execute-api.eu-west-1.amazonaws.com".into(),
+            source_address: Some(Ipv4Addr::new(203, 0, 113, 7).into()),
+            user_agent: Some("curl/8".into()),
+            received: Duration::from_millis(1_551_194_973_732),
+            api_id: "abc",
+            stage: "prod",
+            route_key: "ANY /pets/{id}",
+            resource_id: "x1",
+            shared: Some(&shared),
+            authorizer: Authorized::Lambda {
+                principal_id: Some("user|1"),
+                context: &found,
+                latency: Duration::from_millis(12),
+                usage_identifier_key: Some("secret"),
+            },
+            error: Some(Told {
+                message: Some("say \"no\""),
+                response_type: "BAD_REQUEST_BODY",
+                validation: Some("[why]"),
+            }),
+            endpoint_request_id: Some("i".into()),
+            ..Context::new(Protocol::Rest)
+        };
+        for (name, expected) in [
+            ("accountId", "123456789012"),
+            ("apiId", "abc"),
+            ("authorizer.principalId", "user|1"),
+            ("authorizer.key", "1"),
+            ("authorizer.is", "true"),
+            ("authorizer.integrationLatency", "12"),
+            ("awsEndpointRequestId", "i"),
+            ("deploymentId", "d1"),
+            ("domainName", "abc.execute-api.eu-west-1.amazonaws.com"),
+            ("domainPrefix", "abc"),
+            ("error.message", "say \"no\""),
+            ("error.messageString", r#""say \"no\"""#),
+            ("error.responseType", "BAD_REQUEST_BODY"),
+            ("error.validationErrorString", "[why]"),
+            ("extendedRequestId", "e="),
+            ("httpMethod", "POST"),
+            ("identity.sourceIp", "203.0.113.7"),
+            ("identity.userAgent", "curl/8"),
+            ("isCanaryRequest", "true"),
+            ("path", "/prod/pets/7"),
+            ("protocol", "HTTP/1.1"),
+            ("requestId", "r"),
+            ("requestTime", "26/Feb/2019:15:29:33 +0000"),
+            ("requestTimeEpoch", "1551194973732"),
+            ("resourceId", "x1"),
+            ("resourcePath", "/pets/{id}"),
+            ("stage", "prod"),
+        ] {
+            assert_eq!(text(&context, name).as_deref(), Some(expected), "{name}");
+        }
+        for name in [
+            "authorizer.claims",
+            "authorizer.claims.sub",
+            "authorizer.usageIdentifierKey",
+            "identity.apiKey",
+            "identity.caller",
+            "identity.clientCert.subjectDN",
+            "identity.user",
+            "identity.vpceId",
+            "routeKey",
+            "wafResponseCode",
+            "webaclArn",
+            "nope",
+        ] {
+            assert_eq!(text(&context, name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_request_does_not_have_is_missing() {
+        let shared = shared(None);
+        let context = Context { shared: Some(&shared), ..Context::new(Protocol::Rest) };
+        for name in [
+            "isCanaryRequest",
+            "authorizer.principalId",
+            "awsEndpointRequestId",
+            "error.message",
+            "identity.userAgent",
+            "resourceId",
+        ] {
+            assert_eq!(text(&context, name), None, "{name}");
+        }
+        let error = Some(Told { message: None, response_type: "X", validation: None });
+        let null = Context { error, ..Context::new(Protocol::Rest) };
+        assert_eq!(text(&null, "error.messageString").as_deref(), Some("null"));
+        assert_eq!(text(&null, "error.message"), None);
+    }
 
     fn text(context: &Context<'_>, name: &str) -> Option<String> {
         let parts: Vec<Box<str>> = name.split('.').map(Into::into).collect();

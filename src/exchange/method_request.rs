@@ -3,8 +3,9 @@
 //! The same whether the request came through a connection or is a test call of the management API.
 
 use super::context::Context;
-use super::{Admitted, Exchange};
+use super::{Admitted, Exchange, Trace};
 use crate::http::{self, Field, Known};
+use crate::snapshot::Protocol;
 use crate::template::{Inputs, Limits, Overrides, RenderError, Scratch, Template};
 use std::borrow::Cow;
 
@@ -55,7 +56,9 @@ impl<'x> MethodRequest<'x> {
                 (String::from_utf8_lossy(field.name), String::from_utf8_lossy(field.value))
             })
             .collect();
-        header.extend(front_end_fields(exchange));
+        let has_trace = exchange.fields.iter().any(|field| field.known == Known::XAmznTraceId);
+        let own = front_end_fields(exchange).into_iter();
+        header.extend(own.filter(|(name, _)| !has_trace || name != "X-Amzn-Trace-Id"));
         Self {
             path: path.map(|(name, value)| (&**name, String::from_utf8_lossy(value))).collect(),
             query: query_pairs(exchange.head.target.query().unwrap_or_default()),
@@ -149,8 +152,33 @@ fn never_reaches_a_method(known: Known) -> bool {
     )
 }
 
-/// Who asks over what, as Amazon's front end says it.
-fn front_end_fields<'x>(exchange: &Exchange<'_>) -> [(Cow<'x, str>, Cow<'x, str>); 3] {
+/// What a REST API's mappings and validators see of a header.
+pub(super) enum Visible {
+    /// What the client said.
+    Told,
+    /// What the front end says, whatever the client did.
+    Own(Vec<u8>),
+    /// Nothing: it never reaches a method.
+    Nothing,
+}
+
+/// Who may say what a header's value is.
+pub(super) fn visible(exchange: &Exchange<'_>, name: &[u8]) -> Visible {
+    let known = Known::of(name);
+    if exchange.protocol != Some(Protocol::Rest) || known == Known::Other {
+        return Visible::Told;
+    }
+    let is_told = || exchange.fields.iter().any(|field| field.known == known);
+    if !never_reaches_a_method(known) && (known != Known::XAmznTraceId || is_told()) {
+        return Visible::Told;
+    }
+    let own = front_end_fields(exchange).into_iter();
+    let mut own = own.filter(|(its, _)| its.as_bytes().eq_ignore_ascii_case(name));
+    own.next().map_or(Visible::Nothing, |(_, value)| Visible::Own(value.into_owned().into_bytes()))
+}
+
+/// Who asks over what, and in which trace, as Amazon's front end says it.
+fn front_end_fields<'x>(exchange: &Exchange<'_>) -> [(Cow<'x, str>, Cow<'x, str>); 4] {
     let client = exchange.client;
     let mut hops = Vec::new();
     let fields = if client.peer_is_trusted { exchange.fields } else { &[] };
@@ -168,6 +196,7 @@ fn front_end_fields<'x>(exchange: &Exchange<'_>) -> [(Cow<'x, str>, Cow<'x, str>
         ("X-Forwarded-For".into(), hops.into()),
         ("X-Forwarded-Port".into(), port.into()),
         ("X-Forwarded-Proto".into(), scheme.into()),
+        ("X-Amzn-Trace-Id".into(), Trace::root(exchange).as_str().to_owned().into()),
     ]
 }
 

@@ -29,27 +29,30 @@ pub mod context;
 pub mod gateway_response;
 pub mod method_request;
 pub mod execution_log;
+pub mod trace;
 pub mod trial;
 mod failure;
 mod refusal;
 
-use self::event::Authorized;
+use self::event::{Authorized, Prefix};
 use crate::http::{Field, RequestHead};
 use crate::snapshot::managed::Release;
 use crate::snapshot::{
     Api, ApiIndex, Managed, ManagedStage, PathParameters, Protocol, RouteIndex, Snapshot,
 };
-use crate::telemetry::ids::{self, ExtendedId, TraceRoot, Uuid};
+use crate::telemetry::ids::{self, ExtendedId, Uuid};
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
 pub use authorize::{AuthorizerOutcome, Granted};
-pub use context::Context;
+pub use context::{Context, endpoint_request_id};
 pub use execution_log::ExecutionLog;
 pub use failure::Failure;
 pub use method_request::MethodRequest;
 pub use refusal::Refusal;
+pub use trace::Trace;
 
 /// One request with everything known about it so far: what came in (never edited), then what the
 /// phases derived.
@@ -77,8 +80,13 @@ pub struct Exchange<'x> {
     pub api: Option<Admitted<'x>>,
     /// Added by `admit`: in whose words a refusal is told, also where no API is served.
     pub protocol: Option<Protocol>,
+    /// Added by `admit`: the rule of a custom domain name that led to the API.
+    pub routing_rule: Option<&'x str>,
     /// Added by `admit`: how many bytes of the path are the API's base path.
     pub base_path_bytes: usize,
+    /// The method that is asked for: the head's, unless `route` finds that a REST API's client overrides it.
+    /// How the answer is framed follows from the head's.
+    pub method: &'x str,
     /// Added by `route`.
     pub route: Option<RouteIndex>,
     /// Added by `route`: values of the path parameters, raw, from left to right.
@@ -135,9 +143,16 @@ pub struct Ids {
     pub request: Uuid,
     /// `x-amz-apigw-id` and `apigw-requestid`.
     pub extended: ExtendedId,
+    /// The client gave the request a name that is no UUID: access logs say so.
+    pub is_replaced: bool,
 }
 
 impl Ids {
+    fn seed(&self) -> u64 {
+        let bytes = self.extended.as_bytes();
+        bytes.iter().fold(0, |seed: u64, byte| seed.wrapping_mul(31) ^ u64::from(*byte))
+    }
+
     /// `$context.requestId`. HTTP APIs have one name for a request: the one in `apigw-requestid`.
     pub fn context_id(&self, protocol: Protocol) -> &str {
         match protocol {
@@ -151,6 +166,15 @@ impl Ids {
         Self {
             request: ids::uuid([random[0], random[1]]),
             extended: ids::extended_id([random[2], random[3]]),
+            is_replaced: false,
+        }
+    }
+
+    /// With the name that a REST API's client gave its request, if it is a UUID.
+    fn named_by(self, told: &[u8]) -> Self {
+        match ids::adopted_uuid(told) {
+            Some(request) => Self { request, ..self },
+            None => Self { is_replaced: true, ..self },
         }
     }
 }
@@ -177,17 +201,13 @@ impl<'x> Exchange<'x> {
             content: None,
             api: None,
             protocol: None,
+            routing_rule: None,
             base_path_bytes: 0,
+            method: head.method,
             route: None,
             parameters: PathParameters::new(),
             granted: None,
         }
-    }
-
-    /// The root of its trace, where the client sent none.
-    #[inline]
-    pub fn trace_root(&self) -> TraceRoot {
-        ids::trace_root_of(self.received.as_secs() as u32, &self.ids.request)
     }
 
     /// What the route's authorizer found.
@@ -195,15 +215,35 @@ impl<'x> Exchange<'x> {
         self.granted.map_or(Authorized::Silent, Granted::tell)
     }
 
-    /// A number that no client can guess.
+    /// A number that no client can guess. (Of a REST API the request's id may be the client's word.)
     pub fn seed(&self) -> u64 {
-        let bytes = self.ids.request.as_bytes();
-        bytes.iter().fold(0, |seed: u64, byte| seed.wrapping_mul(31) ^ u64::from(*byte))
+        self.ids.seed()
     }
 
     /// The path behind the API's base path, as received. Empty stands for `/`.
     pub fn path(&self) -> &'x [u8] {
         self.head.target.path().get(self.base_path_bytes..).unwrap_or_default()
+    }
+
+    /// `$context.path`: where the request came in, with the stage or what a domain name maps, as received;
+    /// but whatever stands for the API's own host (`//prod/a`, `/_aws/execute-api/ID/prod/a`) is not told.
+    pub fn context_path(&self) -> Cow<'x, [u8]> {
+        let received = self.head.target.path();
+        let path = self.path();
+        match Prefix::of(self) {
+            Prefix::BasePath(_) => Cow::Borrowed(received),
+            Prefix::Nothing if path.is_empty() => Cow::Borrowed(b"/"),
+            Prefix::Nothing => Cow::Borrowed(path),
+            Prefix::Stage => {
+                let stage = self.api.map_or("", |it| &*it.api.stage).as_bytes();
+                let before = &received[..self.base_path_bytes.min(received.len())];
+                match before.strip_suffix(stage).and_then(|it| it.strip_suffix(b"/")) {
+                    Some(before) if !path.is_empty() => Cow::Borrowed(&received[before.len()..]),
+                    _ if path.is_empty() => Cow::Owned([b"/", stage, b"/"].concat()),
+                    _ => Cow::Owned([b"/", stage, path].concat()),
+                }
+            }
+        }
     }
 
     /// The client's address behind trusted proxies: the rightmost hop that is not trusted.

@@ -11,6 +11,8 @@ pub enum Refusal {
     NoApi,
     /// The API has no such route.
     NoRoute,
+    /// A REST API has no such route, and the request has an `Authorization` that is no signature.
+    IncompleteSignature,
     /// Nobody may: an address that leads to nothing, a key that cannot be checked.
     Forbidden,
     /// A resource policy refuses.
@@ -70,7 +72,7 @@ impl Refusal {
     pub fn status(self, protocol: Option<Protocol>) -> u16 {
         match (self, protocol) {
             (Self::BadRequest(status), _) => status,
-            (Self::NoRoute, Some(Protocol::Rest)) => 403,
+            (Self::NoRoute, Some(Protocol::Rest)) | (Self::IncompleteSignature, _) => 403,
             (Self::NoApi | Self::NoRoute, _) => 404,
             (Self::Unauthorized, _) => 401,
             (Self::Forbidden | Self::AccessDenied | Self::DeniedExplicitly | Self::Unsigned, _) => {
@@ -98,8 +100,10 @@ impl Refusal {
     pub fn message(self, protocol: Option<Protocol>) -> &'static str {
         match self {
             Self::BadRequest(status) => crate::http::write::reason(status),
-            Self::NoRoute if protocol == Some(Protocol::Rest) => "Missing Authentication Token",
-            Self::NoApi | Self::NoRoute => "Not Found",
+            Self::NoRoute | Self::IncompleteSignature if protocol == Some(Protocol::Rest) => {
+                "Missing Authentication Token"
+            }
+            Self::NoApi | Self::NoRoute | Self::IncompleteSignature => "Not Found",
             Self::Unsigned if protocol == Some(Protocol::Rest) => "Missing Authentication Token",
             Self::AccessDenied if protocol == Some(Protocol::Rest) => {
                 "User is not authorized to access this resource"
@@ -145,6 +149,7 @@ impl Refusal {
     pub fn error_type(self) -> &'static str {
         match self {
             Self::NoRoute | Self::Unsigned => "MissingAuthenticationTokenException",
+            Self::IncompleteSignature => "IncompleteSignatureException",
             Self::NoApi | Self::Forbidden => "ForbiddenException",
             Self::AccessDenied | Self::DeniedExplicitly => "AccessDeniedException",
             Self::Unauthorized => "UnauthorizedException",
@@ -191,7 +196,9 @@ impl Refusal {
             Self::Misconfigured => "API_CONFIGURATION_ERROR",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::NoApi => "RESOURCE_NOT_FOUND",
-            Self::NoRoute | Self::Unsigned => "MISSING_AUTHENTICATION_TOKEN",
+            Self::NoRoute | Self::IncompleteSignature | Self::Unsigned => {
+                "MISSING_AUTHENTICATION_TOKEN"
+            }
             Self::BodyTooLarge { .. } => "REQUEST_TOO_LARGE",
             Self::IntegrationTimeout | Self::FunctionTimeout => "INTEGRATION_TIMEOUT",
             Self::IntegrationFailure | Self::BadGateway => "INTEGRATION_FAILURE",

@@ -191,10 +191,12 @@ pub fn preflight(
 /// What a preflight is answered with.
 pub const PREFLIGHT_STATUS: u16 = 204;
 
-/// Appends a whole answer that an integration's templates made. Returns the bytes of content.
+/// Appends a whole answer that an integration's templates made. Returns the bytes of content. `trace` is
+/// told where a back end was asked.
 pub fn made(
     answer: &MethodAnswer<'_>,
     ids: &Ids,
+    trace: Option<&[u8]>,
     connection: Connection,
     date: &[u8; 29],
     is_head: bool,
@@ -208,6 +210,9 @@ pub fn made(
     if may_have_content {
         http::write::content_length(out, answer.content.len() as u64);
     }
+    if let Some(trace) = trace {
+        http::write::field(out, b"x-amzn-trace-id", trace);
+    }
     common_fields(ids, Some(Protocol::Rest), connection, Some(date), out);
     out.extend_from_slice(b"\r\n");
     if is_head || !may_have_content {
@@ -218,11 +223,13 @@ pub fn made(
 }
 
 /// Appends the head of a proxied answer that the integration's response mapping makes.
+#[expect(clippy::too_many_arguments, reason = "each is a separate fact of the answer")]
 pub fn mapped_head(
     mapped: &MappedResponse,
     fields: &[Field<'_>],
     framing: ResponseFraming,
     ids: &Ids,
+    trace: &[u8],
     connection: Connection,
     date: &[u8; 29],
     out: &mut Vec<u8>,
@@ -230,6 +237,7 @@ pub fn mapped_head(
     http::write::status_line(out, mapped.status);
     mapping::response_fields(mapped, fields, out);
     framing_fields(framing, out);
+    http::write::field(out, b"x-amzn-trace-id", trace);
     common_fields(ids, Some(Protocol::Rest), connection, Some(date), out);
     out.extend_from_slice(b"\r\n");
 }
@@ -281,7 +289,13 @@ pub fn proxied_head(
             Known::TransferEncoding => continue,
             // Framing is written anew below; without content the declared length is a fact about the
             // resource, but for 204, which may have none (RFC 9110 section 8.6).
-            Known::ContentLength if framing != ResponseFraming::None || status == 204 => continue,
+            Known::ContentLength if framing != ResponseFraming::None || status == 204 => {
+                if protocol != Protocol::Rest {
+                    continue;
+                }
+                remap = true;
+            }
+            Known::Connection if protocol == Protocol::Rest => remap = true,
             Known::ApigwRequestId | Known::XAmzApigwId => continue,
             Known::XAmznRequestId => remap = true,
             Known::Date if protocol != Protocol::Rest => has_date = true,

@@ -3,7 +3,7 @@
 //! Runs in front of the integration. Parameters need no content, so a request that lacks one is refused
 //! before its content is read.
 
-use super::method_request::{decoded, form_decoded, media_type};
+use super::method_request::{Visible, decoded, form_decoded, media_type, visible};
 use super::{Admitted, Exchange, Failure, Refusal};
 use crate::http::Known;
 use crate::snapshot::managed::{ModelFor, ParameterPlace, Required, Validation};
@@ -21,7 +21,11 @@ pub fn parameters(exchange: &Exchange<'_>, validation: &Validation) -> Result<()
         ParameterPlace::Header => {
             let mut fields = exchange.fields.iter();
             let named = fields.rfind(|it| it.name.eq_ignore_ascii_case(name.as_bytes()));
-            named.is_some_and(|field| !is_blank(field.value))
+            match visible(exchange, name.as_bytes()) {
+                Visible::Told => named.is_some_and(|field| !is_blank(field.value)),
+                Visible::Own(_) => true,
+                Visible::Nothing => false,
+            }
         }
         ParameterPlace::Query => {
             let query = exchange.head.target.query().unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::exchange::context::Integrated;
 use crate::exchange::integrate::EditedAnswer;
 use crate::exchange::respond::{self, Changes, Connection, ResponseFraming};
 use crate::exchange::transform::{self, BackEnd, Overrides, Transformed};
-use crate::exchange::{Context, Exchange, Failure, MethodRequest, Refusal, cors};
+use crate::exchange::{Context, Exchange, Failure, MethodRequest, Refusal, Trace, cors};
 use crate::http::{self, Field, Fields, HeadLimits, RequestKind, ResponseHead};
 use crate::snapshot::managed::{AnswerEdits, Plan, PlannedAnswer};
 use crate::snapshot::{HttpProxy, Protocol};
@@ -41,7 +41,7 @@ pub(super) fn mock(
     };
     walk.tell(phase);
     let back_end = BackEnd { selected_by: status.as_deref(), fields: &[], content: &[] };
-    respond_with(walk, exchange, plan, request, &back_end, &made.overrides)
+    respond_with(walk, exchange, plan, request, &back_end, &made.overrides, None)
 }
 
 /// An HTTP integration whose answer goes through templates.
@@ -58,7 +58,9 @@ pub(super) fn templated(
     let Ok(Some(head)) = head else { return Err(Refusal::BadGateway.into()) };
     let status = head.status.to_string();
     let back_end = BackEnd { selected_by: Some(&status), fields: &fields, content: &reply.content };
-    respond_with(walk, exchange, plan, request, &back_end, overrides)
+    let trace = Trace::of(exchange);
+    let trace = Some(trace.as_bytes());
+    respond_with(walk, exchange, plan, request, &back_end, overrides, trace)
 }
 
 fn respond_with(
@@ -68,6 +70,7 @@ fn respond_with(
     request: &MethodRequest<'_>,
     back_end: &BackEnd<'_>,
     overrides: &Overrides,
+    trace: Option<&[u8]>,
 ) -> Result<(), Failure> {
     let mut phase = Phase::new("select", "");
     let chosen = match back_end.selected_by {
@@ -128,7 +131,7 @@ fn respond_with(
     let made = made?;
     let (mut out, date) = (Vec::new(), walk.date());
     let is_head = exchange.head.method == "HEAD";
-    respond::made(&made, &exchange.ids, Connection::Stays, &date, is_head, &mut out);
+    respond::made(&made, &exchange.ids, trace, Connection::Stays, &date, is_head, &mut out);
     walk.answer(made.status, &out);
     Ok(())
 }
@@ -177,6 +180,7 @@ pub(super) fn proxied(
                 &fields,
                 framing,
                 &exchange.ids,
+                Trace::of(exchange).as_bytes(),
                 connection,
                 &date,
                 &mut out,

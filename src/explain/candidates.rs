@@ -15,7 +15,7 @@ pub(super) fn tell(
     phase: &mut Phase,
 ) {
     let path = String::from_utf8_lossy(exchange.path());
-    let method = exchange.head.method;
+    let method = exchange.method;
     let mut others: Vec<(usize, &str, String)> = api
         .routes
         .iter()

@@ -7,7 +7,7 @@ use crate::exchange::integrate::http_proxy::{self, Made, has_content};
 use crate::exchange::integrate::lambda::{self, HeadFacts};
 use crate::exchange::respond::{self, Connection};
 use crate::exchange::transform::Transformed;
-use crate::exchange::{Exchange, Failure, Refusal};
+use crate::exchange::{Exchange, Failure, Refusal, Trace};
 use crate::http;
 use crate::snapshot::{HttpProxy, Integration, Lambda, Mock, Route};
 
@@ -65,15 +65,14 @@ pub(super) fn leave(
     if let Some(mapping) = &proxy.mapping {
         mapped::tell(exchange, route, mapping, made.map(|made| &made.overrides), &mut phase);
     }
-    let trace = exchange.trace_root();
-    let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
+    let method = proxy.method.as_deref().unwrap_or(exchange.method);
     let facts = made.map(|made| Made {
         content_bytes: if has_content(method) { made.content.len() } else { 0 },
         is_made: made.is_made,
         overrides: &made.overrides,
     });
     let mut out = Vec::new();
-    let place = match http_proxy::request_head(exchange, proxy, facts.as_ref(), trace, &mut out) {
+    let place = match http_proxy::request_head(exchange, proxy, facts.as_ref(), &mut out) {
         Ok(place) => place,
         Err(refusal) => {
             phase.summary =
@@ -136,7 +135,7 @@ fn function(
         }
         Some(_) => {}
     }
-    let root = exchange.trace_root();
+    let root = Trace::root(exchange);
     let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
     let trace = told.map_or(root.as_str().as_bytes(), |field| field.value);
     let content = exchange.content.unwrap_or_default();

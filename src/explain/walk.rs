@@ -126,7 +126,7 @@ impl Walk<'_> {
                     respond::preflight(&exchange, rules, Connection::Stays, &date, &mut out);
                     return self.answer(respond::PREFLIGHT_STATUS, &out);
                 }
-                return self.fail(&exchange, &refusal.into());
+                return self.fail(&exchange, &route::failure(&exchange, refusal));
             }
         };
         for planned in &route.program.phases {

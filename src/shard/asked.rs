@@ -22,7 +22,7 @@ use crate::control::invocation::{Completion, NotDone};
 use crate::exchange::execution_log::{FunctionCall, function_failed_as, malformed};
 use crate::exchange::integrate::lambda::{self, Answer, Changes, HeadFacts};
 use crate::exchange::respond::{self, Connection};
-use crate::exchange::{Exchange, Failure, Ids, Refusal};
+use crate::exchange::{Exchange, Failure, Ids, Refusal, Trace};
 use crate::http::{self, BodyReader, Framing, RequestHead, Version};
 use crate::ring::outgoing::COPY_BYTES_MAX;
 use crate::ring::{Env, Outgoing, SlotId};
@@ -150,11 +150,6 @@ impl Asked {
         self.invocation_id = Some(invocation_id);
         if let Some(execution) = &mut self.execution {
             execution.invoked(invocation_id.as_str());
-        }
-        if let Some(log) = &mut self.log
-            && !self.trace.is_empty()
-        {
-            log.trace(&self.trace);
         }
     }
 
@@ -360,7 +355,7 @@ impl<E: Env> Shard<E> {
             });
         }
         let since_epoch = self.since_epoch.saturating_sub(exchange.waited);
-        let root = exchange.trace_root();
+        let root = Trace::root(exchange);
         let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
         let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
         let trace: Box<str> = told.unwrap_or(root.as_str()).into();
@@ -375,7 +370,9 @@ impl<E: Env> Shard<E> {
         )?;
         let event = Bytes::from(event);
         let mut asked = self.new_asked(id, exchange, raw, 0, persistent)?;
-        asked.trace = trace.clone();
+        // The client is told the whole trace, the function only what it began with.
+        let whole = Trace::whole(trace.as_bytes(), root, exchange.seed());
+        asked.trace = String::from_utf8_lossy(whole.as_bytes()).into();
         asked.accept = lambda::accept_for(exchange, declared).map(Box::from);
         if let Some(mut execution) = self.execution.take() {
             let call = FunctionCall {

@@ -16,7 +16,7 @@ use crate::exchange::integrate::lambda;
 use crate::exchange::integrate::lambda::custom::{self, Invocation, Order, Told, Unordered};
 use crate::exchange::respond;
 use crate::exchange::transform::{self, Overrides, Transformed};
-use crate::exchange::{Context, Exchange, Failure, MethodRequest, Refusal};
+use crate::exchange::{Context, Exchange, Failure, MethodRequest, Refusal, Trace};
 use crate::http::Known;
 use crate::ring::{Env, SlotId};
 use crate::snapshot::Integration;
@@ -66,7 +66,7 @@ impl<E: Env> Shard<E> {
             }
         };
         let arn = &function.lambda.function;
-        let root = exchange.trace_root();
+        let root = Trace::root(exchange);
         let told = exchange.fields.iter().find(|it| it.known == Known::XAmznTraceId);
         let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
         let trace: Box<str> = told.unwrap_or(root.as_str()).into();
@@ -104,9 +104,9 @@ impl<E: Env> Shard<E> {
             }
             Invocation::RequestResponse => {
                 let mut asked = self.new_asked(id, exchange, raw, 0, persistent)?;
+                asked.trace = String::from_utf8_lossy(Trace::of(exchange).as_bytes()).into();
                 let overrides = made.overrides.clone();
                 asked.execution = self.execution.take();
-                asked.trace.clone_from(&trace);
                 asked.invoked(request_id);
                 let version = Box::default();
                 asked.templated = Some(Box::new(Templated { overrides, request_id, version }));
@@ -182,7 +182,8 @@ impl<E: Env> Shard<E> {
             overrides,
             &mut self.scratch,
         )?;
-        self.answer_made(id, exchange, &answer, persistent);
+        let trace = Trace::of(exchange);
+        self.answer_made(id, exchange, &answer, Some(trace.as_bytes()), persistent);
         Ok(())
     }
 
@@ -229,7 +230,8 @@ impl<E: Env> Shard<E> {
                 self.answer_asked(id, None, |asked, _, connection, date, out| {
                     let (ids, is_head) = (&asked.ids, asked.is_head);
                     let out = out.written();
-                    let bytes = respond::made(&answer, ids, connection, date, is_head, out);
+                    let trace = Some(asked.trace.as_bytes());
+                    let bytes = respond::made(&answer, ids, trace, connection, date, is_head, out);
                     (answer.status, bytes)
                 });
             }

@@ -30,6 +30,8 @@ pub(super) struct Proxied {
     pub(super) route: RouteIndex,
     pub(super) protocol: Protocol,
     pub(super) ids: Ids,
+    /// `X-Amzn-Trace-Id`, where the client is told as soon as the back end answers.
+    pub(super) trace: Option<Box<[u8]>>,
     pub(super) client_version: Version,
     /// Whether the back end's answer has content: the integration may name another method than the
     /// client's.

@@ -12,7 +12,7 @@ use crate::exchange::context::Integrated;
 use crate::exchange::integrate::EditedAnswer;
 use crate::exchange::respond::{self, Changes, Connection, ResponseFraming};
 use crate::exchange::transform::{self, BackEnd, Scratch};
-use crate::exchange::{Context, Exchange, Failure, MethodRequest, Refusal};
+use crate::exchange::{Context, Exchange, Failure, MethodRequest, Refusal, Trace};
 use crate::http::{BodyReader, Field, RequestKind, ResponseHead};
 use crate::ring::{Env, SlotId};
 use crate::snapshot::managed::{AnswerEdits, Mapped};
@@ -183,7 +183,9 @@ fn write_mapped(
     let made =
         transform::response(&mapped.plan, &request, &back_end, &binary_types, overrides, scratch)?;
     let AnswerEnd { connection, date, is_head } = end;
-    let bytes = respond::made(&made, &exchange.ids, connection, date, is_head, out);
+    let trace = Trace::of(exchange);
+    let trace = Some(trace.as_bytes());
+    let bytes = respond::made(&made, &exchange.ids, trace, connection, date, is_head, out);
     Ok((made.status, bytes))
 }
 

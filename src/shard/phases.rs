@@ -2,7 +2,7 @@
 
 use super::Shard;
 use super::asked::Unfinished;
-use crate::exchange::integrate::http_proxy::{Made, has_content};
+use crate::exchange::integrate::http_proxy::{self, Made, has_content};
 use crate::exchange::respond::{self, Connection, PREFLIGHT_STATUS};
 use crate::exchange::transform::{self, BackEnd, MethodAnswer};
 use crate::exchange::{Context, Exchange, Failure, MethodRequest, Refusal, validate};
@@ -67,7 +67,8 @@ impl<E: Env> Shard<E> {
             }
             Integration::HttpProxy(proxy) => {
                 let needs_content =
-                    proxy.mapping.as_deref().is_some_and(|mapping| mapping.needs_content());
+                    proxy.mapping.as_deref().is_some_and(|mapping| mapping.needs_content())
+                        || http_proxy::drops_content(exchange, proxy);
                 if needs_content && content(exchange).is_none() {
                     return Err(Unfinished::WantsContent);
                 }
@@ -126,7 +127,7 @@ impl<E: Env> Shard<E> {
                 &made.overrides,
                 &mut self.scratch,
             )?;
-            self.answer_made(id, exchange, &answer, persistent);
+            self.answer_made(id, exchange, &answer, None, persistent);
             return Ok(());
         };
         self.prepare(id, exchange, proxy, Some(made), raw, persistent)?;
@@ -138,6 +139,7 @@ impl<E: Env> Shard<E> {
         id: SlotId,
         exchange: &Exchange<'_>,
         answer: &MethodAnswer<'_>,
+        trace: Option<&[u8]>,
         persistent: bool,
     ) {
         let persistent = persistent && self.keeps_framing(exchange);
@@ -147,7 +149,7 @@ impl<E: Env> Shard<E> {
         let is_head = exchange.head.method == "HEAD";
         let out = client.stream.out(self.env.ring()).written();
         let start = out.len();
-        let bytes = respond::made(answer, &exchange.ids, connection, date, is_head, out);
+        let bytes = respond::made(answer, &exchange.ids, trace, connection, date, is_head, out);
         if let Some(execution) = &mut self.execution {
             execution.answered(self.since_epoch, &out[start..]);
         }

@@ -11,7 +11,7 @@ use super::timers::Deadline;
 use crate::exchange::integrate::http_proxy::{self, has_content};
 use crate::exchange::respond::ResponseFraming;
 use crate::exchange::transform::Transformed;
-use crate::exchange::{Exchange, Origin, Refusal, cors};
+use crate::exchange::{Exchange, Origin, Refusal, Trace, cors};
 use crate::http::{self, BodyReader, Framing, RequestKind};
 use crate::ring::{Env, SlotId};
 use crate::snapshot::{Balance, HashOn, HttpProxy};
@@ -40,25 +40,24 @@ impl<E: Env> Shard<E> {
             }
         };
         let pool_id = pool_id.ok_or(Refusal::Internal)?;
-        let trace = exchange.trace_root();
         let mut request = self.spare_requests.pop().unwrap_or_default();
-        let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
+        let method = proxy.method.as_deref().unwrap_or(exchange.method);
         let facts = made.as_ref().map(|made| made_for(made, method));
         let host_place = match (&proxy.service, &made, &facts) {
-            (None, ..) => {
-                http_proxy::request_head(exchange, proxy, facts.as_ref(), trace, &mut request)?
-            }
+            (None, ..) => http_proxy::request_head(exchange, proxy, facts.as_ref(), &mut request)?,
             (Some(service), Some(made), Some(facts)) => {
                 let call = (proxy, &**service);
-                self.service_head(exchange, call, &made.content, facts, trace, &mut request)?
+                self.service_head(exchange, call, &made.content, facts, &mut request)?
             }
             // Content is always gathered for them.
             (Some(_), ..) => return Err(Refusal::Internal),
         };
         match (&made, exchange.content) {
             (Some(made), _) if has_content(method) => request.extend_from_slice(&made.content),
-            (None, Some(content)) => request.extend_from_slice(content),
-            (Some(_), _) | (None, None) => {}
+            (None, Some(content)) if !http_proxy::drops_content(exchange, proxy) => {
+                request.extend_from_slice(content);
+            }
+            (None, Some(_)) | (Some(_), _) | (None, None) => {}
         }
         let shared = admitted.api.shared.as_deref();
         let is_customised = shared.is_some_and(|shared| !shared.gateway_responses.is_empty());
@@ -79,7 +78,7 @@ impl<E: Env> Shard<E> {
         let framing = if is_read { Framing::None } else { exchange.head.framing };
         let body = BodyReader::new(framing);
         let is_complete = body.is_done();
-        let log = is_logged(admitted.api).then(|| Box::new(Noted::asking(exchange, &request)));
+        let log = is_logged(admitted.api).then(|| Box::new(Noted::of(exchange)));
         let mut execution = self.execution.take();
         if let Some(execution) = &mut execution {
             let upstream = &pool.upstream;
@@ -103,6 +102,7 @@ impl<E: Env> Shard<E> {
             route,
             protocol: admitted.api.protocol,
             ids: exchange.ids,
+            trace: proxy.response.as_ref().map(|_| Trace::of(exchange).as_bytes().into()),
             client_version: exchange.head.version,
             kind: kind_of(method),
             client_kind: kind_of(exchange.head.method),

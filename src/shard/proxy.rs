@@ -8,7 +8,7 @@
 //! ```
 
 use super::client::ClientState;
-use super::exchanges::{Proxied, Stage};
+use super::exchanges::{Proxied, ServedBy, Stage};
 use super::record::{Outcome, Request};
 use super::stream::Stream;
 use super::timers::Deadline;
@@ -19,7 +19,7 @@ use crate::control::mailbox::FromShard;
 use crate::exchange::respond::{self, Connection};
 use crate::exchange::{Failure, Refusal};
 use crate::ring::{Close, Env, Outgoing, Ring, SlotId};
-use crate::snapshot::{RetryOn, UpstreamTls};
+use crate::snapshot::{Protocol, RetryOn, UpstreamTls};
 use crate::telemetry::Finished;
 use crate::telemetry::batch::UpstreamEvent;
 use rustls::pki_types::ServerName;
@@ -85,7 +85,7 @@ impl<E: Env> Shard<E> {
             return self.fail_request(id, Refusal::Internal);
         };
         let Some(target) = pool.choose(exchange.hash.as_deref(), exchange.avoid, self.now) else {
-            return self.fail_request(id, Refusal::Unavailable);
+            return self.fail_without_target(id);
         };
         exchange.attempts += 1;
         let now = self.now;
@@ -112,12 +112,24 @@ impl<E: Env> Shard<E> {
         }
     }
 
+    /// Ends a request that there is no back end for. To Amazon a name that leads nowhere is a mistake in
+    /// the set-up of a REST API; for the file's own it is one that may pass.
+    fn fail_without_target(&mut self, id: SlotId) {
+        let Some(exchange) = self.exchanges.get(id) else { return };
+        let is_unknown = self.pools.get(exchange.pool).is_some_and(|pool| !pool.has_address());
+        let is_managed = matches!(exchange.api, ServedBy::Managed(..));
+        if is_unknown && is_managed && exchange.protocol == Protocol::Rest {
+            return self.fail_exchange(id, &Failure::configuration("Invalid endpoint address"));
+        }
+        self.fail_request(id, Refusal::Unavailable);
+    }
+
     fn connect(&mut self, id: SlotId, target: TargetIndex) {
         let Some(exchange) = self.exchanges.get_mut(id) else { return };
         let pool_id = exchange.pool;
         let Some(pool) = self.pools.get_mut(pool_id) else { return };
         let Some(address) = pool.next_address(target) else {
-            return self.fail_request(id, Refusal::Unavailable);
+            return self.fail_without_target(id);
         };
         let due = self.now + pool.upstream.timeouts.connect;
         let mut opened = Ok(());
@@ -273,10 +285,12 @@ impl<E: Env> Shard<E> {
 
     /// A connection that had served before was closed by the back end just as it was used again:
     /// nobody's fault, so the request goes out once more without asking the retry budget, if it may be
-    /// sent twice.
+    /// sent twice. To AWS services it may, whatever its method: Amazon's SDKs send it again, too, and the
+    /// service was asked for by an API that expects of it what they do.
     pub(super) fn stale_connection(&mut self, id: SlotId) -> bool {
         let Some(exchange) = self.exchanges.get_mut(id) else { return false };
-        if exchange.stale_retried || !exchange.is_idempotent || !exchange.can_replay {
+        let may_repeat = exchange.is_idempotent || exchange.is_of_service();
+        if exchange.stale_retried || !may_repeat || !exchange.can_replay {
             return false;
         }
         exchange.stale_retried = true;

@@ -1,8 +1,9 @@
 //! What is remembered of a finished request: counters and its access log line.
 
 use crate::control::mailbox::FromShard;
+use crate::exchange::endpoint_request_id;
 use crate::exchange::event::{Authorized, Prefix};
-use crate::exchange::{Exchange, ExecutionLog, Failure, Granted, Ids, Refusal};
+use crate::exchange::{Exchange, ExecutionLog, Failure, Granted, Ids, Refusal, Trace};
 use crate::http::{Field, Known};
 use crate::snapshot::managed::AccessLogging;
 use crate::snapshot::{Api, ApiIndex, Integration, Protocol, RouteIndex, Snapshot};
@@ -13,6 +14,7 @@ use crate::telemetry::ids::Uuid;
 use crate::telemetry::stage_counts::{StageCounter, StageRequest};
 use crate::telemetry::stage_log::{StageLogBatch, StageLogBuffer};
 use crate::telemetry::{Finished, Recorder};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -29,7 +31,8 @@ pub(super) struct Noted {
     host: Range<usize>,
     user_agent: Range<usize>,
     source: Option<IpAddr>,
-    /// `X-Amzn-Trace-Id`, the client's or the one that a back end was told.
+    routing_rule: Range<usize>,
+    /// `X-Amzn-Trace-Id`.
     trace: Range<usize>,
     base_path_bytes: usize,
     granted: Option<Granted>,
@@ -51,45 +54,23 @@ struct BackEndAnswer {
 impl Noted {
     pub(super) fn of(exchange: &Exchange<'_>) -> Self {
         let mut noted = Self::default();
-        noted.method = noted.keep(exchange.head.method.as_bytes());
-        noted.path = noted.keep(exchange.head.target.path());
+        noted.method = noted.keep(exchange.method.as_bytes());
+        noted.path = noted.keep(&exchange.context_path());
         noted.host = noted.keep(exchange.head.host.unwrap_or_default());
         noted.user_agent = noted.keep(user_agent(exchange));
         noted.source = Some(exchange.source_address());
         noted.base_path_bytes = base_path_bytes(exchange);
-        noted.trace = noted.keep(told_trace(exchange.fields));
+        noted.routing_rule = noted.keep(exchange.routing_rule.unwrap_or_default().as_bytes());
+        noted.trace = noted.keep(Trace::of(exchange).as_bytes());
         noted.granted = exchange.granted.cloned();
         noted
     }
 
-    /// Of one whose back end is asked with this head.
-    pub(super) fn asking(exchange: &Exchange<'_>, request: &[u8]) -> Self {
-        let mut noted = Self::of(exchange);
-        if noted.trace.is_empty() {
-            // As the head is written here.
-            const NAME: &[u8] = b"\r\nx-amzn-trace-id: ";
-            let found = memchr::memmem::find(request, NAME);
-            let value = found.map_or(&b""[..], |at| &request[at + NAME.len()..]);
-            let end = memchr::memchr(b'\r', value).unwrap_or(value.len());
-            noted.trace = noted.keep(&value[..end]);
-        }
-        noted
-    }
-
-    /// A function is told of this trace.
-    pub(super) fn trace(&mut self, trace: &str) {
-        self.trace = self.keep(trace.as_bytes());
-    }
-
     /// The back end's head is complete, so long after it was asked.
     pub(super) fn answered(&mut self, status: u16, fields: &[Field<'_>], latency: Duration) {
-        let value = |names: &[&[u8]]| {
-            let is_it =
-                |field: &&Field<'_>| names.iter().any(|name| field.name.eq_ignore_ascii_case(name));
-            fields.iter().find(is_it).map_or(&b""[..], |field| field.value)
-        };
-        let request_id = self.keep(value(&[b"x-amzn-requestid", b"x-amz-request-id"]));
-        let request_id_2 = self.keep(value(&[b"x-amz-id-2"]));
+        let other = fields.iter().find(|field| field.name.eq_ignore_ascii_case(b"x-amz-id-2"));
+        let request_id = self.keep(endpoint_request_id(fields).unwrap_or_default());
+        let request_id_2 = self.keep(other.map_or(&b""[..], |field| field.value));
         let to_headers = latency;
         self.answered =
             Some(BackEndAnswer { status, request_id, request_id_2, to_headers, to_content: None });
@@ -124,12 +105,13 @@ impl Noted {
     fn request(&self) -> Request<'_> {
         Request {
             method: &self.texts[self.method.clone()],
-            path: &self.texts[self.path.clone()],
+            path: Cow::Borrowed(&self.texts[self.path.clone()]),
             host: &self.texts[self.host.clone()],
             user_agent: &self.texts[self.user_agent.clone()],
             source: self.source,
             base_path_bytes: self.base_path_bytes,
             authorized: self.granted.as_ref().map_or(Authorized::Silent, Granted::tell),
+            routing_rule: &self.texts[self.routing_rule.clone()],
             trace: &self.texts[self.trace.clone()],
             answered: self.answered.as_ref().map_or_else(Answered::default, |it| Answered {
                 status: Some(it.status),
@@ -142,12 +124,6 @@ impl Noted {
             failure: None,
         }
     }
-}
-
-/// The client's word about the trace that its request is part of.
-fn told_trace<'x>(fields: &[Field<'x>]) -> &'x [u8] {
-    let told = fields.iter().find(|field| field.known == Known::XAmznTraceId);
-    told.map_or(&b""[..], |field| field.value)
 }
 
 /// How much of the path is what a domain name maps; a stage's name in it is none of that.
@@ -167,15 +143,16 @@ fn user_agent<'x>(exchange: &Exchange<'x>) -> &'x [u8] {
 }
 
 /// The request's own texts, for the access log.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Request<'r> {
     method: &'r [u8],
-    path: &'r [u8],
+    path: Cow<'r, [u8]>,
     host: &'r [u8],
     user_agent: &'r [u8],
     source: Option<IpAddr>,
     base_path_bytes: usize,
     authorized: Authorized<'r>,
+    routing_rule: &'r [u8],
     trace: &'r [u8],
     pub(super) answered: Answered<'r>,
     /// The invocation of an authorizer's function, where it let the request pass.
@@ -196,16 +173,17 @@ pub(super) struct Answered<'r> {
 
 impl<'r> Request<'r> {
     /// Of an exchange whose head is still there.
-    pub(super) fn of(exchange: &Exchange<'r>) -> Self {
+    pub(super) fn of(exchange: &Exchange<'r>, trace: &'r Trace) -> Self {
         Self {
-            method: exchange.head.method.as_bytes(),
-            path: exchange.head.target.path(),
+            method: exchange.method.as_bytes(),
+            path: exchange.context_path(),
             host: exchange.head.host.unwrap_or_default(),
             user_agent: user_agent(exchange),
             source: Some(exchange.source_address()),
             base_path_bytes: base_path_bytes(exchange),
             authorized: exchange.authorized(),
-            trace: told_trace(exchange.fields),
+            routing_rule: exchange.routing_rule.unwrap_or_default().as_bytes(),
+            trace: trace.as_bytes(),
             answered: Answered::default(),
             authorized_by: exchange.granted.and_then(|granted| granted.request_id.as_ref()),
             failure: None,
@@ -548,15 +526,19 @@ impl Record {
             stage: &api.stage,
             resource_path: route_key.split_once(' ').map_or(route_key, |(_, path)| path),
             route_key,
-            request_id: outcome.ids.context_id(api.protocol),
+            request_id: match outcome.ids.is_replaced {
+                true => "UUID_REPLACED_INVALID_REQUEST_ID",
+                false => outcome.ids.context_id(api.protocol),
+            },
             extended_request_id: outcome.ids.extended.as_str(),
             http_method: request.method,
-            path: request.path,
+            path: &request.path,
             protocol: if outcome.is_http10 { "HTTP/1.0" } else { "HTTP/1.1" },
             domain_name: crate::http::authority::host(request.host),
             source_ip: &self.source_text,
             user_agent: request.user_agent,
             base_path_matched: std::str::from_utf8(base_path).unwrap_or_default(),
+            routing_rule_matched: std::str::from_utf8(request.routing_rule).unwrap_or_default(),
             endpoint_type: shared.map_or("REGIONAL", |shared| shared.endpoint_type),
             tls_version: outcome.tls_version,
             cipher_suite: outcome.cipher_suite,

@@ -111,6 +111,7 @@ impl<E: Env> Shard<E> {
             route: RouteIndex(0),
             protocol: Protocol::Http,
             ids: Ids::new(random),
+            trace: None,
             client_version: Version::Http11,
             kind: RequestKind::Other,
             client_kind: RequestKind::Other,

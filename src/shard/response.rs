@@ -308,7 +308,9 @@ impl<E: Env> Shard<E> {
             }
             Some(mapped) => {
                 let ids = &exchange.ids;
-                respond::mapped_head(mapped, fields, exchange.framing, ids, connection, date, out);
+                let trace = exchange.trace.as_deref().unwrap_or_default();
+                let framing = exchange.framing;
+                respond::mapped_head(mapped, fields, framing, ids, trace, connection, date, out);
             }
         }
         if let Some(execution) = &mut exchange.execution {

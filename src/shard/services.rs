@@ -14,7 +14,6 @@ use crate::exchange::{Exchange, Refusal};
 use crate::ring::{Env, SlotId};
 use crate::snapshot::HttpProxy;
 use crate::snapshot::service::Service;
-use crate::telemetry::ids::TraceRoot;
 
 impl<E: Env> Shard<E> {
     /// Asks a service for an action that the integration's parameters describe.
@@ -44,13 +43,12 @@ impl<E: Env> Shard<E> {
         call: (&HttpProxy, &Service),
         content: &[u8],
         made: &Made<'_>,
-        trace: TraceRoot,
         out: &mut Vec<u8>,
     ) -> Result<HostPlace, Refusal> {
         let now = self.since_epoch;
         match self.keyring.key(call.1, now) {
             Ok(key) => {
-                let signing = Signing { key, now, trace };
+                let signing = Signing { key, now };
                 service::request_head(exchange, call, made, content, signing, out)
             }
             Err(error) => {

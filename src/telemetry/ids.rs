@@ -100,29 +100,15 @@ pub fn trace_root(epoch_seconds: u32, random: [u64; 2]) -> TraceRoot {
     Id(text)
 }
 
-/// The root of a request's own trace: the time in seconds and 96 bits of the request's id, so that all who
-/// need it, at whatever time, make the same.
-#[inline]
-pub fn trace_root_of(epoch_seconds: u32, request: &Uuid) -> TraceRoot {
-    let mut root = trace_root(epoch_seconds, [0; 2]);
-    let id = request.as_bytes();
-    // Without the digits that say which kind of UUID it is.
-    let digits = id[..8].iter().chain(&id[9..13]).chain(&id[24..]);
-    for (place, digit) in root.0[16..].iter_mut().zip(digits) {
-        // A client's own id may be in capitals.
-        *place = digit.to_ascii_lowercase();
-    }
-    root
-}
-
-/// Whether a client's `x-amzn-RequestId` has the form of a UUID and may be adopted (Amazon's "Access
+/// A client's `x-amzn-RequestId`, if it has the form of a UUID and may be adopted (Amazon's "Access
 /// logging for REST APIs"): 8-4-4-4-12 hexadecimal digits of either case.
-pub fn is_uuid(text: &[u8]) -> bool {
-    text.len() == 36
-        && text.iter().enumerate().all(|(index, byte)| match index {
-            8 | 13 | 18 | 23 => *byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
+pub fn adopted_uuid(text: &[u8]) -> Option<Uuid> {
+    let bytes: [u8; 36] = text.try_into().ok()?;
+    let is_its = |(index, byte): (usize, &u8)| match index {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    bytes.iter().enumerate().all(is_its).then_some(Id(bytes))
 }
 
 #[cfg(test)]
@@ -159,16 +145,9 @@ mod tests {
     }
 
     #[test]
-    fn a_request_has_one_trace_root_that_its_id_makes() {
-        let id = Id(*b"01234567-89AB-4def-8edc-ba9876543210");
-        let root = trace_root_of(0x5759_e988, &id);
-        assert_eq!(root.as_str(), "Root=1-5759e988-0123456789abba9876543210");
-        assert_eq!(root, trace_root_of(0x5759_e988, &id));
-    }
-
-    #[test]
     fn only_the_form_of_a_uuid_is_adopted() {
-        assert!(is_uuid(b"01234567-89AB-4def-bedc-ba9876543210"));
+        let given = "01234567-89AB-4def-bedc-ba9876543210";
+        assert_eq!(adopted_uuid(given.as_bytes()).unwrap().as_str(), given);
         for wrong in [
             &b"01234567-89ab-4def-bedc-ba987654321"[..],
             b"01234567-89ab-4def-bedc-ba98765432100",
@@ -177,14 +156,14 @@ mod tests {
             b"01234567-89ab-4defabedc-ba9876543210",
             b"",
         ] {
-            assert!(!is_uuid(wrong), "{}", String::from_utf8_lossy(wrong));
+            assert!(adopted_uuid(wrong).is_none(), "{}", String::from_utf8_lossy(wrong));
         }
     }
 
     proptest! {
         #[test]
         fn ids_have_their_form_and_differ_when_the_words_do(one: [u64; 2], other: [u64; 2]) {
-            prop_assert!(is_uuid(uuid(one).as_bytes()));
+            prop_assert!(adopted_uuid(uuid(one).as_bytes()).is_some());
             let text = extended_id(one);
             prop_assert_eq!(text.as_bytes()[15], b'=');
             prop_assert!(text.as_bytes()[..15].iter().all(|byte| BASE64_URL.contains(byte)));

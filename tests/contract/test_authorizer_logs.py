@@ -4,7 +4,7 @@ import re
 
 import pytest
 from deployed import ROLE, zipped
-from test_lambda_authorizers import NODE, Rest
+from test_lambda_authorizers import NODE, PYTHON, Rest
 from test_logs import group, lines  # noqa: F401: a fixture
 
 FORMAT = "|".join(
@@ -28,17 +28,16 @@ FORMAT = "|".join(
 UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
+def function_of(gateway, name, files, **members):
+    client = gateway.client("lambda")
+    return client.create_function(FunctionName=name, Role=ROLE, Code={"ZipFile": zipped(files)}, **members)["FunctionArn"]
+
+
 @pytest.fixture
 def logged(gateway, patch, name):
     """An API behind a token authorizer whose stage logs all that there is, and its access log's name."""
-    function = gateway.client("lambda").create_function(
-        FunctionName=name,
-        Role=ROLE,
-        Code={"ZipFile": zipped({"index.js": NODE})},
-        Runtime="nodejs20.x",
-        Handler="index.handler",
-    )
-    api = Rest(gateway, function["FunctionArn"])
+    function = function_of(gateway, name, {"index.js": NODE}, Runtime="nodejs20.x", Handler="index.handler")
+    api = Rest(gateway, function)
     api.v1.update_stage(
         restApiId=api.api,
         stageName="prod",
@@ -130,3 +129,14 @@ def test_an_execution_log_begins_with_the_authorizer(logged, lines):  # noqa: F8
         ]
         + end,
     )
+
+
+def test_an_arn_has_a_limit_where_an_authorizer_needs_it(gateway, name):
+    function = function_of(gateway, name, {"app.py": PYTHON}, Runtime="python3.11", Handler="app.lambda_handler")
+    api = Rest(gateway, function)
+    api.mock("{id}", "in")
+    api.deploy()
+    segment = "a" * (1600 - len(f"{api.caller.source}/prod/GET/"))
+    assert api.get(f"/{segment}", "allow").content == b"in"
+    refused = api.get(f"/{segment}a", "allow")
+    assert (refused.status, refused.content) == (414, b'{"message":"Request URI too long"}')

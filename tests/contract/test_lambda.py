@@ -330,6 +330,11 @@ def test_a_rest_api_asks_a_function(gateway, v1, client, api, root, name, reflec
     context = event["requestContext"]
     assert (context["apiId"], context["stage"], context["accountId"]) == (api, "prod", ACCOUNT)
     assert (context["resourceId"], context["operationName"]) == (made, "Reflect")
+    forged = {"X-Forwarded-For": "6.6.6.6"}
+    _, _, content = gateway.request("GET", "/prod/x", host=host, headers=forged)
+    headers = json.loads(content)["event"]["headers"]
+    told = [headers[f"X-Forwarded-{part}"] for part in ("For", "Port", "Proto")]
+    assert told == ["127.0.0.1", gateway.address.rsplit(":", 1)[1], "http"], "nobody is believed who is not trusted"
     _, _, content = gateway.request("GET", "/first/x", host=host)
     assert json.loads(content)["version"] == "1"
     status, _, content = gateway.request("GET", "/prod/x?fail=1", host=host)

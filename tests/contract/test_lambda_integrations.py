@@ -13,6 +13,8 @@ import time
 
 def handler(event, context):
     if isinstance(event, dict):
+        if "requestContext" in event:
+            return {"statusCode": 200, "body": json.dumps(event)}
         if "raise" in event:
             raise ValueError(event["raise"])
         if "sleep" in event:
@@ -81,6 +83,7 @@ def test_content_passes_to_a_function_and_back(call):
     status, fields, content = call()('{"a": [1]}')
     assert (status, json.loads(content)) == (200, {"event": {"a": [1]}, "client": None})
     assert fields["content-type"] == "application/json"
+    assert fields["x-amzn-trace-id"].startswith("Root=1-")
 
 
 def test_templates_make_event_and_answer(call):
@@ -128,6 +131,19 @@ def test_an_error_chooses_its_response_by_its_message(call):
     status, _, content = made('{"returns": {"errorMessage": "Not found: 8"}}')
     assert (status, json.loads(content)) == (404, {"errorMessage": "Not found: 8"})
     assert made('{"returns": "Not found: 9"}')[0] == 200
+
+
+def test_an_error_that_is_json_is_taken_apart(call):
+    template = "#set($error = $util.parseJson($input.path('$.errorMessage')))$error.code $error.why[0]"
+    made = call(
+        responses=[
+            {"statusCode": "200"},
+            {"statusCode": "409", "selectionPattern": ".*taken.*", "responseTemplates": {"application/json": template}},
+        ]
+    )
+    error = json.dumps({"code": 7, "why": ["taken"]})
+    status, _, content = made(json.dumps({"raise": error}))
+    assert (status, content) == (409, b"7 taken")
 
 
 def test_without_a_response_for_it_a_result_is_a_misconfiguration(call):
@@ -188,3 +204,20 @@ def test_a_function_must_permit_it(call):
 def test_a_function_is_invoked_by_post(call):
     made = call(integrationHttpMethod="GET")
     assert made("{}")[0] == 500
+
+
+def test_mappings_change_nothing_of_a_proxys_event(call):
+    made = call(
+        type="AWS_PROXY",
+        parameters=["header.foobar"],
+        requestParameters={
+            "integration.request.header.headerVar": "method.request.header.foobar",
+            "integration.request.querystring.q": "'mapped'",
+        },
+    )
+    status, fields, content = made("{}", headerVar="client's", foobar="other")
+    event = json.loads(content)
+    assert (status, event["headers"]["headerVar"], event["queryStringParameters"]) == (200, "client's", None)
+    # The client is told the whole trace, of which the event has what it began with.
+    root = event["headers"]["X-Amzn-Trace-Id"]
+    assert fields["x-amzn-trace-id"].startswith(f"{root};Parent=")

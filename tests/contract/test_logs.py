@@ -9,6 +9,7 @@ import pytest
 from deployed import ROLE, invocation_of, zipped
 
 ACCOUNT = "000000000000"
+UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 def host(api):
@@ -103,6 +104,23 @@ def test_an_access_log_has_a_line_per_request(gateway, v1, stage, patch, lines, 
     assert request("GET", "/pets")[0] == 200
     time.sleep(0.5)
     assert len(lines(name, 4)) == 4, "a stage that logs no longer"
+
+
+def test_an_access_log_tells_of_a_name_that_was_replaced(gateway, v1, stage, patch, lines, name):
+    v1.update_stage(
+        restApiId=stage,
+        stageName="prod",
+        patchOperations=patch(
+            ("replace", "/accessLogSettings/destinationArn", group(name)),
+            ("replace", "/accessLogSettings/format", "$context.requestId $context.extendedRequestId"),
+        ),
+    )
+    given = "01234567-89AB-4def-bedc-ba9876543210"
+    for named, told in (("mine", "UUID_REPLACED_INVALID_REQUEST_ID"), (given, given)):
+        headers = {"x-amzn-RequestId": named}
+        _, fields, _ = gateway.request("GET", "/prod/pets", host=host(stage), headers=headers)
+        expected = f"{told} {fields['x-amz-apigw-id']}"
+        assert expected in lines(name, 1 if named == "mine" else 2)
 
 
 def test_an_http_api_has_an_access_log(gateway, v2, http_api, backend, lines, name):
@@ -232,6 +250,7 @@ def test_a_stage_is_counted(gateway, v1, stage, patch):
     v1.update_stage(restApiId=stage, stageName="prod", patchOperations=operations)
     for path in ("/pets", "/pets", "/nope"):
         gateway.request("GET", f"/prod{path}", host=host(stage))
+    gateway.request("GET", "/prod/pets", host=host("zzzzzzzzzz"))
 
     def values():
         page = urllib.request.urlopen(f"http://{gateway.management}/metrics", timeout=20).read().decode()
@@ -249,6 +268,8 @@ def test_a_stage_is_counted(gateway, v1, stage, patch):
     assert found["ringgate_stage_requests_total", 'class="4xx"'] == "1"
     assert found["ringgate_stage_request_duration_seconds_count", ""] == "3"
     assert not [labels for name, labels in found if "nope" in labels]
+    page = urllib.request.urlopen(f"http://{gateway.management}/metrics", timeout=20).read().decode()
+    assert "zzzzzzzzzz" not in page, "an API that is not there is counted for none"
     v1.delete_stage(restApiId=stage, stageName="prod")
     assert values() == {}, "gone with the stage"
 
@@ -308,3 +329,93 @@ def test_an_execution_log_tells_every_step(gateway, v1, stage, patch, lines, bac
     assert failed[-2] == "Method completed with status: 504"
     assert failed[-3] == "Execution failed due to a network error communicating with endpoint"
     assert not [line for line in failed if "headers" in line or "body" in line], "without data trace"
+
+
+def test_an_execution_log_tells_of_a_function(gateway, v1, api, root, patch, lines, name, tmp_path):
+    code = (
+        "import os\n"
+        "def handler(event, context):\n"
+        "    with open(os.environ['COUNT'], 'a') as file: file.write('x')\n"
+        "    if event.get('body') == 'fail': raise ValueError('on purpose')\n"
+        "    if event.get('body') == 'odd': return [1]\n"
+        "    return {'statusCode': 201, 'headers': {'X-A': 'b'}, 'body': context.aws_request_id}\n"
+    )
+    function = gateway.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=ROLE,
+        Handler="app.handler",
+        Code={"ZipFile": zipped({"app.py": code})},
+        Environment={"Variables": {"COUNT": str(tmp_path / "count")}},
+    )["FunctionArn"]
+    at = {"restApiId": api, "resourceId": root, "httpMethod": "POST"}
+    v1.put_method(**at, authorizationType="NONE")
+    v1.put_integration(**at, type="AWS_PROXY", integrationHttpMethod="POST", uri=invocation_of(function))
+    v1.create_deployment(restApiId=api, stageName="prod")
+    format = "$context.requestId $context.status $context.integrationStatus $context.integration.status $context.integration.requestId $context.awsEndpointRequestId $context.xrayTraceId $context.error.responseType"
+    v1.update_stage(
+        restApiId=api,
+        stageName="prod",
+        patchOperations=patch(
+            ("replace", "/*/*/logging/loglevel", "INFO"),
+            ("replace", "/*/*/logging/dataTrace", "true"),
+            ("replace", "/accessLogSettings/destinationArn", group(name)),
+            ("replace", "/accessLogSettings/format", format),
+        ),
+    )
+    uri = f"https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/{function}/invocations"
+    total, root_of_trace = 0, r"Root=1-[0-9a-f]{8}-[0-9a-f]{24}"
+
+    def ask(body, expected):
+        nonlocal total
+        status, headers, content = gateway.request("POST", "/prod", host(api), body)
+        request = {key.lower(): value for key, value in dict(headers).items()}["x-amzn-requestid"]
+        total += len(expected) + 10
+        found = lines(f"API-Gateway-Execution-Logs_{api}/prod", total)
+        told = [line.split(f"({request}) ")[1] for line in found if f"({request})" in line]
+        assert len(told) == len(expected) + 10, told
+        for line, text in zip(told[10:], expected):
+            assert re.fullmatch(text, line), (line, text)
+        (line,) = [line for line in lines(name, 1) if line.startswith(request)]
+        return status, content.decode(), line.split(" ")[1:], told
+
+    gateway.client("lambda").add_permission(
+        FunctionName=name, StatementId="s", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com"
+    )
+    asked = [
+        rf"Endpoint request URI: {re.escape(uri)}",
+        rf"Endpoint request headers: \{{x-amzn-lambda-integration-tag=.*, X-Amzn-Trace-Id={root_of_trace}, .*\}}",
+        r"Endpoint request body after transformations: \{\"resource\":\"/\".*",
+        rf"Sending request to {re.escape(uri)}",
+        r"Received response. Status: 200, Integration latency: \d+ ms",
+    ]
+    end = [rf"AWS Integration Endpoint RequestId : {UUID}", f"X-ray Tracing ID : {root_of_trace}"]
+    status, invocation, access, told = ask(
+        "well",
+        asked
+        + [
+            r"Endpoint response headers: \{Content-Type=application/json, Content-Length=\d+\}",
+            r"Endpoint response body before transformations: \{\"statusCode\": 201.*",
+            rf"Method response body after transformations: {UUID}",
+            r"Method response headers: \{X-A=b, .*\}",
+            "Successfully completed execution",
+            "Method completed with status: 201",
+        ]
+        + end,
+    )
+    trace = told[-1].rsplit(" ", 1)[1]
+    assert (status, access) == (201, ["201", "200", "201", invocation, invocation, trace, "-"])
+    assert told[-2].endswith(invocation)
+    answered = asked + [r"Endpoint response headers: \{.*\}", r"Endpoint response body before transformations: .*"]
+    failed = rf"Lambda execution failed with status 200 due to customer function error: on purpose\. Lambda request id: {UUID}"
+    status, _, access, told = ask("fail", answered + [failed, "Method completed with status: 502"] + end)
+    assert (status, access[:3], access[-1]) == (502, ["502", "200", "200"], "DEFAULT_5XX")
+    assert told[-2].endswith(access[3]) and access[3] in told[-4]
+    malformed = "Execution failed due to configuration error: Malformed Lambda proxy response"
+    status, _, access, _ = ask("odd", answered + [malformed, "Method completed with status: 502"] + end)
+    assert (status, access[:3]) == (502, ["502", "200", "200"])
+    assert (tmp_path / "count").read_text() == "xxx", "a failure is not tried again"
+    gateway.client("lambda").remove_permission(FunctionName=name, StatementId="s")
+    denied = "Execution failed due to configuration error: Invalid permissions on Lambda function"
+    status, _, access, _ = ask("well", [denied, "Method completed with status: 500", end[1]])
+    assert (status, access[:4]) == (500, ["500", "-", "-", "-"])

@@ -199,6 +199,7 @@ def test_quick_create(gateway, v2, name, backend):
 
 def test_an_endpoint_that_is_off(gateway, v1, proxy, patch):
     v1.update_rest_api(restApiId=proxy, patchOperations=patch(("replace", "/disableExecuteApiEndpoint", "true")))
+    assert gateway.request("GET", "/prod/x", host=host(proxy))[0] == 200
     v1.create_deployment(restApiId=proxy, stageName="prod")
     assert gateway.request("GET", "/prod/x", host=host(proxy))[0] == 403
 

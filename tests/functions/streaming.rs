@@ -25,11 +25,20 @@ pub(crate) fn stream(runtime: &mut Runtime, id: &str, argument: &str) {
          Lambda-Runtime-Function-Response-Mode: {mode}\r\nTransfer-Encoding: chunked\r\n\r\n"
     );
     let mut request = head.into_bytes();
+    let head_bytes = request.len();
     // The delimiter in two chunks.
     let (one, two) = PRELUDE.split_at(PRELUDE.len() - 3);
     request.extend_from_slice(&chunk(one));
     request.extend_from_slice(&chunk(two));
     match argument {
+        "long" => {
+            request.truncate(head_bytes);
+            request.extend_from_slice(&chunk(&vec![b' '; 16 * 1024]));
+        }
+        "open" => {
+            request.truncate(head_bytes);
+            request.extend_from_slice(&chunk(b"{\0x"));
+        }
         "large" => {
             for _ in 0..7 {
                 request.extend_from_slice(&chunk(&vec![b'7'; 1024 * 1024]));
@@ -59,6 +68,8 @@ pub(crate) fn stream(runtime: &mut Runtime, id: &str, argument: &str) {
             let call = format!("/invocation/{id}/response");
             let _ = runtime.ask("POST", &call, result.as_bytes());
         }
+        // Nobody may wait any more for what it had still to say.
+        "long" | "open" => {}
         _ => assert_eq!(told, if argument == "large" { 413 } else { 202 }),
     }
 }
@@ -269,4 +280,40 @@ fn a_client_that_goes_away_lets_the_function_go_on() {
     assert_eq!(gateway.get("/stream/well").status, 201);
     let written = std::fs::read_to_string(gateway.folder().join("code/written")).unwrap();
     assert_eq!(written, "40");
+}
+
+#[test]
+fn a_stream_that_is_left_or_pauses_for_too_long_is_460_in_logs() {
+    let folder = tempfile::tempdir().unwrap();
+    make_function(&folder.path().join("code"));
+    let tables = tables("rest", "workers = { max = 4 }", "400ms")
+        .replace("timeout = \"", "stream = true, timeout = \"");
+    let log = "[access_log]\ndestination = \"file:access.log\"\n\
+        format = '$context.requestId $context.path $context.status $context.integrationStatus $context.integration.responseTransferMode'\n";
+    let gateway = Gateway::in_folder(folder, "", &format!("{log}{tables}"));
+    let lines = |path: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(gateway.folder().join("access.log")).unwrap_or_default();
+        let of_path = text.lines().filter_map(|line| line.split_once(path));
+        of_path.map(|(_, rest)| rest.to_owned()).collect()
+    };
+    let (_, stream) = ask(&gateway, "/stream/pauses", "1.1");
+    eventually("the line of a pause", || lines("/stream/pauses") == [" 460 200 STREAMED"]);
+    drop(stream);
+    let (_, stream) = ask(&gateway, "/stream/endless", "1.1");
+    socket2::SockRef::from(stream.get_ref()).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
+    eventually("the line of a client that left", || {
+        lines("/stream/endless") == [" 460 200 STREAMED"]
+    });
+    assert_eq!(gateway.get("/stream/well").status, 201);
+    eventually("the line of a whole one", || lines("/stream/well") == [" 201 200 STREAMED"]);
+}
+
+#[test]
+fn members_that_do_not_end_in_time_are_500_and_those_that_are_none_502() {
+    let gateway = streaming("", "29s");
+    for (path, status) in [("/stream/long", 500), ("/stream/open", 502), ("/stream/well", 201)] {
+        let reply = gateway.get(path);
+        assert_eq!(reply.status, status, "{path}: {}", reply.text());
+    }
 }

@@ -206,7 +206,13 @@ fn routing_rules_are_asked_lowest_first_and_then_the_mappings() {
         assert_eq!(ask(path, fields).body, expected, "{path} {fields}");
     }
     gateway.name(named("ROUTING_RULE_ONLY"));
-    assert_eq!(ask("/", "").brief(), FORBIDDEN);
+    assert_eq!(ask("/", "").brief(), NOT_FOUND);
+    // A rule without conditions takes all that comes to it.
+    let mode = json!({ "domainName": "r.example.com", "routingMode": "ROUTING_RULE_ONLY" });
+    let all =
+        [rule(10, json!([path]), "api0000002", false), rule(20, json!([]), "api0000001", false)];
+    gateway.name(domain_name(mode, &[], &all));
+    assert_eq!((&*ask("/v1/x", "").body, &*ask("/", "").body), ("other", "rule"));
     gateway.name(named("BASE_PATH_MAPPING_ONLY"));
     assert_eq!(ask("/", "X-Tail: end\r\nX-Mid: in\r\n").body, "mapped");
 }

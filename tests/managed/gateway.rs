@@ -35,6 +35,10 @@ drain = "1s"
 listen = "127.0.0.1:0"
 [aws]
 domain_suffix = ["localhost", "amazonaws.test"]
+[[aws.credentials]]
+role = "*"
+access_key_id = "AKID"
+secret_access_key = "a secret"
 [[api]]
 name = "file"
 protocol = "http"
@@ -163,6 +167,17 @@ impl Gateway {
         let text = text_in(self.folder.path());
         std::fs::write(&self.file, text.replace("of the file\"", &format!("{body}\""))).unwrap();
         self.remote.reload();
+    }
+
+    /// Asks one after the other on one connection, and so one shard.
+    pub(crate) fn ask_in_turn(&self, requests: &[&str]) -> Vec<Reply> {
+        let mut stream = BufReader::new(TcpStream::connect(self.address).expect("it listens"));
+        stream.get_ref().set_read_timeout(Some(DEADLINE)).unwrap();
+        let ask = |request: &&str| {
+            stream.get_mut().write_all(request.as_bytes()).unwrap();
+            read_reply(&mut stream, request.starts_with("HEAD"))
+        };
+        requests.iter().map(ask).collect()
     }
 
     /// Asks on a connection of its own.
@@ -305,6 +320,11 @@ impl Echo {
 
     /// The last request, head and content, in lower case.
     pub(crate) fn last(&self) -> String {
-        self.seen.lock().unwrap().last().expect("a request").to_lowercase()
+        self.last_as_sent().to_lowercase()
+    }
+
+    /// The last request, head and content.
+    pub(crate) fn last_as_sent(&self) -> String {
+        self.seen.lock().unwrap().last().expect("a request").clone()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::gateway::{Echo, Gateway};
 use crate::stages::{definition, http, mock, place, proxy, rest, rest_stage};
-use ringgate::snapshot::managed::compile_rest_stage;
+use ringgate::snapshot::managed::{BackEnds, PrivateLink, StagePlace, compile_rest_stage};
 use serde_json::json;
 
 #[test]
@@ -249,4 +249,44 @@ fn an_http_apis_routes_use_their_uri_as_it_is_and_the_default_appends() {
         assert_eq!(reply.body, format!("GET {expected} HTTP/1.1"), "{path}");
     }
     assert!(echo.last().contains("via: http/1.1 amazonapigateway"));
+}
+
+#[test]
+fn a_private_integration_asks_the_links_upstream_by_the_uris_name() {
+    let echo = Echo::start();
+    let file = format!(
+        "[[upstream]]\nname = \"inside\"\ntargets = [\"{}\"]\n[[vpc_link]]\nlink = \"orders\"\nupstream = \"inside\"",
+        echo.address
+    );
+    let model = ringgate::model::parse(std::path::Path::new("t.toml"), file).unwrap();
+    let back_ends = BackEnds::of(&model);
+    let links =
+        [PrivateLink { id: "abc123".into(), name: "orders".into(), targets: Box::default() }];
+    let place = StagePlace { back_ends: &back_ends, links: &links, ..place("abcdefghij") };
+    let link = json!({ "connectionType": "VPC_LINK", "connectionId": "${stageVariables.link}" });
+    let variables = json!({ "stageName": "prod", "variables": { "link": "abc123" } });
+    let gateway = Gateway::start();
+    for (kind, host) in
+        [("HTTP_PROXY", None), ("HTTP", None), ("HTTP_PROXY", Some("'mapped.test'"))]
+    {
+        let mut method = proxy("http://orders.internal:8080/p/{x}", link.clone());
+        let integration = &mut method["methodIntegration"];
+        integration["type"] = kind.into();
+        integration["requestParameters"] =
+            json!({ "integration.request.path.x": "method.request.path.id" });
+        integration["integrationResponses"] = json!({ "200": { "statusCode": "200" } });
+        if let Some(host) = host {
+            integration["requestParameters"]["integration.request.header.Host"] = host.into();
+        }
+        method["methodResponses"] = json!({ "200": {} });
+        let release = definition(&[("/{id}", json!({ "GET": method }))]);
+        let stage = compile_rest_stage(&place, &rest_stage(variables.clone()), &release, None);
+        assert_eq!(stage.warnings, [""; 0]);
+        gateway.deploy(stage);
+        let reply = gateway.of_api("abcdefghij", "/prod/7");
+        assert_eq!(reply.brief(), (200, "GET /p/7 HTTP/1.1"), "{kind}");
+        let expected = host.map_or("orders.internal:8080", |host| host.trim_matches('\''));
+        let seen = echo.last();
+        assert!(seen.contains(&format!("\r\nhost: {expected}\r\n")), "{seen}");
+    }
 }

@@ -1,7 +1,7 @@
 //! What stages write down of their requests: execution logs line by line, and what access logs know.
 
 use crate::gateway::{Echo, Gateway, Reply};
-use crate::stages::{definition, mock, place, proxy, rest_stage};
+use crate::stages::{definition, domain_name, mock, place, proxy, rest_stage};
 use ringgate::snapshot::managed::{CompiledStage, compile_rest_stage};
 use serde_json::{Value, json};
 use std::net::TcpListener;
@@ -99,6 +99,7 @@ fn an_execution_log_tells_a_proxied_request_in_amazons_order() {
     let id = reply.field("x-amzn-requestid").unwrap();
     let trace = echo.last();
     let trace = trace.lines().find_map(|line| line.strip_prefix("x-amzn-trace-id: root=")).unwrap();
+    let trace = trace.split(';').next().unwrap();
     assert_told(
         &lines,
         &[
@@ -122,7 +123,7 @@ fn an_execution_log_tells_a_proxied_request_in_amazons_order() {
             "Endpoint response headers: {Content-Type=text/plain, X-Amzn-RequestId=e-1, Content-Length=…}",
             "Endpoint response body before transformations: POST /p/7?a=b&c=d HTTP/1.1",
             "Method response body after transformations: POST /p/7?a=b&c=d HTTP/1.1",
-            "Method response headers: {Content-Type=text/plain, x-amzn-remapped-X-Amzn-RequestId=e-1}",
+            "Method response headers: {Content-Type=text/plain, x-amzn-remapped-X-Amzn-RequestId=e-1, x-amzn-remapped-Content-Length=…}",
             "Successfully completed execution",
             "Method completed with status: 200",
             "AWS Integration Endpoint RequestId : e-1",
@@ -383,6 +384,7 @@ fn an_access_log_knows_the_request_and_its_times() {
     let parts: Vec<&str> = line.split('|').collect();
     let seen = echo.last();
     let trace = seen.lines().find_map(|line| line.strip_prefix("x-amzn-trace-id: root=")).unwrap();
+    let trace = trace.split(';').next().unwrap();
     let trace = format!("Root={trace}");
     let length = reply.body.len().to_string();
     let expected = [
@@ -412,4 +414,106 @@ fn an_access_log_knows_the_request_and_its_times() {
         assert!(latency.parse::<u64>().is_ok(), "{latency} in {line}");
     }
     assert_eq!(parts[26..], ["-", "-"]);
+}
+
+/// A stage whose canary takes that share of the requests; `None`: it has none.
+fn with_canary(percent: Option<f64>) -> CompiledStage {
+    let release = |body: &str| {
+        let template = format!(
+            "{body} [$context.isCanaryRequest] $stageVariables.both $stageVariables.old [$stageVariables.new] $context.deploymentId"
+        );
+        definition(&[("/", json!({ "GET": mock(&template) }))])
+    };
+    let group = format!("arn:aws:logs:us-east-1:123456789012:log-group:{ACCESS}");
+    let mut stage = json!({
+        "stageName": "prod", "deploymentId": "d1", "variables": { "both": "1", "old": "2" },
+        "methodSettings": { "*/*": {
+            "loggingLevel": "INFO", "metricsEnabled": false, "dataTraceEnabled": false,
+            "throttlingBurstLimit": 5000, "throttlingRateLimit": 10000.0, "cachingEnabled": false,
+            "cacheTtlInSeconds": 300, "cacheDataEncrypted": false,
+            "requireAuthorizationForCacheControl": true,
+            "unauthorizedCacheControlHeaderStrategy": "SUCCEED_WITH_RESPONSE_HEADER",
+        } },
+        "accessLogSettings": {
+            "destinationArn": group, "format": "$context.requestId $context.isCanaryRequest",
+        },
+    });
+    if let Some(percent) = percent {
+        stage["canarySettings"] = json!({
+            "percentTraffic": percent, "deploymentId": "d2",
+            "stageVariableOverrides": { "both": "3", "new": "4" },
+        });
+    }
+    let canary = release("canary");
+    let canary = percent.is_some().then_some(&canary);
+    compile_rest_stage(&place("abcdefghij"), &rest_stage(stage), &release("stage"), canary)
+}
+
+#[test]
+fn a_canary_has_its_variables_its_flag_and_log_groups_of_its_own() {
+    let gateway = Gateway::start();
+    for (percent, body, flag) in [
+        (None, "stage [] 1 2 [] d1", "-"),
+        (Some(0.0), "stage [false] 1 2 [] d1", "false"),
+        (Some(100.0), "canary [true] 3 2 [4] d2", "true"),
+    ] {
+        gateway.deploy(with_canary(percent));
+        let reply = gateway.of_api("abcdefghij", "/prod");
+        assert_eq!(reply.body, body, "{percent:?}");
+        let id = reply.field("x-amzn-requestid").unwrap();
+        let count = match percent {
+            None => 1,
+            Some(0.0) => 2,
+            Some(_) => 3,
+        };
+        assert_eq!(gateway.log(ACCESS, count)[count - 1], format!("{id} {flag}"));
+        if flag == "true" {
+            assert_eq!(gateway.log(&format!("{ACCESS}/Canary"), 1), [format!("{id} true")]);
+            let own = gateway.log(&format!("{GROUP}/Canary"), 11);
+            assert!(own.iter().all(|line| line.contains(id)), "the canary's alone: {own:#?}");
+            assert_eq!(gateway.log(GROUP, 33)[22..], own, "and the stage's besides");
+        }
+    }
+}
+
+#[test]
+fn an_access_log_knows_what_of_a_domain_led_to_the_api() {
+    let gateway = Gateway::start();
+    let format = "$context.requestId|$context.customDomain.basePathMatched|$context.customDomain.routingRuleIdMatched|$context.domainName";
+    let echo = Echo::start();
+    let mut templated = mock("in");
+    templated["methodIntegration"]["requestTemplates"]["application/json"] =
+        "#if($input.path('$.x') == 1)#end{\"statusCode\": 200}".into();
+    let resources = [
+        ("/mock", json!({ "GET": mock("in") })),
+        ("/proxy", json!({ "POST": proxy(&format!("http://{}/", echo.address), json!({})) })),
+        ("/template", json!({ "POST": templated })),
+    ];
+    gateway.deploy(stage(&resources, &json!({}), format));
+    let rule = json!({
+        "routingRuleId": "rule1", "priority": 10,
+        "conditions": [{ "matchBasePaths": { "anyOf": ["v2"] } }],
+        "actions": [{ "invokeApi": {
+            "apiId": "abcdefghij", "stage": "prod", "stripBasePath": true } }],
+    });
+    gateway.name(domain_name(
+        json!({ "domainName": "d.example.com", "routingMode": "ROUTING_RULE_THEN_BASE_PATH_MAPPING" }),
+        &[("v1", "abcdefghij", "prod")],
+        &[rule],
+    ));
+    let lines = [
+        ("GET /v1/mock", "v1|-"),
+        ("GET /v2/mock", "v2|rule1"),
+        ("POST /v2/proxy", "v2|rule1"),
+        ("POST /v2/template", "v2|rule1"),
+    ];
+    for (index, (line, expected)) in lines.into_iter().enumerate() {
+        let reply = gateway.ask(&format!(
+            "{line} HTTP/1.1\r\nHost: d.example.com\r\nContent-Length: 2\r\n\r\n{{}}"
+        ));
+        assert_eq!(reply.status, 200, "{line}");
+        let id = reply.field("x-amzn-requestid").unwrap();
+        let written = gateway.log(ACCESS, index + 1);
+        assert_eq!(written[index], format!("{id}|{expected}|d.example.com"), "{line}");
+    }
 }

@@ -5,13 +5,20 @@
 
 mod addresses;
 mod changes;
+mod content;
 mod gateway;
+mod gateway_responses;
+mod headers;
 mod http_addresses;
 mod http_answers;
 mod http_cors;
 mod http_requests;
 mod integrations;
+mod parameters;
+mod paths;
 mod logs;
 mod refusals;
 mod semantics;
+mod services;
 mod stages;
+mod transforms;

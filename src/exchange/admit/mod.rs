@@ -6,7 +6,8 @@
 mod managed;
 
 use super::{Admitted, Exchange, Origin, Refusal};
-use crate::http::{Framing, Target};
+use crate::http::{Framing, Known, Target};
+use crate::snapshot::Protocol;
 use managed::Place;
 
 /// Finds the API by host and path and checks the declared size. `draw` gives a random number, for the
@@ -28,17 +29,23 @@ pub fn admit(exchange: &mut Exchange<'_>, draw: impl FnOnce() -> u64) -> Result<
             exchange.protocol = Some(api.protocol);
             exchange.base_path_bytes = found.1;
         }
-        Place::Stage { stage, base_path_bytes } => {
+        Place::Stage { stage, base_path_bytes, rule } => {
             let release = stage.choose(draw);
             let origin = Origin::Managed(stage, release);
             exchange.api = Some(Admitted { api: stage.api(release), origin });
             exchange.protocol = Some(stage.protocol);
+            exchange.routing_rule = rule;
             exchange.base_path_bytes = base_path_bytes;
         }
         Place::Nowhere { refusal, protocol } => {
             exchange.protocol = Some(protocol);
             return Err(refusal);
         }
+    }
+    if exchange.protocol == Some(Protocol::Rest)
+        && let Some(told) = exchange.fields.iter().find(|it| it.known == Known::XAmznRequestId)
+    {
+        exchange.ids = exchange.ids.named_by(told.value);
     }
     let body_bytes_max = exchange.snapshot.server.limits.body_bytes_max;
     if let Framing::Length(bytes) = exchange.head.framing

@@ -90,7 +90,7 @@ impl<'x> EventFacts<'x> {
     ) -> Self {
         Self {
             route,
-            method: exchange.head.method,
+            method: exchange.method,
             prefix: Prefix::of(exchange),
             path: exchange.path(),
             query: exchange.head.target.query(),

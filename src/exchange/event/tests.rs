@@ -20,6 +20,7 @@ pub(in crate::exchange) struct Request {
     pub(in crate::exchange) parameters: Vec<Vec<u8>>,
     pub(in crate::exchange) stage_variables: Vec<(Box<str>, Box<str>)>,
     pub(in crate::exchange) binary_media_types: Vec<Box<str>>,
+    pub(in crate::exchange) operation_name: Option<&'static str>,
     pub(in crate::exchange) is_function_url: bool,
     pub(in crate::exchange) method: String,
     pub(in crate::exchange) path: Vec<u8>,
@@ -57,6 +58,7 @@ impl Request {
             parameters: vec![b"42".to_vec()],
             stage_variables: vec![("env".into(), "prod".into())],
             binary_media_types: Vec::new(),
+            operation_name: None,
             is_function_url: false,
             method: "POST".to_owned(),
             path: b"/users/42".to_vec(),
@@ -105,7 +107,7 @@ impl Request {
             route_key: &self.route_key,
             resource_path: &self.resource_path,
             resource_id: "k0w8mc",
-            operation_name: None,
+            operation_name: self.operation_name,
             parameter_names: &self.parameter_names,
             stage_variables: &self.stage_variables,
             binary_media_types: &self.binary_media_types,
@@ -235,6 +237,13 @@ fn what_is_empty_is_null_in_1_and_absent_in_2() {
 }
 
 #[test]
+fn a_methods_operation_name_is_told_where_it_has_one() {
+    let named = Request { operation_name: Some("GetUser"), ..Request::new() };
+    assert_eq!(named.event(Format::Rest)["requestContext"]["operationName"], "GetUser");
+    assert!(Request::new().event(Format::Rest)["requestContext"].get("operationName").is_none());
+}
+
+#[test]
 fn paths_say_where_the_request_came_in() {
     for (prefix, path, event, context) in [
         (Prefix::Stage, "/users/42", "/users/42", "/prod/users/42"),
@@ -326,9 +335,10 @@ fn functions_are_told_what_authorizers_found() {
     let jwt = Authorized::Jwt { claims: &claims, scopes: Some(&scopes) };
     let no_scopes = Authorized::Jwt { claims: &claims, scopes: None };
     let flat = json!({"n": "1", "principalId": "user|1", "integrationLatency": 12});
+    let flat_1 = json!({"claims": null, "scopes": null, "n": "1", "principalId": "user|1"});
     for (format, authorizer, expected) in [
-        (Format::Rest, lambda, flat.clone()),
-        (Format::Http1, lambda, flat),
+        (Format::Rest, lambda, flat),
+        (Format::Http1, lambda, flat_1),
         (Format::Http2, lambda, json!({"lambda": {"n": 1, "o": {"a": []}}})),
         (Format::Rest, jwt, json!({"claims": {"sub": "42"}})),
         (Format::Http1, jwt, json!({"claims": {"sub": "42"}, "scopes": ["pets.write"]})),

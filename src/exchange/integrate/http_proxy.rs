@@ -7,11 +7,10 @@
 
 use super::mapping;
 use crate::exchange::transform::Overrides;
-use crate::exchange::{Admitted, Exchange, Refusal};
+use crate::exchange::{Admitted, Exchange, Refusal, Trace};
 use crate::http::{self, Framing, Known, forwarded};
-use crate::snapshot::managed::Passes;
+use crate::snapshot::managed::{Callee, Passes};
 use crate::snapshot::{Forwarding, HttpProxy, Protocol};
-use crate::telemetry::ids::TraceRoot;
 
 /// What the request's head leaves open until a target is chosen: where to put its authority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +30,6 @@ pub fn request_head(
     exchange: &Exchange<'_>,
     proxy: &HttpProxy,
     made: Option<&Made<'_>>,
-    trace: TraceRoot,
     out: &mut Vec<u8>,
 ) -> Result<HostPlace, Refusal> {
     let none = Overrides::default();
@@ -44,7 +42,7 @@ pub fn request_head(
     if !is_catch_all && http::path::has_dot_segment(exchange.path()) {
         return Err(Refusal::DotSegment);
     }
-    let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
+    let method = proxy.method.as_deref().unwrap_or(exchange.method);
     out.extend_from_slice(method.as_bytes());
     out.push(b' ');
     let mapping = proxy.mapping.as_deref();
@@ -62,7 +60,7 @@ pub fn request_head(
         }
         Some(mapping) => {
             mapping::target(exchange, mapping, overrides, out)?;
-            mapping::fields(exchange, mapping, overrides)?
+            mapping::fields(exchange, mapping, overrides, Callee::Http)?
         }
     };
     out.extend_from_slice(b" HTTP/1.1\r\n");
@@ -76,7 +74,7 @@ pub fn request_head(
         if passes == Passes::Content && !is_type_of_content(field, exchange) {
             continue;
         }
-        if field.known != Known::Other && is_dropped(field.known, api.protocol) {
+        if field.known != Known::Other && is_dropped(field, api.protocol) {
             continue;
         }
         if exchange.head.connection_names && http::named_by_connection(exchange.fields, field.name)
@@ -97,6 +95,7 @@ pub fn request_head(
         out.extend_from_slice(b"content-type: application/json\r\n");
     }
     match (exchange.head.framing, made, exchange.content) {
+        _ if drops_content(exchange, proxy) => {}
         (_, Some(_), _) if !has_content(method) => {}
         (_, Some(made), _) => http::write::content_length(out, made.content_bytes as u64),
         (Framing::None | Framing::UntilClose, None, _) => {}
@@ -109,12 +108,8 @@ pub fn request_head(
     if passes == Passes::Everything {
         forwarding_fields(exchange, out);
     }
-    if !seen.trace {
-        out.extend_from_slice(b"x-amzn-trace-id: ");
-        out.extend_from_slice(trace.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
     if api.protocol == Protocol::Rest {
+        http::write::field(out, b"x-amzn-trace-id", Trace::of(exchange).as_bytes());
         if !seen.accept {
             out.extend_from_slice(b"accept: application/json\r\n");
         }
@@ -127,6 +122,9 @@ pub fn request_head(
         out.extend_from_slice(api.id.as_bytes());
         out.extend_from_slice(b"\r\n");
     } else {
+        if !seen.trace {
+            http::write::field(out, b"x-amzn-trace-id", Trace::root(exchange).as_bytes());
+        }
         out.extend_from_slice(b"via: HTTP/1.1 AmazonAPIGateway\r\n");
     }
     out.extend_from_slice(b"\r\n");
@@ -135,7 +133,14 @@ pub fn request_head(
 
 /// Whether a field is the client's word about content that is passed on.
 fn is_type_of_content(field: &http::Field<'_>, exchange: &Exchange<'_>) -> bool {
-    field.known == Known::ContentType && !matches!(exchange.head.method, "GET" | "HEAD" | "OPTIONS")
+    field.known == Known::ContentType && !matches!(exchange.method, "GET" | "HEAD" | "OPTIONS")
+}
+
+/// Whether a client's content stays behind: that of an `HTTP` integration, where it would be asked by a
+/// method that has none. It must not stream then.
+pub fn drops_content(exchange: &Exchange<'_>, proxy: &HttpProxy) -> bool {
+    proxy.mapping.as_deref().is_some_and(|mapping| mapping.passes == Passes::Content)
+        && !has_content(proxy.method.as_deref().unwrap_or(exchange.method))
 }
 
 /// Content that a template made, or that was converted.
@@ -176,8 +181,8 @@ impl Seen {
 }
 
 /// Whether a field with a known name stays behind (Amazon's header table for HTTP_PROXY).
-fn is_dropped(known: Known, protocol: Protocol) -> bool {
-    match known {
+fn is_dropped(field: &http::Field<'_>, protocol: Protocol) -> bool {
+    match field.known {
         // Written anew: framing, the target's own name, and who asks.
         Known::Host
         | Known::ContentLength
@@ -190,11 +195,17 @@ fn is_dropped(known: Known, protocol: Protocol) -> bool {
         | Known::XAmznApigatewayApiId
         // `100 Continue` is ours to send, so a back end must not be asked for it.
         | Known::Expect => true,
+        // A trace is written anew, and a signature is of the request to the gateway.
         Known::ContentMd5
         | Known::MaxForwards
         | Known::Server
         | Known::WwwAuthenticate
-        | Known::Via => protocol == Protocol::Rest,
+        | Known::Via
+        | Known::XAmznTraceId
+        | Known::XHttpMethodOverride => protocol == Protocol::Rest,
+        Known::Authorization => {
+            protocol == Protocol::Rest && field.value.starts_with(b"AWS4-HMAC-SHA256")
+        }
         known => known.is_hop_by_hop(),
     }
 }

@@ -3,7 +3,7 @@
 //! A value is written for the place it goes to: encoded in a path or query string, refused in a field
 //! that it would end. So whatever a client sends, the back end reads it as that one value.
 
-use crate::exchange::method_request::{decoded, form_decoded};
+use crate::exchange::method_request::{Visible, decoded, form_decoded, visible};
 use crate::exchange::transform::{self, Overrides, Scratch, is_field_value};
 use crate::exchange::{Context, Exchange, Refusal};
 use crate::http::{self, Known};
@@ -11,7 +11,7 @@ use crate::snapshot::managed::{
     Action, BodyPath, ContextName, Edit, MappedResponse, Passes, Placeholder, RequestEdits,
     RequestMapping, ResponseSource, Source, UriPiece, Values,
 };
-use crate::snapshot::managed::{HeaderPlace, header_place};
+use crate::snapshot::managed::{Callee, HeaderPlace, header_place};
 use crate::snapshot::{Protocol, encode_text, write_value};
 use std::borrow::Cow;
 use std::io::Write;
@@ -317,10 +317,11 @@ pub(super) fn fields<'m>(
     exchange: &'m Exchange<'_>,
     mapping: &'m RequestMapping,
     overrides: &'m Overrides,
+    callee: Callee,
 ) -> Result<MappedFields<'m>, Refusal> {
     let mut fields = MappedFields::default();
     for (name, values) in overrides.request_headers() {
-        match header_place(name) {
+        match header_place(name, callee) {
             HeaderPlace::Sent => {}
             HeaderPlace::Dropped => continue,
             HeaderPlace::Failing => return Err(Refusal::Misconfigured),
@@ -391,7 +392,11 @@ fn value_of<'x>(
         }
         Source::Header(name, values) => {
             let named = exchange.fields.iter().filter(|it| it.name.eq_ignore_ascii_case(name));
-            several(named.map(|field| field.value), *values)
+            match visible(exchange, name) {
+                Visible::Told => several(named.map(|field| field.value), *values),
+                Visible::Own(value) => Some(Cow::Owned(value)),
+                Visible::Nothing => None,
+            }
         }
         Source::Context(name) => context(exchange, *name),
         Source::Variable(parts) => {
@@ -428,7 +433,11 @@ fn body<'x>(
     let Some(path) = path else {
         // As `$input.body` prints it.
         let is_empty = content.is_empty() && is_rest;
-        return Ok(Some(Cow::Borrowed(if is_empty { b"{}" } else { content })));
+        let is_broken = is_rest && transform::begins_like_json_and_is_none(content);
+        return match is_broken {
+            true => Err(Refusal::BadJson),
+            false => Ok(Some(Cow::Borrowed(if is_empty { b"{}" } else { content }))),
+        };
     };
     if !is_rest && content.len() > HTTP_SELECTION_BYTES_MAX {
         return Ok(None);
@@ -479,8 +488,8 @@ fn context<'x>(exchange: &'x Exchange<'_>, name: ContextName) -> Option<Cow<'x, 
             Cow::Borrowed(exchange.ids.context_id(protocol).as_bytes())
         }
         ContextName::ExtendedRequestId => Cow::Borrowed(exchange.ids.extended.as_bytes()),
-        ContextName::HttpMethod => Cow::Borrowed(exchange.head.method.as_bytes()),
-        ContextName::Path => Cow::Borrowed(exchange.head.target.path()),
+        ContextName::HttpMethod => Cow::Borrowed(exchange.method.as_bytes()),
+        ContextName::Path => exchange.context_path(),
         ContextName::DomainName => Cow::Borrowed(host()),
         ContextName::DomainPrefix => Cow::Borrowed(host().split(|it| *it == b'.').next()?),
         ContextName::SourceIp => {

@@ -13,7 +13,7 @@ mod tests;
 pub use mock::status;
 pub use request::{Transformed, request};
 pub use response::{BackEnd, MethodAnswer, response};
-pub(super) use response::{is_field_value, select, value};
+pub(super) use response::{begins_like_json_and_is_none, is_field_value, select, value};
 
 pub use crate::template::{Overrides, Scratch};
 

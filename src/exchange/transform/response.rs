@@ -5,6 +5,7 @@ use super::{Overrides, Scratch, unrendered};
 use crate::exchange::method_request::media_type;
 use crate::exchange::{Context, Failure, MethodRequest};
 use crate::http::{Field, Known};
+use crate::snapshot::Protocol;
 use crate::snapshot::managed::{
     BinaryTypes, Plan, PlannedAnswer, ResponseSource, Templating, Values, answer_field,
 };
@@ -158,6 +159,12 @@ pub(in crate::exchange) fn value<'b>(
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
             Cow::Owned(text) => Cow::Owned(text.into_bytes()),
         }),
+        ResponseSource::Body(None)
+            if context.protocol == Protocol::Rest
+                && begins_like_json_and_is_none(back_end.content) =>
+        {
+            return Err(Failure::configuration("Unable to transform response"));
+        }
         ResponseSource::Body(None) => Some(Cow::Borrowed(back_end.content)),
         ResponseSource::Body(Some(path)) => {
             let text = String::from_utf8_lossy(back_end.content);
@@ -175,6 +182,13 @@ pub(in crate::exchange) fn value<'b>(
             Some(Cow::Owned(joined))
         }
     })
+}
+
+/// Whether content is taken for JSON and is none: REST APIs refuse to map it, also as a whole.
+pub(in crate::exchange) fn begins_like_json_and_is_none(content: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(content);
+    let Ok(all) = JsonPath::parse("$") else { return false };
+    select(&all, &text, &mut Scratch::new(1)).is_err()
 }
 
 /// What a path selects of content, as text. Content that does not begin like JSON has no parts.

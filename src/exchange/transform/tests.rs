@@ -91,6 +91,21 @@ fn a_body_that_begins_like_json_and_is_none_is_the_clients_mistake() {
 }
 
 #[test]
+fn a_template_that_fails_is_a_misconfigured_method() {
+    for template in [
+        "$util.parseJson('{')",
+        "#parse('x')",
+        "#include('x')",
+        "$input.path('$').substring(99)",
+        "#set($context.requestOverride.header.a = 1)#set($context.requestOverride.header.a = 2)",
+    ] {
+        let templates = json!({ "application/json": template });
+        let plan = plan_of(&json!({ "type": "HTTP", "requestTemplates": templates }));
+        assert_eq!(sent(&plan, None, "text"), Err(Refusal::Misconfigured), "{template}");
+    }
+}
+
+#[test]
 fn a_template_on_binary_content_fails() {
     let integration = json!({ "type": "HTTP", "requestTemplates": {"image/png": "$input.body"} });
     let binary = BinaryTypes::of(&["image/*".to_owned()]);

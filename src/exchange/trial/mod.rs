@@ -26,7 +26,8 @@ use super::execution_log::{Asked, DataTrace, limits_of};
 use super::integrate::service::{Keyring, NoKey};
 use super::transform::Overrides;
 use super::{
-    Admitted, ClientFacts, Exchange, ExecutionLog, Failure, Ids, Origin, Refusal, gateway_response,
+    Admitted, ClientFacts, Exchange, ExecutionLog, Failure, Ids, Origin, Refusal, Trace,
+    gateway_response,
 };
 use crate::http::field::{is_token_byte, is_value_byte};
 use crate::http::{self, Fields, Known};
@@ -36,7 +37,6 @@ use crate::snapshot::{
     Function, Lambda, Managed, ManagedStage, PathParameters, Protocol, Route, RouteIndex, Snapshot,
     Upstream,
 };
-use crate::telemetry::ids as names;
 use bytes::Bytes;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -168,8 +168,7 @@ impl Trial {
         }
         let told = fields.iter().find(|field| field.known == Known::XAmznTraceId);
         let told = told.map(|field| String::from_utf8_lossy(field.value).into_owned());
-        let seconds = tried.received.as_secs() as u32;
-        let root = || names::trace_root_of(seconds, &ids.request).as_str().to_owned();
+        let root = || Trace::root_of(&ids, tried.received).as_str().to_owned();
         drop(fields);
         Ok(Self {
             ids,

@@ -15,7 +15,6 @@ use crate::http::{self, Field, Fields, Known, RequestKind};
 use crate::snapshot::managed::{BinaryTypes, CustomLambda, Mapped};
 use crate::snapshot::service::Service;
 use crate::snapshot::{Function, HttpProxy, Integration, Lambda, Phase, Protocol, Refusing, Route};
-use crate::telemetry::ids::TraceRoot;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -110,7 +109,7 @@ impl Step<'_> {
         let index = proxy.upstream.0 as usize;
         let upstream = self.tried.upstreams.get(index).ok_or(Refusal::Internal)?;
         let target = upstream.targets.first().ok_or(Refusal::Internal)?;
-        let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
+        let method = proxy.method.as_deref().unwrap_or(exchange.method);
         let facts = made.as_ref().map(|made| Made {
             content_bytes: if has_content(method) { made.content.len() } else { 0 },
             is_made: made.is_made,
@@ -119,17 +118,15 @@ impl Step<'_> {
         let content: &[u8] = match &made {
             Some(made) if has_content(method) => &made.content,
             Some(_) => &[],
+            None if http_proxy::drops_content(exchange, proxy) => &[],
             None => exchange.content.unwrap_or_default(),
         };
-        let trace = exchange.trace_root();
         let mut written = Vec::with_capacity(512);
         let place = match (proxy.service.as_deref(), &facts) {
-            (None, _) => {
-                http_proxy::request_head(exchange, proxy, facts.as_ref(), trace, &mut written)?
-            }
+            (None, _) => http_proxy::request_head(exchange, proxy, facts.as_ref(), &mut written)?,
             (Some(service), Some(facts)) => {
                 let call = (proxy, service);
-                match self.signed_head(exchange, call, facts, content, trace, &mut written)? {
+                match self.signed_head(exchange, call, facts, content, &mut written)? {
                     Some(place) => place,
                     None => return Ok(Next::Key(service.role.clone())),
                 }
@@ -166,14 +163,13 @@ impl Step<'_> {
         call: (&HttpProxy, &Service),
         made: &Made<'_>,
         content: &[u8],
-        trace: TraceRoot,
         out: &mut Vec<u8>,
     ) -> Result<Option<HostPlace>, Failure> {
         let now = self.now;
         let Keys { keyring, missing } = &mut *self.keys;
         match (keyring.key(call.1, now), *missing) {
             (Ok(key), _) => {
-                let signing = Signing { key, now, trace };
+                let signing = Signing { key, now };
                 Ok(Some(service::request_head(exchange, call, made, content, signing, out)?))
             }
             (Err(NoKey::Unknown), None) => Ok(None),
@@ -401,9 +397,12 @@ impl Step<'_> {
     fn method_request<'x>(&self, exchange: &Exchange<'x>) -> MethodRequest<'x> {
         let mut request = MethodRequest::of(exchange, Context::of(exchange));
         let ours = [Known::Host, Known::ContentType];
+        let has_trace = exchange.fields.iter().any(|it| it.known == Known::XAmznTraceId);
         request.header.retain(|(name, _)| {
             let known = Known::of(name.as_bytes());
-            !ours.contains(&known) && !is_forwarding(known)
+            !ours.contains(&known)
+                && !is_forwarding(known)
+                && (known != Known::XAmznTraceId || has_trace)
         });
         request
     }

@@ -64,10 +64,13 @@ pub(in crate::management) fn id(key: &str) -> &str {
     if key.is_empty() { NONE } else { key }
 }
 
+/// Longest key, as documented of Amazon.
+const KEY_CHARACTERS_MAX: usize = 300;
+
 /// Checks a key that a user sends. Empty segments would never match a path.
 ///
 /// # Errors
-/// It has other characters, or slashes around it.
+/// It is too long, or has other characters, or slashes around it.
 pub(in crate::management) fn check_key(key: &str) -> Result<(), Fault> {
     let is_segment = |segment: &str| {
         !segment.is_empty()
@@ -75,6 +78,11 @@ pub(in crate::management) fn check_key(key: &str) -> Result<(), Fault> {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"$-_.+!*'()".contains(&byte))
     };
+    if key.len() > KEY_CHARACTERS_MAX {
+        return Err(Fault::bad_request(format!(
+            "An ApiMapping key may contain at most {KEY_CHARACTERS_MAX} characters"
+        )));
+    }
     match key.is_empty() || key.split('/').all(is_segment) {
         true => Ok(()),
         false => Err(Fault::bad_request(
@@ -118,10 +126,10 @@ mod tests {
 
     #[test]
     fn keys_are_paths_without_slashes_around_them() {
-        for good in ["", "v1", "a/b/c", "$-_.+!*'()"] {
+        for good in ["", "v1", "a/b/c", "$-_.+!*'()", &"a".repeat(300)] {
             assert!(check_key(good).is_ok(), "{good}");
         }
-        for bad in ["/", "/a", "a/", "a//b", "a b", "ä", "a?b", "a%20b"] {
+        for bad in ["/", "/a", "a/", "a//b", "a b", "ä", "a?b", "a%20b", &"a".repeat(301)] {
             assert!(check_key(bad).is_err(), "{bad}");
         }
         assert_eq!((key(None), key(Some("")), key(Some(NONE)), key(Some("a"))), ("", "", "", "a"));

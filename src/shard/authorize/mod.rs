@@ -28,7 +28,7 @@ use super::kept::Kept;
 use crate::control::invocation::{Completion, NotDone};
 use crate::exchange::authorize::lambda::{self as rules, Verdict};
 use crate::exchange::integrate::lambda;
-use crate::exchange::{AuthorizerOutcome, Exchange, Failure, Granted, Refusal};
+use crate::exchange::{AuthorizerOutcome, Exchange, Failure, Granted, Refusal, Trace};
 use crate::http;
 use crate::ring::{Env, SlotId, Slots};
 use crate::snapshot::{Authorizer, AuthorizerIndex, AuthorizerKind, Managed, Snapshot};
@@ -239,7 +239,7 @@ impl<E: Env> Shard<E> {
         {
             return Err(misconfigured("the authorizer's function does not permit it"));
         }
-        let root = exchange.trace_root();
+        let root = Trace::root(exchange);
         let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
         let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
         let trace = told.unwrap_or(root.as_str());

@@ -268,6 +268,11 @@ impl Pool {
         Some(address)
     }
 
+    /// Whether any target's name has led to an address.
+    pub(crate) fn has_address(&self) -> bool {
+        self.targets.iter().any(|target| !target.addresses.is_empty())
+    }
+
     /// A connection is being opened.
     pub(crate) fn opened(&mut self) {
         self.connections += 1;

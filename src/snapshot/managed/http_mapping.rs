@@ -4,7 +4,8 @@
 //! then what is overwritten, then what is appended.
 
 use super::mapping::{
-    BodyPath, HeaderPlace, ResponseSource, Source, Values, bytes, header_place, parts, variable,
+    BodyPath, Callee, HeaderPlace, ResponseSource, Source, Values, bytes, header_place, parts,
+    variable,
 };
 use crate::model::{RESERVED_FIELDS, is_field_value};
 use crate::resources::rest::Map;
@@ -118,7 +119,9 @@ pub(super) fn request(declared: &Map, known: Known<'_>) -> Result<Option<Request
         };
         let edit = |name: &str| Edit { action, name: bytes(name), value: value.clone() };
         if let Some(name) = place.strip_prefix("header.") {
-            if header_place(name) != HeaderPlace::Sent {
+            let is_of_connection =
+                ["trailer", "upgrade"].iter().any(|it| name.eq_ignore_ascii_case(it));
+            if is_of_connection || header_place(name, Callee::Http) != HeaderPlace::Sent {
                 return Err(format!("header {name} is the gateway's own"));
             }
             if let Some(Source::Literal(text)) = &value

@@ -374,15 +374,29 @@ pub enum HeaderPlace {
     Failing,
 }
 
-/// As recorded of Amazon for HTTP integrations.
-pub fn header_place(name: &str) -> HeaderPlace {
-    match name.to_ascii_lowercase().as_str() {
-        "content-length" | "transfer-encoding" | "x-amzn-trace-id" | "x-amzn-apigateway-api-id" => {
+/// Whom an integration asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Callee {
+    /// `HTTP` and `HTTP_PROXY`.
+    Http,
+    /// `AWS` and `AWS_PROXY`: services and functions.
+    Aws,
+}
+
+/// As recorded of Amazon.
+pub fn header_place(name: &str, callee: Callee) -> HeaderPlace {
+    match (name.to_ascii_lowercase().as_str(), callee) {
+        (
+            "content-length" | "transfer-encoding" | "x-amzn-trace-id" | "x-amzn-apigateway-api-id",
+            _,
+        )
+        | ("authorization" | "connection" | "expect" | "proxy-authenticate" | "te", Callee::Aws) => {
             HeaderPlace::Failing
         }
-        "connection" | "expect" | "keep-alive" | "proxy-authenticate" | "proxy-connection"
-        | "te" | "trailer" | "upgrade" | "via" => HeaderPlace::Dropped,
-        name if is_field_name(name) => HeaderPlace::Sent,
+        ("connection" | "expect" | "proxy-authenticate" | "te" | "via", Callee::Http)
+        | ("referer", Callee::Aws)
+        | ("keep-alive" | "proxy-connection", _) => HeaderPlace::Dropped,
+        (name, _) if is_field_name(name) => HeaderPlace::Sent,
         _ => HeaderPlace::Dropped,
     }
 }
@@ -484,11 +498,38 @@ mod tests {
     }
 
     #[test]
-    fn the_gateways_own_headers_cannot_be_mapped() {
-        assert_eq!(header_place("X-Mine"), HeaderPlace::Sent);
-        assert_eq!(header_place("Host"), HeaderPlace::Sent);
-        assert_eq!(header_place("TE"), HeaderPlace::Dropped);
-        assert_eq!(header_place("a b"), HeaderPlace::Dropped);
-        assert_eq!(header_place("Content-Length"), HeaderPlace::Failing);
+    fn some_headers_are_sent_as_mapped_some_dropped_and_some_fail_every_request() {
+        let (sent, dropped, failing) =
+            (HeaderPlace::Sent, HeaderPlace::Dropped, HeaderPlace::Failing);
+        // Name, of HTTP integrations, of AWS's.
+        for (name, http, aws) in [
+            ("X-Mine", sent, sent),
+            ("Content-MD5", sent, sent),
+            ("Date", sent, sent),
+            ("Host", sent, sent),
+            ("Max-Forwards", sent, sent),
+            ("Server", sent, sent),
+            ("Trailer", sent, sent),
+            ("Upgrade", sent, sent),
+            ("User-Agent", sent, sent),
+            ("WWW-Authenticate", sent, sent),
+            ("Authorization", sent, failing),
+            ("Referer", sent, dropped),
+            ("Via", dropped, sent),
+            ("Connection", dropped, failing),
+            ("Expect", dropped, failing),
+            ("Proxy-Authenticate", dropped, failing),
+            ("TE", dropped, failing),
+            ("Keep-Alive", dropped, dropped),
+            ("Proxy-Connection", dropped, dropped),
+            ("a b", dropped, dropped),
+            ("Content-Length", failing, failing),
+            ("transfer-encoding", failing, failing),
+            ("X-Amzn-Trace-Id", failing, failing),
+            ("X-Amzn-Apigateway-Api-Id", failing, failing),
+        ] {
+            assert_eq!(header_place(name, Callee::Http), http, "{name}");
+            assert_eq!(header_place(name, Callee::Aws), aws, "{name}");
+        }
     }
 }

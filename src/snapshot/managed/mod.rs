@@ -31,6 +31,7 @@ mod private;
 mod rest;
 mod rest_http;
 mod schema;
+mod schema_cost;
 mod service;
 mod service_action;
 mod service_names;
@@ -53,8 +54,9 @@ pub use http_mapping::{Action, AnswerEdits, Edit, RequestEdits, ResponseEdits};
 pub use lambda::CustomLambda;
 pub use logging::{AccessLogging, ExecutionLogging, Level, LogGroups, StageLogging};
 pub use mapping::{
-    BodyPath, ContextName, HeaderPlace, MappedResponse, Passes, Placeholder, RequestMapping,
-    ResponseMapping, ResponseSource, Source, UriPiece, Values, answer_field, header_place,
+    BodyPath, Callee, ContextName, HeaderPlace, MappedResponse, Passes, Placeholder,
+    RequestMapping, ResponseMapping, ResponseSource, Source, UriPiece, Values, answer_field,
+    header_place,
 };
 pub use mock::MappedMock;
 pub use plan::{

@@ -303,7 +303,9 @@ impl Compiler<'_> {
                 proxy.response = Some(Box::new(rest_http::responses(method, declared, known)?));
                 Ok(Integration::HttpProxy(proxy))
             }),
-            "AWS_PROXY" => self.function(method, declared, known, of).map(Integration::Lambda),
+            "AWS_PROXY" => rest_http::check_headers(declared)
+                .and_then(|()| self.function(method, declared, known, of))
+                .map(Integration::Lambda),
             "AWS" if lambda::is_function_uri(declared.uri.as_deref()) => {
                 let function = self.function(method, declared, known, of);
                 function.and_then(|lambda| {

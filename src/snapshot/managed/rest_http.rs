@@ -2,7 +2,7 @@
 //! a back end gets, and from its status to one of the answers that a method declares.
 
 use super::backend::{Checks, Upstreams, Uri, parse, timeout};
-use super::mapping::{HeaderPlace, Known, answer_field, bytes, header_place};
+use super::mapping::{Callee, HeaderPlace, Known, answer_field, bytes, header_place};
 use super::stage_variables::Token;
 use super::{
     MappedResponse, Passes, Placeholder, RequestMapping, ResponseMapping, Source, UriPiece, private,
@@ -34,7 +34,7 @@ pub(super) fn request(
     let uri = declared.uri.as_deref().ok_or("it has no URI")?;
     let checks = Checks { insecure, server_name: None };
     let Uri { mut upstream, path, query } = parse(uri, known.variables, checks)?;
-    let mut mapped = Mapped::of(declared, known)?;
+    let mut mapped = Mapped::of(declared, known, Callee::Http)?;
     if declared.connection_type.as_deref() == Some("VPC_LINK") {
         let authority = upstream.targets.first().map(|it| it.authority.clone());
         let authority = authority.unwrap_or_default();
@@ -81,7 +81,7 @@ pub(super) fn request(
     })
 }
 
-/// The mapped header fields of an integration that has no URI of its own to fill in.
+/// The mapped header fields of a function, which has no URI of its own to fill in.
 ///
 /// # Errors
 /// Why they cannot be sent.
@@ -93,10 +93,27 @@ pub(super) fn mapped_headers(
         path: Box::default(),
         query: Box::default(),
         added_query: Box::default(),
-        headers: Mapped::of(declared, known)?.headers.into(),
+        headers: Mapped::of(declared, known, Callee::Aws)?.headers.into(),
         passes: Passes::Content,
         edits: None,
     })
+}
+
+/// Looks at the headers that are mapped for a function's event. They change nothing of it, but those that
+/// fail every request elsewhere do so here too.
+///
+/// # Errors
+/// One of these.
+pub(super) fn check_headers(declared: &Integration) -> Result<(), String> {
+    for target in declared.request_parameters.keys() {
+        let name = target.strip_prefix("integration.request.header.");
+        if let Some(name) = name
+            && header_place(name, Callee::Aws) == HeaderPlace::Failing
+        {
+            return Err(format!("{name} header already present"));
+        }
+    }
+    Ok(())
 }
 
 /// A mapping that does nothing but fill path parameters in needs no machinery: most do.
@@ -124,7 +141,11 @@ pub(super) struct Mapped {
 }
 
 impl Mapped {
-    pub(super) fn of(declared: &Integration, known: &Known<'_>) -> Result<Self, String> {
+    pub(super) fn of(
+        declared: &Integration,
+        known: &Known<'_>,
+        callee: Callee,
+    ) -> Result<Self, String> {
         let mut mapped = Self::default();
         for (target, expression) in &declared.request_parameters {
             let target = target.strip_prefix("integration.request.").unwrap_or(target);
@@ -137,14 +158,14 @@ impl Mapped {
             let Some(source) = source else { continue };
             match kind {
                 "querystring" => mapped.query.push((bytes(name), source)),
-                "header" => match header_place(name) {
+                "header" => match header_place(name, callee) {
                     HeaderPlace::Sent if !is_valid(&source) => {
                         return Err(format!("the value of header {name} is not valid"));
                     }
                     HeaderPlace::Sent => mapped.headers.push((bytes(name), source)),
                     HeaderPlace::Dropped => {}
                     HeaderPlace::Failing => {
-                        return Err(format!("header {name} is the gateway's own"));
+                        return Err(format!("{name} header already present"));
                     }
                 },
                 _ => return Err(format!("`{target}` cannot be mapped")),

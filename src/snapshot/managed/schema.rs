@@ -3,6 +3,7 @@
 //! The words of a refusal are those of the Java library that Amazon runs, since users find them in their
 //! logs and in `$context.error.validationErrorString`.
 
+use super::schema_cost::Cost;
 use crate::resources::rest::Model;
 use jsonschema::error::{TypeKind, ValidationError, ValidationErrorKind};
 use jsonschema::{Draft, JsonType, PatternOptions, Retrieve, Uri, Validator};
@@ -17,16 +18,25 @@ const CANONICAL: &str = "https://apigateway.amazonaws.com/restapis/";
 /// How often a `pattern` may go back: clients choose what it is held against.
 const BACKTRACKS_MAX: usize = 50_000;
 
-/// Mistakes that are told of one content.
+/// Mistakes that are told of one content, and names of properties that are not allowed in it.
 const MISTAKES_MAX: usize = 50;
+
+/// Bytes of one mistake and of all of them: content may be megabytes, and is told in mistakes about it.
+const MISTAKE_BYTES_MAX: usize = 2048;
+const MESSAGE_BYTES_MAX: usize = 16 * 1024;
 
 /// What Amazon says of content that is no JSON.
 const UNREADABLE: &str = "[Unknown error parsing request body]";
+
+/// Content that a model which refers to itself would take too long for.
+const TOO_DEEP: &str = "[the content is nested too deeply for its model]";
 
 /// A model, ready to check content.
 #[derive(Debug)]
 pub struct Schema {
     validator: Validator,
+    /// Where checks could multiply.
+    cost: Option<Cost>,
 }
 
 /// The other models, by the address that a `$ref` names them with. Nothing is ever fetched.
@@ -34,14 +44,17 @@ struct Models(BTreeMap<String, Value>);
 
 impl Retrieve for Models {
     fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn Error + Send + Sync>> {
-        // Whatever the API's id: of a copied API the references still name the one it was copied from.
-        let name = uri
-            .as_str()
-            .strip_prefix(CANONICAL)
-            .and_then(|rest| rest.split_once("/models/"))
-            .map(|(_, name)| name.trim_end_matches('#'));
-        let found = name.and_then(|name| self.0.get(name)).cloned();
+        let found = self.named(uri.as_str()).cloned();
         found.ok_or_else(|| format!("{} is not a model of this API", uri.as_str()).into())
+    }
+}
+
+impl Models {
+    /// The model at an address, whatever the API's id: of a copied API the references still name the one
+    /// it was copied from.
+    fn named(&self, address: &str) -> Option<&Value> {
+        let (_, name) = address.strip_prefix(CANONICAL)?.split_once("/models/")?;
+        self.0.get(name.trim_end_matches('#'))
     }
 }
 
@@ -57,13 +70,17 @@ impl Schema {
         };
         let schema = read(model)?;
         let others = all.iter().filter_map(|it| Some((it.name.clone(), read(it).ok()?))).collect();
+        let models = Models(others);
+        // First of all: the validator is built by calls within calls, too.
+        let cost = Cost::of(&schema, |address| models.named(address).cloned())
+            .map_err(|error| format!("model {}: {error}", model.name))?;
         let validator = jsonschema::options()
             .with_draft(Draft::Draft4)
-            .with_retriever(Models(others))
+            .with_retriever(models)
             .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(BACKTRACKS_MAX))
             .build(&schema)
             .map_err(|error| format!("model {}: {error}", model.name))?;
-        Ok(Self { validator })
+        Ok(Self { validator, cost })
     }
 
     /// Checks content. Without any it is null.
@@ -76,6 +93,9 @@ impl Schema {
         } else {
             serde_json::from_slice(content).map_err(|_| UNREADABLE.to_owned())?
         };
+        if self.cost.as_ref().is_some_and(|cost| !cost.allows(&value)) {
+            return Err(TOO_DEEP.to_owned());
+        }
         if self.validator.is_valid(&value) {
             return Ok(());
         }
@@ -94,7 +114,8 @@ impl Schema {
                 {
                     let object = value.pointer(&at).and_then(Value::as_object);
                     let is_noted = unknown.iter().any(|(known, _)| *known == at);
-                    for name in object.filter(|_| !is_noted).into_iter().flat_map(|it| it.keys()) {
+                    let names = object.filter(|_| !is_noted).into_iter().flat_map(|it| it.keys());
+                    for name in names.take(MISTAKES_MAX) {
                         note(&mut unknown, at.clone(), Value::from(name.as_str()).to_string());
                     }
                 }
@@ -108,8 +129,19 @@ impl Schema {
             let names = names.join(",");
             format!("object instance has properties which are not allowed by the schema: [{names}]")
         });
-        let all: Vec<String> = lacking.chain(unwanted).chain(mistakes).collect();
-        Err(format!("[{}]", all.join(", ")))
+        let mut told = String::from("[");
+        for (index, mistake) in lacking.chain(unwanted).chain(mistakes).enumerate() {
+            if told.len() >= MESSAGE_BYTES_MAX {
+                break;
+            }
+            told.push_str(if index > 0 { ", " } else { "" });
+            let ends = (0..=MISTAKE_BYTES_MAX.min(mistake.len())).rev();
+            let end = ends.into_iter().find(|at| mistake.is_char_boundary(*at)).unwrap_or(0);
+            told.push_str(&mistake[..end]);
+            told.push_str(if end < mistake.len() { "…" } else { "" });
+        }
+        told.push(']');
+        Err(told)
     }
 }
 
@@ -342,6 +374,27 @@ mod tests {
     }
 
     #[test]
+    fn draft_4_is_followed_and_its_formats_are_checked() {
+        for (schema, fits, fits_not) in [
+            (r#"{"format": "date-time"}"#, r#""2026-03-01T10:00:00Z""#, r#""yesterday""#),
+            (r#"{"format": "email"}"#, r#""a@b.test""#, r#""a""#),
+            (r#"{"format": "ipv4"}"#, r#""127.0.0.1""#, r#""127.0.0.256""#),
+            (r#"{"format": "uri"}"#, r#""https://a.test/""#, r#""a b""#),
+            (r#"{"maximum": 5, "exclusiveMaximum": true}"#, "4", "5"),
+            (r#"{"multipleOf": 3}"#, "9", "10"),
+            (r#"{"uniqueItems": true}"#, "[1, 2]", "[1, 1]"),
+            (r#"{"maxItems": 1}"#, "[1]", "[1, 2]"),
+            (r#"{"dependencies": {"a": ["b"]}}"#, r#"{"a": 1, "b": 2}"#, r#"{"a": 1}"#),
+            (r#"{"oneOf": [{"type": "string"}, {"minimum": 1}]}"#, "1", "0"),
+            (r#"{"not": {"type": "null"}}"#, "1", "null"),
+        ] {
+            assert_eq!(check(schema, fits), Ok(()), "{schema} {fits}");
+            assert!(check(schema, fits_not).is_err(), "{schema} {fits_not}");
+        }
+        assert_eq!(check(r#"{"format": "int64"}"#, "\"x\""), Ok(()));
+    }
+
+    #[test]
     fn models_refer_to_each_other_and_to_themselves() {
         let base = "https://apigateway.amazonaws.com/restapis/other1/models";
         let tree = model(
@@ -376,6 +429,53 @@ mod tests {
     fn a_pattern_that_goes_back_forever_ends() {
         let text = "a".repeat(2000);
         assert!(check(r#"{"pattern": "^(?=(a+)+b)"}"#, &format!("\"{text}\"")).is_err());
+    }
+
+    #[test]
+    fn content_that_a_model_multiplies_over_is_refused_at_once() {
+        let kind = |name: &str| {
+            format!(
+                r##"{{"properties": {{"in": {{"$ref": "#"}}, "kind": {{"enum": ["{name}"]}}}}}}"##
+            )
+        };
+        let schema = format!(r#"{{"oneOf": [{}, {}]}}"#, kind("and"), kind("or"));
+        let nested = |levels: usize| {
+            let inner = r#"{"kind": "leaf"}"#.to_owned();
+            (0..levels).fold(inner, |inner, _| format!(r#"{{"kind": "and", "in": {inner}}}"#))
+        };
+        let words = check(&schema, &nested(8)).unwrap_err();
+        assert!(words.contains("exactly one schema"), "{words}");
+        assert_eq!(check(&schema, &nested(100)), Err(TOO_DEEP.to_owned()));
+    }
+
+    #[test]
+    fn the_deepest_check_fits_a_quarter_of_a_threads_stack() {
+        // Alternatives are what the validator takes most room for.
+        let schema = r##"{"anyOf": [{"oneOf": [{"allOf": [
+            {"type": ["object", "integer"], "properties": {"a": {"$ref": "#"}}}]}]}]}"##;
+        let nested = |levels: usize, leaf: &str| {
+            format!("{}{leaf}{}", r#"{"a":"#.repeat(levels), "}".repeat(levels))
+        };
+        let checking = std::thread::Builder::new().stack_size(512 * 1024).spawn(move || {
+            let deepest = (1..128).rfind(|levels| check(schema, &nested(*levels, "1")).is_ok());
+            // What is wrong at the end of all levels is told of each.
+            check(schema, &nested(deepest.unwrap(), "\"x\"")).unwrap_err();
+            deepest
+        });
+        assert!(checking.unwrap().join().unwrap() > Some(80));
+    }
+
+    #[test]
+    fn what_is_told_has_a_bound() {
+        let names: Vec<String> = (0..20_000).rev().map(|it| format!("\"{it:05}\": 1")).collect();
+        let content = format!("{{{}}}", names.join(","));
+        let words = check(r#"{"additionalProperties": false}"#, &content).unwrap_err();
+        assert!(words.contains("\"19999\"") && words.len() < MISTAKE_BYTES_MAX, "{words}");
+        let long = "é".repeat(100_000);
+        let all = vec![r#"{"maxLength": 1}"#; 40].join(",");
+        let words = check(&format!(r#"{{"allOf": [{all}]}}"#), &format!("\"{long}\"")).unwrap_err();
+        assert!(words.len() < MESSAGE_BYTES_MAX + MISTAKE_BYTES_MAX + 10, "{}", words.len());
+        assert!(words.ends_with("…]"));
     }
 
     proptest! {

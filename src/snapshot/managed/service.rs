@@ -5,7 +5,7 @@
 //! signature: the same placeholders, the same mappings.
 
 use super::backend::{Checks, Upstreams, Uri, parse, timeout};
-use super::mapping::Known;
+use super::mapping::{Callee, Known};
 use super::rest_http::{self, Place, Placeholders, pieces};
 use super::service_names::{is_global, json_service, signing_name};
 use super::stage_variables::{Token, tokens};
@@ -45,7 +45,7 @@ pub(super) fn request(
         Some(name) => Some(Verb::from_name(name).ok_or_else(|| format!("`{name}` is no method"))?),
         None => None,
     };
-    let mut mapped = rest_http::Mapped::of(declared, known)?;
+    let mut mapped = rest_http::Mapped::of(declared, known, Callee::Aws)?;
     let is = |name: &[u8], names: &[&str]| {
         names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
     };

@@ -43,6 +43,8 @@ pub struct Facts<'a> {
     pub user_agent: &'a [u8],
     /// `customDomain.basePathMatched`.
     pub base_path_matched: &'a str,
+    /// `customDomain.routingRuleIdMatched`: the domain's rule that led to the API.
+    pub routing_rule_matched: &'a str,
     /// `endpointType`: `EDGE`, `REGIONAL` or `PRIVATE`.
     pub endpoint_type: &'a str,
     /// `tlsVersion`: `TLSv1.2`, `TLSv1.3`.

@@ -38,6 +38,7 @@ pub(super) fn push_value(out: &mut Vec<u8>, variable: Variable, facts: &Facts<'_
         Variable::ResourceId => facts.resource_id.as_bytes(),
         Variable::ResourcePath => facts.resource_path.as_bytes(),
         Variable::ResponseTransferMode => facts.response_transfer_mode.as_bytes(),
+        Variable::RoutingRuleMatched => facts.routing_rule_matched.as_bytes(),
         Variable::RouteKey => facts.route_key.as_bytes(),
         Variable::SourceIp => facts.source_ip.as_bytes(),
         Variable::Stage => facts.stage.as_bytes(),

@@ -95,6 +95,8 @@ pub enum Variable {
     ResponseTransferMode,
     /// [`super::Facts::route_key`]
     RouteKey,
+    /// [`super::Facts::routing_rule_matched`]
+    RoutingRuleMatched,
     /// [`super::Facts::source_ip`]
     SourceIp,
     /// [`super::Facts::stage`]
@@ -138,7 +140,7 @@ pub const NAMED: &[(&str, Variable)] = &[
     ("connectedAt", Variable::Unavailable),
     ("connectionId", Variable::Unavailable),
     ("customDomain.basePathMatched", Variable::BasePathMatched),
-    ("customDomain.routingRuleIdMatched", Variable::Unavailable),
+    ("customDomain.routingRuleIdMatched", Variable::RoutingRuleMatched),
     ("dataProcessed", Variable::DataProcessed),
     ("deploymentId", Variable::DeploymentId),
     ("domainName", Variable::DomainName),

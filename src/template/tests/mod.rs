@@ -7,6 +7,7 @@ use super::*;
 mod amazon;
 mod language;
 mod limits;
+mod recorded;
 mod watch;
 
 /// A little of what a gateway fills `$context` with.

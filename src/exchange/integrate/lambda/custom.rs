@@ -8,7 +8,7 @@ use crate::exchange::integrate::mapping;
 use crate::exchange::transform::{BackEnd, Transformed};
 use crate::exchange::{Exchange, Refusal};
 use crate::http::{Field, Known};
-use crate::snapshot::managed::CustomLambda;
+use crate::snapshot::managed::{Callee, CustomLambda};
 use crate::telemetry::ids::Uuid;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -117,7 +117,7 @@ pub fn order(
     function: &CustomLambda,
     made: &Transformed<'_>,
 ) -> Result<Order, Unordered> {
-    let mapped = mapping::fields(exchange, &function.mapping, &made.overrides);
+    let mapped = mapping::fields(exchange, &function.mapping, &made.overrides, Callee::Aws);
     let mapped = mapped.map_err(Unordered::Refused)?;
     let field = |name: &str| {
         let found =

@@ -25,7 +25,7 @@ pub fn is_permitted(exchange: &Exchange<'_>, lambda: &Lambda, function: &Functio
     // The method as requested, the path as declared: `GET/pets/{id}`.
     let arn = match key.split_once(' ') {
         Some((_, path)) => {
-            let method = String::from_utf8_lossy(exchange.head.method.as_ref());
+            let method = String::from_utf8_lossy(exchange.method.as_ref());
             format!("{stage}/{method}{path}")
         }
         None => format!("{stage}/{key}"),

@@ -17,11 +17,11 @@ pub use keyring::{Keyring, NoKey};
 use super::http_proxy::{HostPlace, Made, has_content};
 use super::mapping;
 use crate::aws::sigv4::{AmzDate, Outgoing, ScopedKey, SignedPayload, encoded};
-use crate::exchange::{Exchange, Refusal};
+use crate::exchange::{Exchange, Refusal, Trace};
 use crate::http::{self, Known};
+use crate::snapshot::managed::Callee;
 use crate::snapshot::service::Service;
 use crate::snapshot::{HttpProxy, Protocol};
-use crate::telemetry::ids::TraceRoot;
 use std::time::Duration;
 
 /// Who signs, and when.
@@ -31,8 +31,6 @@ pub struct Signing<'s> {
     pub key: &'s ScopedKey,
     /// Since 1970; of the key's day.
     pub now: Duration,
-    /// For `X-Amzn-Trace-Id`.
-    pub trace: TraceRoot,
 }
 
 /// S3's way to say that the content is not signed.
@@ -51,14 +49,14 @@ pub fn request_head(
     out: &mut Vec<u8>,
 ) -> Result<HostPlace, Refusal> {
     let Some(mapping) = proxy.mapping.as_deref() else { return Err(Refusal::Internal) };
-    let method = proxy.method.as_deref().unwrap_or(exchange.head.method);
+    let method = proxy.method.as_deref().unwrap_or(exchange.method);
     let content = if has_content(method) { content } else { &[] };
     let mut target = Vec::with_capacity(128);
     mapping::target(exchange, mapping, made.overrides, &mut target)?;
     let target = String::from_utf8(target).map_err(|_| Refusal::BadRequest(400))?;
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let path = if service.is_s3() { key_path(path).into() } else { std::borrow::Cow::from(path) };
-    let mapped = mapping::fields(exchange, mapping, made.overrides)?;
+    let mapped = mapping::fields(exchange, mapping, made.overrides, Callee::Aws)?;
 
     let host_place = request_line(method, &path, query, out);
 
@@ -121,17 +119,17 @@ pub fn request_head(
     let mut fields = signed.iter().map(|(name, value)| (&**name, *value)).collect();
     let now = AmzDate::since_epoch(signing.now);
     signing.key.sign(&outgoing, &mut fields, now, out);
-    own_fields(exchange, &seen, signing.trace, out);
+    own_fields(exchange, &seen, out);
     out.extend_from_slice(b"\r\n");
     Ok(host_place)
 }
 
 /// What every request of an integration has, unless it is mapped; spelled as in Amazon's logs.
-fn own_fields(exchange: &Exchange<'_>, seen: &Seen, trace: TraceRoot, out: &mut Vec<u8>) {
-    if !seen.trace {
-        out.extend_from_slice(b"X-Amzn-Trace-Id: ");
-        out.extend_from_slice(trace.as_bytes());
-        out.extend_from_slice(b"\r\n");
+fn own_fields(exchange: &Exchange<'_>, seen: &Seen, out: &mut Vec<u8>) {
+    if exchange.protocol == Some(Protocol::Rest) {
+        http::write::field(out, b"X-Amzn-Trace-Id", Trace::of(exchange).as_bytes());
+    } else if !seen.trace {
+        http::write::field(out, b"X-Amzn-Trace-Id", Trace::root(exchange).as_bytes());
     }
     if !seen.accept {
         out.extend_from_slice(b"Accept: application/json\r\n");

@@ -200,11 +200,20 @@ fn set_access_log(stage: &mut Stage, operation: &PatchOperation, path: &str) -> 
     Ok(())
 }
 
+/// Bytes of an access log's format at most (the service's limit, 3 KB; it tells of it in words of its own).
+const FORMAT_BYTES_MAX: usize = 3072;
+
 /// Whether lines of an access log can be made so: one line each, and each with an id of its request.
 fn check_format(format: &str) -> Result<(), Fault> {
     if format.trim_end_matches(['\r', '\n']).contains(['\r', '\n']) {
         return Err(Fault::bad_request(format!(
             "Access Log format must be single line, new line character is allowed only at end of the format: '{format}'"
+        )));
+    }
+    if format.len() > FORMAT_BYTES_MAX {
+        return Err(Fault::bad_request(format!(
+            "Access Log format must be at most {FORMAT_BYTES_MAX} bytes long, found {}",
+            format.len()
         )));
     }
     let ids = ["requestId", "extendedRequestId"];

@@ -360,6 +360,12 @@ fn access_logs_are_set_together_or_alone_and_removed_together() {
     {
         assert!(replace(&mut fixture, "/accessLogSettings/format", format).is_ok(), "{format}");
     }
+    let longest = format!("$context.requestId {}", "x".repeat(3072 - 19));
+    assert!(replace(&mut fixture, "/accessLogSettings/format", &longest).is_ok());
+    assert_eq!(
+        replace(&mut fixture, "/accessLogSettings/format", &format!("{longest}x")).unwrap_err(),
+        "400 Access Log format must be at most 3072 bytes long, found 3073"
+    );
     assert!(remove(&mut fixture, "/accessLogSettings").unwrap().get("accessLogSettings").is_none());
 }
 

@@ -402,7 +402,7 @@ fn a_proxied_back_end_is_asked_and_every_step_is_told() {
         "Endpoint response headers: {Content-Type=text/plain, Set-Cookie=a=1, set-cookie=b=2, Content-Length=5}",
         "Endpoint response body before transformations: hello",
         "Method response body after transformations: hello",
-        "Method response headers: {Content-Type=text/plain, Set-Cookie=a=1, set-cookie=b=2, X-Amzn-Trace-Id=TRACE}",
+        "Method response headers: {Content-Type=text/plain, Set-Cookie=a=1, set-cookie=b=2, x-amzn-remapped-Content-Length=5, X-Amzn-Trace-Id=TRACE}",
         "Successfully completed execution",
         "Method completed with status: 201",
     ];
