@@ -95,6 +95,18 @@ fn a_worker_that_never_asks_again_is_killed() {
 }
 
 #[test]
+fn a_workers_temporary_folder_goes_with_it() {
+    let gateway = gateway_of("rest", "timeout = \"300ms\"\nworkers = { max = 1 }", "29s");
+    let environment = gateway.get("/environment").text();
+    let folder = environment.lines().find_map(|line| line.strip_prefix("TMPDIR=")).unwrap();
+    assert!(std::path::Path::new(folder).is_dir());
+    assert_eq!(gateway.get("/sleep/20000").status, 502);
+    eventually("it is removed", || !std::path::Path::new(folder).exists());
+    let environment = gateway.get("/environment").text();
+    assert!(!environment.contains(folder), "the next worker has another one: {environment}");
+}
+
+#[test]
 fn a_missing_bootstrap_is_told_and_harms_nobody() {
     let gateway = gateway_of("rest", "", "29s");
     std::fs::remove_file(gateway.folder().join("code/bootstrap")).unwrap();
