@@ -248,10 +248,16 @@ impl Service {
             .shapes()
             .find(&incoming.method, &incoming.path, &incoming.query)
             .ok_or_else(|| Fault::new(404, "UnknownOperationException", "Not Found"))?;
-        if model == Model::Lambda && matched.operation.name == lambda::INVOKE {
+        if model == Model::Lambda
+            && [lambda::INVOKE, lambda::INVOKE_STREAMING].contains(&matched.operation.name)
+        {
             let field = |name: &str| incoming.field(name);
             let input = matched.operation.input(&matched, &incoming.query, field, &[])?;
-            return self.invoke(&caller, input, incoming, request_id).await;
+            let ended = self.invoke(&caller, input, incoming, request_id).await?;
+            return match matched.operation.name == lambda::INVOKE {
+                true => lambda::respond(ended),
+                false => lambda::respond_in_events(ended),
+            };
         }
         if model == Model::V1 && matched.operation.name == TEST_INVOKE_METHOD {
             let field = |name: &str| incoming.field(name);
@@ -299,17 +305,16 @@ impl Service {
         input: Map<String, Value>,
         incoming: &Incoming,
         request_id: &str,
-    ) -> Result<Response<Body>, Fault> {
+    ) -> Result<Option<lambda::Ended>, Fault> {
         let prepared = self.draft(&caller.region, |call| {
             call.input = input;
             lambda::prepare(call, incoming, request_id)
         })?;
-        let Some(invocation) = prepared.invocation else {
-            return lambda::respond(None);
-        };
+        // A dry run ends here.
+        let Some(invocation) = prepared.invocation else { return Ok(None) };
         let (mode, version) = (invocation.mode, invocation.configuration.version.clone());
         let result = self.0.invoker.invoke(invocation).await;
-        lambda::respond(Some((mode, version, result)))
+        Ok(Some((mode, version, result)))
     }
 
     /// Tries a method, and waits for its back end.

@@ -59,6 +59,7 @@ ONLY = {
         "GetFunctionUrlConfig",
         "GetPolicy",
         "Invoke",
+        "InvokeWithResponseStream",
         "ListAliases",
         "ListFunctionEventInvokeConfigs",
         "ListFunctionUrlConfigs",

@@ -1,5 +1,6 @@
 """`Invoke` as Lambda answers it: statuses, fields, limits, and what cannot be invoked."""
 
+import base64
 import json
 
 import pytest
@@ -122,3 +123,27 @@ def test_every_form_of_a_name_leads_to_the_function(client, function):
     client.publish_version(FunctionName=function)
     for named in (function, f"{function}:1", f"000000000000:function:{function}", arn(function), f"{arn(function)}:1"):
         assert json.load(client.invoke(FunctionName=named, Payload=b"1")["Payload"]) == 1, named
+
+
+def events(client, name, event, **more):
+    answer = client.invoke_with_response_stream(FunctionName=name, Payload=json.dumps(event), **more)
+    assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")
+    told = list(answer["EventStream"])
+    content = b"".join(it["PayloadChunk"]["Payload"] for it in told[:-1])
+    return content, told[-1]["InvokeComplete"], len(told) - 1
+
+
+def test_a_result_comes_as_events(client, function, refused):
+    assert events(client, function, {"a": 1}) == (b'{"a": 1}', {}, 1)
+    content, complete, chunks = events(client, function, {"kind": "large", "bytes": 1_000_000})
+    assert (len(content), complete) == (1_000_002, {}) and chunks > 1
+    content, complete, _ = events(client, function, {"kind": "exit"}, LogType="Tail")
+    assert (content, complete["ErrorCode"]) == (b"", "Unhandled")
+    assert json.loads(complete["ErrorDetails"])["errorType"] == "Runtime.ExitError"
+    assert b"REPORT RequestId: " in base64.b64decode(complete["LogResult"])
+    answer = client.invoke_with_response_stream(FunctionName=function, InvocationType="DryRun")
+    assert answer["StatusCode"] == 204
+    missing = f"Function not found: {arn(function + '-not')}"
+    refused(
+        "ResourceNotFoundException", 404, missing, client.invoke_with_response_stream, FunctionName=f"{function}-not"
+    )

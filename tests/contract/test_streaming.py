@@ -82,6 +82,15 @@ def test_invoke_gives_the_bytes_as_they_were_written(client, name):
     assert (json.loads(members)["statusCode"], content) == (201, b"one two")
 
 
+def test_an_event_stream_gives_the_bytes_as_they_were_written(client, name):
+    make(client, name, MEMBERS)
+    told = list(client.invoke_with_response_stream(FunctionName=name, Payload=b"{}")["EventStream"])
+    payload = b"".join(it["PayloadChunk"]["Payload"] for it in told[:-1])
+    members, content = payload.split(b"\0" * 8)
+    assert (json.loads(members)["statusCode"], content) == (201, b"one two")
+    assert told[-1] == {"InvokeComplete": {}}
+
+
 @pytest.mark.parametrize("code,expected", [(MEMBERS, 201), (BARE, 502)])
 def test_a_rest_api_streams_where_its_transfer_mode_says_so(gateway, client, v1, api, root, name, code, expected):
     function = make(client, name, code)

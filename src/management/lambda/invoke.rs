@@ -1,6 +1,7 @@
 //! `Invoke`: from a call to an invocation, and from its outcome to the answer.
 
 use super::event_config;
+use super::event_stream;
 use super::fault::invalid;
 use super::invoker::{Invocation, Mode, Outcome, Refused};
 use super::place::Place;
@@ -18,6 +19,9 @@ use serde_json::json;
 /// The operation's name.
 pub(in crate::management) const INVOKE: &str = "Invoke";
 
+/// The operation that tells the result as a stream of events.
+pub(in crate::management) const INVOKE_STREAMING: &str = "InvokeWithResponseStream";
+
 /// Bytes of an event whose answer is waited for: Lambda's limit.
 const PAYLOAD_BYTES_MAX: usize = 6_291_456;
 
@@ -29,6 +33,9 @@ pub(in crate::management) struct Prepared {
     /// `None` for a `DryRun`, which only says that it could be.
     pub invocation: Option<Invocation>,
 }
+
+/// How an invocation was to be run, the version that was, and what came of it.
+pub(in crate::management) type Ended = (Mode, String, Result<Outcome, Refused>);
 
 /// Reads a call.
 ///
@@ -118,9 +125,7 @@ fn client_context(call: &Call<'_>) -> Result<Option<String>, Fault> {
 }
 
 /// The answer. `ended` is the version that was run and what came of it; `None` after a `DryRun`.
-pub(in crate::management) fn respond(
-    ended: Option<(Mode, String, Result<Outcome, Refused>)>,
-) -> Result<Response<Body>, Fault> {
+pub(in crate::management) fn respond(ended: Option<Ended>) -> Result<Response<Body>, Fault> {
     let Some((mode, version, result)) = ended else {
         return empty(StatusCode::NO_CONTENT);
     };
@@ -150,6 +155,49 @@ pub(in crate::management) fn respond(
     if let Some(log) = outcome.log {
         set("x-amz-log-result", &STANDARD.encode(log))?;
     }
+    Ok(response)
+}
+
+/// The answer of [`INVOKE_STREAMING`]: the same in events, once the function is done. What could not be
+/// invoked is refused as by `Invoke`.
+pub(in crate::management) fn respond_in_events(
+    ended: Option<Ended>,
+) -> Result<Response<Body>, Fault> {
+    let (version, outcome) = match ended {
+        Some((_, version, Ok(outcome))) => (version, outcome),
+        other => return respond(other),
+    };
+    let mut complete = serde_json::Map::new();
+    let mut events = Vec::with_capacity(outcome.payload.len() + 1024);
+    match outcome.error {
+        Some(error) => {
+            complete.insert("ErrorCode".into(), error.into());
+            let details = String::from_utf8_lossy(&outcome.payload).into_owned();
+            complete.insert("ErrorDetails".into(), details.into());
+        }
+        None => {
+            for piece in event_stream::pieces(&outcome.payload) {
+                let kind = "application/octet-stream";
+                event_stream::push_event(&mut events, "PayloadChunk", kind, piece);
+            }
+        }
+    }
+    if let Some(log) = outcome.log {
+        complete.insert("LogResult".into(), STANDARD.encode(log).into());
+    }
+    let complete = serde_json::Value::from(complete).to_string();
+    event_stream::push_event(
+        &mut events,
+        "InvokeComplete",
+        "application/json",
+        complete.as_bytes(),
+    );
+    let mut response = Response::new(Body::from(events));
+    let fields = response.headers_mut();
+    let kind = HeaderValue::from_static("application/vnd.amazon.eventstream");
+    fields.insert(header::CONTENT_TYPE, kind);
+    let version = HeaderValue::from_str(&version).map_err(|_| Fault::internal())?;
+    fields.insert(HeaderName::from_static("x-amz-executed-version"), version);
     Ok(response)
 }
 

@@ -1,13 +1,14 @@
 //! The operations of `lambda` (2015-03-31): functions, as far as ringgate has them.
 //!
-//! What is here says what functions there are; what runs them is behind [`Invoker`]. `Invoke` is the
-//! one operation that is no function from a call to an answer: it waits for a worker.
+//! What is here says what functions there are; what runs them is behind [`Invoker`]. `Invoke` and
+//! `InvokeWithResponseStream` are no functions from a call to an answer: they wait for a worker.
 
 mod alias;
 pub mod code;
 mod concurrency;
 mod configuration;
 mod event_config;
+mod event_stream;
 mod fault;
 mod function;
 mod invoke;
@@ -22,13 +23,13 @@ mod version;
 mod zip;
 
 pub(super) use event_config::rules as event_rules;
-pub(super) use invoke::{INVOKE, prepare, respond};
+pub(super) use invoke::{Ended, INVOKE, INVOKE_STREAMING, prepare, respond, respond_in_events};
 pub use invoker::{Invocation, Invoked, Invoker, Mode, NoInvoker, Outcome, Refused};
 pub(super) use permission::document as policy_document;
 
 use super::operation::Operation;
 
-/// All operations but `Invoke`, by file.
+/// All operations but those that wait, by file.
 pub(super) static TABLES: &[&[Operation]] = &[
     alias::OPERATIONS,
     code::OPERATIONS,
@@ -54,5 +55,5 @@ pub fn is_path(path: &str) -> bool {
 
 /// Whether a path is an invocation's, whose answer may take as long as the function.
 pub fn is_invocation(path: &str) -> bool {
-    is_path(path) && path.trim_end_matches('/').ends_with("/invocations")
+    is_path(path) && path.trim_end_matches('/').ends_with("invocations")
 }
