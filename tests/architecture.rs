@@ -75,7 +75,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["verify", "exchange", "snapshot", "model", "resources", "store", "runtimes", "aws"],
     ),
     // Runs the phases that shards run, beside no traffic.
-    ("explain", &["exchange", "snapshot", "template", "telemetry::ids", "http"]),
+    ("explain", &["exchange", "snapshot", "template", "http"]),
     // Runs templates over samples of what a definition declares around them.
     ("verify", &["snapshot::managed::status_code", "resources", "template"]),
     (

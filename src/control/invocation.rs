@@ -85,6 +85,8 @@ pub enum NotDone {
     NoFunction,
     /// No worker is free, and none may be waited for.
     Throttled,
+    /// None ever is: the function's reserved concurrency is 0.
+    SwitchedOff,
     /// The caller's patience was over.
     TimedOut,
     /// No worker could be started.

@@ -106,7 +106,7 @@ impl BackEnds for TestCalls {
                 Completion::Failure(payload) => ended(payload, true),
                 Completion::NotDone(why) => Err(match why {
                     NotDone::NoFunction => FunctionFault::Unknown,
-                    NotDone::Throttled => FunctionFault::Throttled,
+                    NotDone::Throttled | NotDone::SwitchedOff => FunctionFault::Throttled,
                     NotDone::TimedOut => FunctionFault::TimedOut,
                     NotDone::NotStarted => FunctionFault::NotStarted,
                     NotDone::EventTooLarge => FunctionFault::EventTooLarge,

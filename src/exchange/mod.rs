@@ -80,6 +80,8 @@ pub struct Exchange<'x> {
     pub api: Option<Admitted<'x>>,
     /// Added by `admit`: in whose words a refusal is told, also where no API is served.
     pub protocol: Option<Protocol>,
+    /// Added by `admit`: the rule of a custom domain name that led to the API.
+    pub routing_rule: Option<&'x str>,
     /// Added by `admit`: how many bytes of the path are the API's base path.
     pub base_path_bytes: usize,
     /// The method that is asked for: the head's, unless `route` finds that a REST API's client overrides it.
@@ -146,6 +148,11 @@ pub struct Ids {
 }
 
 impl Ids {
+    fn seed(&self) -> u64 {
+        let bytes = self.extended.as_bytes();
+        bytes.iter().fold(0, |seed: u64, byte| seed.wrapping_mul(31) ^ u64::from(*byte))
+    }
+
     /// `$context.requestId`. HTTP APIs have one name for a request: the one in `apigw-requestid`.
     pub fn context_id(&self, protocol: Protocol) -> &str {
         match protocol {
@@ -194,6 +201,7 @@ impl<'x> Exchange<'x> {
             content: None,
             api: None,
             protocol: None,
+            routing_rule: None,
             base_path_bytes: 0,
             method: head.method,
             route: None,
@@ -209,8 +217,7 @@ impl<'x> Exchange<'x> {
 
     /// A number that no client can guess. (Of a REST API the request's id may be the client's word.)
     pub fn seed(&self) -> u64 {
-        let bytes = self.ids.extended.as_bytes();
-        bytes.iter().fold(0, |seed: u64, byte| seed.wrapping_mul(31) ^ u64::from(*byte))
+        self.ids.seed()
     }
 
     /// The path behind the API's base path, as received. Empty stands for `/`.

@@ -4,10 +4,11 @@
 //! begins one. Nothing is drawn for it: all of it follows from the request's ids and time, so that every
 //! phase comes to the same value and none needs to keep it.
 
-use super::Exchange;
+use super::{Exchange, Ids};
 use crate::http::Known;
 use crate::telemetry::ids::{TraceRoot, trace_root};
 use arrayvec::ArrayVec;
+use std::time::Duration;
 
 /// Longest value that is completed. The parts that AWS documents take 75 bytes; lineage and what load
 /// balancers add is some more. A longer one is nobody's, and a new trace begins.
@@ -22,20 +23,18 @@ impl Trace {
     pub fn of(exchange: &Exchange<'_>) -> Self {
         let told = exchange.fields.iter().find(|field| field.known == Known::XAmznTraceId);
         let told = told.map_or(&b""[..], |field| field.value);
-        Self::whole(told, Self::root(exchange), exchange.seed())
+        let seed = exchange.seed();
+        Self::whole(told, root(exchange.received, seed), seed)
     }
 
     /// The root of a trace that begins with a request.
     pub fn root(exchange: &Exchange<'_>) -> TraceRoot {
-        let seconds = exchange.received.as_secs() as u32;
-        // SplitMix64's step: neighbouring seeds give roots that have nothing in common.
-        let mix = |seed: u64| {
-            let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            mixed ^ (mixed >> 31)
-        };
-        let first = mix(exchange.seed().wrapping_add(0x9e37_79b9_7f4a_7c15));
-        trace_root(seconds, [first, mix(first.wrapping_add(0x9e37_79b9_7f4a_7c15))])
+        Self::root_of(&exchange.ids, exchange.received)
+    }
+
+    /// As [`Trace::root`], before there is an exchange; `received` is since the epoch.
+    pub fn root_of(ids: &Ids, received: Duration) -> TraceRoot {
+        root(received, ids.seed())
     }
 
     /// What a client says, completed: `root` and `parent` take the place of what it does not say. Who
@@ -68,6 +67,18 @@ impl Trace {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+fn root(received: Duration, seed: u64) -> TraceRoot {
+    // SplitMix64's step: neighbouring seeds give roots that have nothing in common.
+    let mix = |seed: u64| {
+        let seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    };
+    let first = mix(seed);
+    trace_root(received.as_secs() as u32, [first, mix(first)])
 }
 
 /// Every proxied request has one: a table is several times as fast as `fmt`.

@@ -7,10 +7,9 @@ use crate::exchange::integrate::http_proxy::{self, Made, has_content};
 use crate::exchange::integrate::lambda::{self, HeadFacts};
 use crate::exchange::respond::{self, Connection};
 use crate::exchange::transform::Transformed;
-use crate::exchange::{Exchange, Failure, Refusal};
+use crate::exchange::{Exchange, Failure, Refusal, Trace};
 use crate::http;
 use crate::snapshot::{HttpProxy, Integration, Lambda, Mock, Route};
-use crate::telemetry::ids;
 
 /// Runs the integration as far as that goes without asking anybody.
 pub(super) fn integrate(
@@ -166,8 +165,7 @@ fn function(
         walk.tell(phase.ended(Outcome::Refused));
         return Err(Refusal::FunctionRefused.into());
     }
-    let seconds = u32::try_from(walk.asked.received.as_secs()).unwrap_or(u32::MAX);
-    let root = ids::trace_root(seconds, [walk.asked.random[1], walk.asked.random[2]]);
+    let root = Trace::root(exchange);
     let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
     let trace = told.map_or(root.as_str().as_bytes(), |field| field.value);
     let content = exchange.content.unwrap_or_default();

@@ -37,6 +37,22 @@ pub struct Store {
     pub last_good: Option<PathBuf>,
 }
 
+impl Store {
+    /// The folder of events that nobody waits for, relative to the working directory: beside an SQLite file
+    /// or, with PostgreSQL, the last good state. `None` with memory: they go with the process.
+    pub fn events(&self) -> Option<PathBuf> {
+        let beside = match self.url.strip_prefix("sqlite:") {
+            Some(":memory:") => return None,
+            Some(file) => PathBuf::from(file.strip_prefix("//").unwrap_or(file)),
+            None if self.url == "memory" => return None,
+            None => self.last_good.clone()?,
+        };
+        let mut name = beside.into_os_string();
+        name.push(".events");
+        Some(name.into())
+    }
+}
+
 impl std::fmt::Debug for Store {
     /// Shows the kind only: the rest may hold a password.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -81,5 +97,28 @@ fn usual_last_good(url: &str) -> Option<PathBuf> {
         Some(file) => Some(format!("{}.last-good", file.strip_prefix("//").unwrap_or(file)).into()),
         None if url == "memory" => None,
         None => Some("ringgate.last-good".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_kept_beside_what_is_on_disk() {
+        let events = |url: &str, last_good: Option<&str>| {
+            Store { url: url.into(), last_good: last_good.map(Into::into) }.events()
+        };
+        assert_eq!(events("sqlite:a/b.db", None), Some("a/b.db.events".into()));
+        assert_eq!(events("sqlite:///var/b.db", None), Some("/var/b.db.events".into()));
+        assert_eq!(
+            events("postgres://h/d", Some("x.last-good")),
+            Some("x.last-good.events".into())
+        );
+        for (url, last_good) in
+            [("sqlite::memory:", Some("x")), ("memory", Some("x")), ("postgres://h/d", None)]
+        {
+            assert_eq!(events(url, last_good), None, "{url}");
+        }
     }
 }

@@ -619,8 +619,10 @@ impl Ring for KernelRing {
         let entry = opcode::Connect::new(Fd(socket.0), address.as_ptr().cast(), address.addr_len())
             .build()
             .user_data(user_data(Operation::Connect, token.0));
-        self.addresses.push(address);
         self.push(&entry);
+        // Behind it: a queue that was full has been submitted by `push`, and `enter` frees the addresses
+        // of what it submitted.
+        self.addresses.push(address);
         Ok(socket)
     }
 

@@ -151,11 +151,6 @@ impl Asked {
         if let Some(execution) = &mut self.execution {
             execution.invoked(invocation_id.as_str());
         }
-        if let Some(log) = &mut self.log
-            && !self.trace.is_empty()
-        {
-            log.trace(&self.trace);
-        }
     }
 
     /// Its function has answered, so long after it was asked; what it said is another matter.
@@ -360,8 +355,7 @@ impl<E: Env> Shard<E> {
             });
         }
         let since_epoch = self.since_epoch.saturating_sub(exchange.waited);
-        let root = [self.env.random(), self.env.random()];
-        let root = ids::trace_root(since_epoch.as_secs() as u32, root);
+        let root = Trace::root(exchange);
         let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
         let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
         let trace: Box<str> = told.unwrap_or(root.as_str()).into();
@@ -617,7 +611,9 @@ impl<E: Env> Shard<E> {
 
 pub(super) fn refusal_of(refused: NotDone) -> Refusal {
     match refused {
-        NotDone::NoFunction | NotDone::Throttled | NotDone::NotStarted => Refusal::FunctionRefused,
+        NotDone::NoFunction | NotDone::Throttled | NotDone::SwitchedOff | NotDone::NotStarted => {
+            Refusal::FunctionRefused
+        }
         NotDone::TimedOut => Refusal::FunctionTimeout,
         NotDone::EventTooLarge => Refusal::BodyTooLarge {
             body_bytes_max: crate::control::invocation::PAYLOAD_BYTES_MAX as u64,

@@ -66,8 +66,7 @@ impl<E: Env> Shard<E> {
             }
         };
         let arn = &function.lambda.function;
-        let root = [self.env.random(), self.env.random()];
-        let root = ids::trace_root(self.since_epoch.as_secs() as u32, root);
+        let root = Trace::root(exchange);
         let told = exchange.fields.iter().find(|it| it.known == Known::XAmznTraceId);
         let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
         let trace: Box<str> = told.unwrap_or(root.as_str()).into();
@@ -108,7 +107,6 @@ impl<E: Env> Shard<E> {
                 asked.trace = String::from_utf8_lossy(Trace::of(exchange).as_bytes()).into();
                 let overrides = made.overrides.clone();
                 asked.execution = self.execution.take();
-                asked.trace.clone_from(&trace);
                 asked.invoked(request_id);
                 let version = Box::default();
                 asked.templated = Some(Box::new(Templated { overrides, request_id, version }));

@@ -8,12 +8,11 @@ use super::record::root_of;
 use crate::exchange::endpoint_request_id;
 use crate::exchange::execution_log::{Asked, DataTrace, FunctionCall, Open};
 use crate::exchange::method_request::query_pairs;
-use crate::exchange::{Exchange, ExecutionLog, Failure, Refusal};
-use crate::http::{self, Field, Fields, HeadLimits, Known, RequestKind};
+use crate::exchange::{Exchange, ExecutionLog, Failure, Refusal, Trace};
+use crate::http::{self, Field, Fields, HeadLimits, RequestKind};
 use crate::ring::Env;
 use crate::snapshot::Api;
 use crate::snapshot::managed::Level;
-use crate::telemetry::ids;
 use std::time::Duration;
 
 /// What a request has told so far.
@@ -22,8 +21,7 @@ pub(super) struct Execution {
     log: ExecutionLog,
     level: Level,
     request_id: Box<str>,
-    /// The root of its trace: the client's, the one that its back end was told, or one that nobody else
-    /// knows.
+    /// The root of its trace.
     trace: Box<str>,
     /// What the function or service that it asked calls it.
     endpoint_request_id: Option<Box<str>>,
@@ -39,12 +37,8 @@ pub(super) struct Execution {
 }
 
 impl Execution {
-    /// Of a request with a route, if its stage wants to know. `random` makes the root of a trace.
-    pub(super) fn begin(
-        exchange: &Exchange<'_>,
-        now: Duration,
-        random: impl FnMut() -> u64,
-    ) -> Option<Box<Self>> {
+    /// Of a request with a route, if its stage wants to know.
+    pub(super) fn begin(exchange: &Exchange<'_>, now: Duration) -> Option<Box<Self>> {
         let api = exchange.api?.api;
         let logging = api.shared.as_deref()?.logging.as_deref()?;
         let level = logging.execution.as_ref()?.level(exchange.route?)?;
@@ -56,7 +50,7 @@ impl Execution {
             log,
             level,
             request_id: exchange.ids.request.as_str().into(),
-            trace: trace_of(exchange, now, random),
+            trace: root_of(&String::from_utf8_lossy(Trace::of(exchange).as_bytes())).into(),
             endpoint_request_id: None,
             is_being_authorized: false,
             request_body: None,
@@ -133,16 +127,12 @@ impl Execution {
             http::write::field(&mut whole, b"host", host.as_bytes());
         }
         whole.extend_from_slice(rest);
-        if let Some(trace) = trace_in(&whole) {
-            self.trace = trace;
-        }
         let open = self.log.endpoint_request(now, origin, &whole, content);
         self.endpoint_request_body = Some(open);
     }
 
     /// The event for a function.
     pub(super) fn asks_function(&mut self, now: Duration, call: &FunctionCall<'_>, event: &[u8]) {
-        self.trace = root_of(call.trace_id).into();
         self.log.function_request(now, call, event);
     }
 
@@ -227,23 +217,6 @@ impl Execution {
         let is_written = !self.level.only_failed || self.has_failed || status >= 400;
         is_written.then_some(self.log)
     }
-}
-
-/// The root of a request's trace, as far as it is known.
-fn trace_of(exchange: &Exchange<'_>, now: Duration, mut random: impl FnMut() -> u64) -> Box<str> {
-    let told = exchange.fields.iter().find(|it| it.known == Known::XAmznTraceId);
-    match told.and_then(|field| std::str::from_utf8(field.value).ok()) {
-        Some(told) => root_of(told).into(),
-        None => ids::trace_root(now.as_secs() as u32, [random(), random()]).as_str().into(),
-    }
-}
-
-/// The root of the trace that a head tells of.
-fn trace_in(head: &[u8]) -> Option<Box<str>> {
-    let mut fields = Fields::new();
-    http::request_head(head, &mut fields, &limits_of(head)).ok()??;
-    let told = fields.iter().find(|it| it.known == Known::XAmznTraceId)?;
-    std::str::from_utf8(told.value).ok().map(|told| root_of(told).into())
 }
 
 fn limits_of(head: &[u8]) -> HeadLimits {

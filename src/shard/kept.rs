@@ -17,6 +17,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Kept {
     head: Vec<u8>,
+    routing_rule: Option<Box<str>>,
     base_path_bytes: usize,
     facts: ClientFacts,
     ids: Ids,
@@ -83,6 +84,7 @@ impl Kept {
     pub(super) fn of(exchange: &Exchange<'_>, head: &[u8], answer: Option<KeptAnswer>) -> Self {
         Self {
             head: head.to_vec(),
+            routing_rule: exchange.routing_rule.map(Into::into),
             base_path_bytes: exchange.base_path_bytes,
             facts: *exchange.client,
             ids: exchange.ids,
@@ -118,6 +120,7 @@ impl Kept {
             };
             exchange.api = Some(Admitted { api, origin });
             exchange.protocol = Some(self.protocol);
+            exchange.routing_rule = self.routing_rule.as_deref();
             exchange.base_path_bytes = self.base_path_bytes;
             exchange.granted = self.granted.as_ref();
             exchange.content = content;

@@ -78,7 +78,7 @@ impl<E: Env> Shard<E> {
         let framing = if is_read { Framing::None } else { exchange.head.framing };
         let body = BodyReader::new(framing);
         let is_complete = body.is_done();
-        let log = is_logged(admitted.api).then(|| Box::new(Noted::asking(exchange, &request)));
+        let log = is_logged(admitted.api).then(|| Box::new(Noted::of(exchange)));
         let mut execution = self.execution.take();
         if let Some(execution) = &mut execution {
             let upstream = &pool.upstream;

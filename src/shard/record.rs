@@ -3,7 +3,7 @@
 use crate::control::mailbox::FromShard;
 use crate::exchange::endpoint_request_id;
 use crate::exchange::event::{Authorized, Prefix};
-use crate::exchange::{Exchange, ExecutionLog, Failure, Granted, Ids, Refusal};
+use crate::exchange::{Exchange, ExecutionLog, Failure, Granted, Ids, Refusal, Trace};
 use crate::http::{Field, Known};
 use crate::snapshot::managed::AccessLogging;
 use crate::snapshot::{Api, ApiIndex, Integration, Protocol, RouteIndex, Snapshot};
@@ -31,7 +31,8 @@ pub(super) struct Noted {
     host: Range<usize>,
     user_agent: Range<usize>,
     source: Option<IpAddr>,
-    /// `X-Amzn-Trace-Id`, the client's or the one that a back end was told.
+    routing_rule: Range<usize>,
+    /// `X-Amzn-Trace-Id`.
     trace: Range<usize>,
     base_path_bytes: usize,
     granted: Option<Granted>,
@@ -59,28 +60,10 @@ impl Noted {
         noted.user_agent = noted.keep(user_agent(exchange));
         noted.source = Some(exchange.source_address());
         noted.base_path_bytes = base_path_bytes(exchange);
-        noted.trace = noted.keep(told_trace(exchange.fields));
+        noted.routing_rule = noted.keep(exchange.routing_rule.unwrap_or_default().as_bytes());
+        noted.trace = noted.keep(Trace::of(exchange).as_bytes());
         noted.granted = exchange.granted.cloned();
         noted
-    }
-
-    /// Of one whose back end is asked with this head.
-    pub(super) fn asking(exchange: &Exchange<'_>, request: &[u8]) -> Self {
-        let mut noted = Self::of(exchange);
-        if noted.trace.is_empty() {
-            // As the head is written here.
-            const NAME: &[u8] = b"\r\nx-amzn-trace-id: ";
-            let found = memchr::memmem::find(request, NAME);
-            let value = found.map_or(&b""[..], |at| &request[at + NAME.len()..]);
-            let end = memchr::memchr(b'\r', value).unwrap_or(value.len());
-            noted.trace = noted.keep(&value[..end]);
-        }
-        noted
-    }
-
-    /// A function is told of this trace.
-    pub(super) fn trace(&mut self, trace: &str) {
-        self.trace = self.keep(trace.as_bytes());
     }
 
     /// The back end's head is complete, so long after it was asked.
@@ -128,6 +111,7 @@ impl Noted {
             source: self.source,
             base_path_bytes: self.base_path_bytes,
             authorized: self.granted.as_ref().map_or(Authorized::Silent, Granted::tell),
+            routing_rule: &self.texts[self.routing_rule.clone()],
             trace: &self.texts[self.trace.clone()],
             answered: self.answered.as_ref().map_or_else(Answered::default, |it| Answered {
                 status: Some(it.status),
@@ -140,12 +124,6 @@ impl Noted {
             failure: None,
         }
     }
-}
-
-/// The client's word about the trace that its request is part of.
-fn told_trace<'x>(fields: &[Field<'x>]) -> &'x [u8] {
-    let told = fields.iter().find(|field| field.known == Known::XAmznTraceId);
-    told.map_or(&b""[..], |field| field.value)
 }
 
 /// How much of the path is what a domain name maps; a stage's name in it is none of that.
@@ -174,6 +152,7 @@ pub(super) struct Request<'r> {
     source: Option<IpAddr>,
     base_path_bytes: usize,
     authorized: Authorized<'r>,
+    routing_rule: &'r [u8],
     trace: &'r [u8],
     pub(super) answered: Answered<'r>,
     /// The invocation of an authorizer's function, where it let the request pass.
@@ -194,7 +173,7 @@ pub(super) struct Answered<'r> {
 
 impl<'r> Request<'r> {
     /// Of an exchange whose head is still there.
-    pub(super) fn of(exchange: &Exchange<'r>) -> Self {
+    pub(super) fn of(exchange: &Exchange<'r>, trace: &'r Trace) -> Self {
         Self {
             method: exchange.method.as_bytes(),
             path: exchange.context_path(),
@@ -203,7 +182,8 @@ impl<'r> Request<'r> {
             source: Some(exchange.source_address()),
             base_path_bytes: base_path_bytes(exchange),
             authorized: exchange.authorized(),
-            trace: told_trace(exchange.fields),
+            routing_rule: exchange.routing_rule.unwrap_or_default().as_bytes(),
+            trace: trace.as_bytes(),
             answered: Answered::default(),
             authorized_by: exchange.granted.and_then(|granted| granted.request_id.as_ref()),
             failure: None,
@@ -229,11 +209,18 @@ struct AuthorizerFacts<'r> {
     request_id: &'r str,
     error: &'r str,
     latency: Option<Duration>,
+    /// What its verdict means for the request, where there is one.
+    decided: Option<u16>,
+    /// In what words it refuses it.
+    denial: &'r str,
 }
 
 impl<'r> AuthorizerFacts<'r> {
     /// `latency` is that of one that let the request pass.
-    fn of(request: &Request<'r>, latency: Option<Duration>) -> Self {
+    fn of(request: &Request<'r>, latency: Option<Duration>, protocol: Option<Protocol>) -> Self {
+        let is_denial = |failure: &Failure| {
+            matches!(failure.refusal, Refusal::AccessDenied | Refusal::DeniedExplicitly)
+        };
         let id = |id: Option<&'r Uuid>| id.map_or("", Uuid::as_str);
         // Lambda's own word is 200, whatever the function says.
         let lambda = |is_answered: bool| is_answered.then_some(200);
@@ -244,6 +231,8 @@ impl<'r> AuthorizerFacts<'r> {
                 request_id: id(request.authorized_by),
                 error: "",
                 latency,
+                decided: Some(200),
+                denial: "",
             };
         }
         let failure = request.failure.and_then(|it| Some((it, it.authorizer.as_deref()?)));
@@ -253,6 +242,8 @@ impl<'r> AuthorizerFacts<'r> {
             request_id: id(outcome.request_id.as_ref()),
             error: failure.refusal.message(Some(Protocol::Rest)),
             latency: Some(outcome.latency),
+            decided: is_denial(failure).then_some(403),
+            denial: if is_denial(failure) { failure.refusal.message(protocol) } else { "" },
         })
     }
 }
@@ -514,8 +505,10 @@ impl Record {
             }
             Authorized::Silent | Authorized::Jwt { .. } => ("", Default::default(), None),
         };
-        let authorizer = AuthorizerFacts::of(request, authorizer_latency);
+        let authorizer = AuthorizerFacts::of(request, authorizer_latency, Some(api.protocol));
         let facts = Facts {
+            authorize_status: authorizer.decided,
+            authorize_error: authorizer.denial,
             authorizer_status: authorizer.status,
             authorizer_integration_status: authorizer.integration_status,
             authorizer_request_id: authorizer.request_id,
@@ -545,6 +538,7 @@ impl Record {
             source_ip: &self.source_text,
             user_agent: request.user_agent,
             base_path_matched: std::str::from_utf8(base_path).unwrap_or_default(),
+            routing_rule_matched: std::str::from_utf8(request.routing_rule).unwrap_or_default(),
             endpoint_type: shared.map_or("REGIONAL", |shared| shared.endpoint_type),
             tls_version: outcome.tls_version,
             cipher_suite: outcome.cipher_suite,

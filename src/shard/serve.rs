@@ -5,7 +5,7 @@ use super::client::ClientState;
 use super::execution::Execution;
 use super::record::{Outcome, Request, is_logged};
 use crate::exchange::respond::{self, Connection};
-use crate::exchange::{ClientFacts, Exchange, Failure, Ids, Refusal, admit, cors, route};
+use crate::exchange::{ClientFacts, Exchange, Failure, Ids, Refusal, Trace, admit, cors, route};
 use crate::http::{self, BodyReader, Fields, Framing, Refused, RequestHead};
 use crate::ring::{Env, Ring, SlotId};
 use crate::telemetry::Finished;
@@ -100,7 +100,7 @@ impl<E: Env> Shard<E> {
                 return self.answer_failure(id, exchange, &failure, persistent);
             }
         };
-        self.execution = Execution::begin(exchange, self.since_epoch, || self.env.random());
+        self.execution = Execution::begin(exchange, self.since_epoch);
         self.run_phases(id, exchange, route, 0, raw, persistent);
     }
 
@@ -154,7 +154,8 @@ impl<E: Env> Shard<E> {
             tls_version: tls.and_then(|tls| tls.protocol_version()).unwrap_or_default(),
             cipher_suite: tls.and_then(|tls| tls.cipher_suite()).unwrap_or_default(),
         };
-        let request = Request::of(exchange).failed(failure);
+        let trace = Trace::of(exchange);
+        let request = Request::of(exchange, &trace).failed(failure);
         let route = exchange.route.map(|route| route.0);
         self.record.log(api, &request, &outcome, route, self.now);
     }

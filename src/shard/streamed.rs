@@ -108,10 +108,19 @@ impl<E: Env> Shard<E> {
         posted.content.extend_from_slice(&input[piece.data.clone()]);
         let begun = match streamed::prelude(&posted.content) {
             Prelude::Partial => return,
-            Prelude::Malformed | Prelude::Whole { .. } => std::mem::take(&mut posted.content),
+            Prelude::Malformed | Prelude::TooLong | Prelude::Whole { .. } => {
+                std::mem::take(&mut posted.content)
+            }
         };
-        let Prelude::Whole { members, content } = streamed::prelude(&begun) else {
-            return self.fail_asked(id, &malformed(failed));
+        let (members, content) = match streamed::prelude(&begun) {
+            Prelude::Whole { members, content } => (members, content),
+            // Amazon's REST APIs tell this one apart from all that is malformed otherwise: 500.
+            Prelude::TooLong if failed == Refusal::FunctionFailed => {
+                return self.fail_asked(id, &malformed(Refusal::FunctionRefused));
+            }
+            Prelude::TooLong | Prelude::Malformed | Prelude::Partial => {
+                return self.fail_asked(id, &malformed(failed));
+            }
         };
         let Ok(answer) = streamed::read_prelude(members) else {
             return self.fail_asked(id, &malformed(failed));

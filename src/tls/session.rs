@@ -189,7 +189,7 @@ impl Session {
         }
     }
 
-    /// The IANA name of the cipher suite, once established: `$context.cipherSuite`.
+    /// The cipher suite, once established, as OpenSSL calls it: `$context.cipherSuite`.
     pub fn cipher_suite(&self) -> Option<&'static str> {
         let suite = self.agreed.suite?.suite();
         Some(match suite {
@@ -197,6 +197,16 @@ impl Session {
             CipherSuite::TLS13_AES_128_GCM_SHA256 => "TLS_AES_128_GCM_SHA256",
             CipherSuite::TLS13_AES_256_GCM_SHA384 => "TLS_AES_256_GCM_SHA384",
             CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => "TLS_CHACHA20_POLY1305_SHA256",
+            CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 => "ECDHE-ECDSA-AES128-GCM-SHA256",
+            CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 => "ECDHE-ECDSA-AES256-GCM-SHA384",
+            CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 => {
+                "ECDHE-ECDSA-CHACHA20-POLY1305"
+            }
+            CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 => "ECDHE-RSA-AES128-GCM-SHA256",
+            CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 => "ECDHE-RSA-AES256-GCM-SHA384",
+            CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 => {
+                "ECDHE-RSA-CHACHA20-POLY1305"
+            }
             suite => suite.as_str().unwrap_or("unknown"),
         })
     }

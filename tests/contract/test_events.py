@@ -195,6 +195,75 @@ def test_a_function_of_the_file_has_a_dead_letter(own):
     assert record["responsePayload"]["errorMessage"] == "of the file"
 
 
+def test_an_event_of_a_function_that_is_switched_off_is_a_dead_letter(own, client, function):
+    client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    client.put_function_event_invoke_config(
+        FunctionName=function, DestinationConfig={"OnFailure": {"Destination": DEAD}}
+    )
+    invoked = client.invoke(FunctionName=function, InvocationType="Event", Payload='{"a": 1}')
+    assert invoked["StatusCode"] == 202
+    (record,) = wait_for(lambda: records(own.folder / "dead.jsonl", function))
+    assert record["requestContext"]["condition"] == "ZeroReservedConcurrency"
+    assert record["requestContext"]["approximateInvokeCount"] == 0
+    assert "responseContext" not in record and "responsePayload" not in record
+
+
+KEPT = zipped(
+    app="""
+import os, time
+
+def handler(event, context):
+    with open(event["tried"], "a") as file:
+        file.write("x")
+    while event.get("hangs") and not os.path.exists(event["gate"]):
+        time.sleep(0.1)
+    if not os.path.exists(event["gate"]):
+        raise ValueError("not yet")
+    with open(event["done"], "a") as file:
+        file.write(context.aws_request_id)
+"""
+)
+
+
+def test_events_outlive_the_process(tmp_path, name):
+    more = '[functions]\nretry_pause = "10m"\n'
+    gate = tmp_path / "gate"
+
+    def event(number, **more):
+        paths = {kind: str(tmp_path / f"{kind}-{number}") for kind in ("tried", "done")}
+        return json.dumps({"gate": str(gate)} | paths | more)
+
+    with Gateway(tmp_path, more=more) as gateway:
+        client = gateway.client("lambda")
+        client.create_function(
+            FunctionName=name,
+            Runtime="python3.12",
+            Role=ROLE,
+            Handler="app.handler",
+            Timeout=60,
+            Code={"ZipFile": KEPT},
+        )
+        # One waits to be tried again, one is being run when the process is killed.
+        ids = []
+        for number, hangs in ((0, False), (1, True)):
+            invoked = client.invoke(FunctionName=name, InvocationType="Event", Payload=event(number, hangs=hangs))
+            ids.append(invoked["ResponseMetadata"]["RequestId"])
+        wait_for(lambda: all((tmp_path / f"tried-{it}").exists() for it in (0, 1)))
+        wait_for(lambda: [it for it in (tmp_path / "ringgate.db.events").glob("*/*") if '"runs":1' in it.read_text()])
+        # And one is answered for, and that is all.
+        ids.append(
+            client.invoke(FunctionName=name, InvocationType="Event", Payload=event(2))["ResponseMetadata"]["RequestId"]
+        )
+        gateway.child.kill()
+        gateway.child.wait()
+    gate.write_text("")
+    with Gateway(tmp_path, more=more):
+        done = [tmp_path / f"done-{number}" for number in range(3)]
+        wait_for(lambda: all(it.exists() and it.read_text() for it in done))
+        assert [it.read_text() for it in done] == ids
+        wait_for(lambda: not [it for it in (tmp_path / "ringgate.db.events").glob("*/*") if it.name != "lock"])
+
+
 def test_configurations_round_trip(client, function, refused):
     missing = f"The function {arn(function)}:$LATEST doesn't have an EventInvokeConfig"
     named = {"FunctionName": function}

@@ -83,6 +83,7 @@ def test_content_passes_to_a_function_and_back(call):
     status, fields, content = call()('{"a": [1]}')
     assert (status, json.loads(content)) == (200, {"event": {"a": [1]}, "client": None})
     assert fields["content-type"] == "application/json"
+    assert fields["x-amzn-trace-id"].startswith("Root=1-")
 
 
 def test_templates_make_event_and_answer(call):

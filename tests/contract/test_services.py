@@ -197,8 +197,10 @@ def test_dynamodb_items_are_made_read_and_deleted(rest, amazon, verifier):
 
     assert rest.call("POST", "/pets", '{"id": "1", "name": "Rex"}')[::2] == (200, b"{}")
     assert dynamodb.get_item(TableName="pets", Key={"id": {"S": "1"}})["Item"]["name"] == {"S": "Rex"}
-    status, _, content = rest.call("GET", "/pets/1")
+    status, told, content = rest.call("GET", "/pets/1")
     assert (status, json.loads(content)) == (200, {"name": "Rex"})
+    _, _, asked, _ = next(it for it in verifier.seen if it[2].get("x-amz-target", "").endswith(".GetItem"))
+    assert told["x-amzn-trace-id"] == asked["x-amzn-trace-id"]
     assert rest.call("DELETE", "/pets/1")[0] == 200
     assert "Item" not in dynamodb.get_item(TableName="pets", Key={"id": {"S": "1"}})
     status, _, content = rest.call("GET", "/broken")
@@ -208,6 +210,8 @@ def test_dynamodb_items_are_made_read_and_deleted(rest, amazon, verifier):
     assert (method, target) == ("POST", "/")
     assert fields["x-amz-target"] == "DynamoDB_20120810.PutItem"
     assert fields["content-type"] == "application/x-amz-json-1.0"
+    assert (fields["accept"], fields["user-agent"]) == ("application/json", f"AmazonAPIGateway_{rest.api}")
+    assert fields["x-amzn-apigateway-api-id"] == rest.api
     assert "x-amz-security-token" in fields, "the role was assumed"
 
 

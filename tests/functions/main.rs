@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 
 mod answers;
+mod authorizer_logs;
 mod authorizers;
 mod bootstrap;
 mod code;

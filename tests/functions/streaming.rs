@@ -25,11 +25,20 @@ pub(crate) fn stream(runtime: &mut Runtime, id: &str, argument: &str) {
          Lambda-Runtime-Function-Response-Mode: {mode}\r\nTransfer-Encoding: chunked\r\n\r\n"
     );
     let mut request = head.into_bytes();
+    let head_bytes = request.len();
     // The delimiter in two chunks.
     let (one, two) = PRELUDE.split_at(PRELUDE.len() - 3);
     request.extend_from_slice(&chunk(one));
     request.extend_from_slice(&chunk(two));
     match argument {
+        "long" => {
+            request.truncate(head_bytes);
+            request.extend_from_slice(&chunk(&vec![b' '; 16 * 1024]));
+        }
+        "open" => {
+            request.truncate(head_bytes);
+            request.extend_from_slice(&chunk(b"{\0x"));
+        }
         "large" => {
             for _ in 0..7 {
                 request.extend_from_slice(&chunk(&vec![b'7'; 1024 * 1024]));
@@ -59,6 +68,8 @@ pub(crate) fn stream(runtime: &mut Runtime, id: &str, argument: &str) {
             let call = format!("/invocation/{id}/response");
             let _ = runtime.ask("POST", &call, result.as_bytes());
         }
+        // Nobody may wait any more for what it had still to say.
+        "long" | "open" => {}
         _ => assert_eq!(told, if argument == "large" { 413 } else { 202 }),
     }
 }
@@ -296,4 +307,13 @@ fn a_stream_that_is_left_or_pauses_for_too_long_is_460_in_logs() {
     });
     assert_eq!(gateway.get("/stream/well").status, 201);
     eventually("the line of a whole one", || lines("/stream/well") == [" 201 200 STREAMED"]);
+}
+
+#[test]
+fn members_that_do_not_end_in_time_are_500_and_those_that_are_none_502() {
+    let gateway = streaming("", "29s");
+    for (path, status) in [("/stream/long", 500), ("/stream/open", 502), ("/stream/well", 201)] {
+        let reply = gateway.get(path);
+        assert_eq!(reply.status, status, "{path}: {}", reply.text());
+    }
 }

@@ -148,6 +148,28 @@ fn the_certificate_is_chosen_by_the_name_that_is_asked_for() {
 }
 
 #[test]
+fn an_access_log_knows_version_and_cipher_suite() {
+    let log = "[access_log]\ndestination = \"file:access.log\"\n\
+        format = '$context.requestId $context.tlsVersion $context.cipherSuite'\n";
+    let Two { authority, gateway, .. } = two_certificates("", &format!("{log}{MOCK}"));
+    let mut expected = Vec::new();
+    for (version, name) in
+        [(&rustls::version::TLS12, "TLSv1.2 ECDHE-"), (&rustls::version::TLS13, "TLSv1.3 TLS_")]
+    {
+        let config = authority.client_config(&[version]);
+        let stream = handshake(gateway.tls_address(), &config, "one.example").unwrap();
+        assert_eq!(Client::over(stream).ask(GET).text(), "hello");
+        expected.push(name);
+        let file = gateway.folder().join("access.log");
+        let read = || fs::read_to_string(&file).unwrap_or_default();
+        eventually("the line", || read().lines().count() == expected.len());
+        let lines = read();
+        let (_, told) = lines.lines().last().unwrap().split_once(' ').unwrap();
+        assert!(told.starts_with(name) && told.len() > name.len(), "{told}");
+    }
+}
+
+#[test]
 fn a_second_connection_resumes_the_session() {
     let Two { authority, gateway, .. } = two_certificates("", MOCK);
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {

@@ -1,7 +1,7 @@
 //! What stages write down of their requests: execution logs line by line, and what access logs know.
 
 use crate::gateway::{Echo, Gateway, Reply};
-use crate::stages::{definition, mock, place, proxy, rest_stage};
+use crate::stages::{definition, domain_name, mock, place, proxy, rest_stage};
 use ringgate::snapshot::managed::{CompiledStage, compile_rest_stage};
 use serde_json::{Value, json};
 use std::net::TcpListener;
@@ -473,5 +473,47 @@ fn a_canary_has_its_variables_its_flag_and_log_groups_of_its_own() {
             assert!(own.iter().all(|line| line.contains(id)), "the canary's alone: {own:#?}");
             assert_eq!(gateway.log(GROUP, 33)[22..], own, "and the stage's besides");
         }
+    }
+}
+
+#[test]
+fn an_access_log_knows_what_of_a_domain_led_to_the_api() {
+    let gateway = Gateway::start();
+    let format = "$context.requestId|$context.customDomain.basePathMatched|$context.customDomain.routingRuleIdMatched|$context.domainName";
+    let echo = Echo::start();
+    let mut templated = mock("in");
+    templated["methodIntegration"]["requestTemplates"]["application/json"] =
+        "#if($input.path('$.x') == 1)#end{\"statusCode\": 200}".into();
+    let resources = [
+        ("/mock", json!({ "GET": mock("in") })),
+        ("/proxy", json!({ "POST": proxy(&format!("http://{}/", echo.address), json!({})) })),
+        ("/template", json!({ "POST": templated })),
+    ];
+    gateway.deploy(stage(&resources, &json!({}), format));
+    let rule = json!({
+        "routingRuleId": "rule1", "priority": 10,
+        "conditions": [{ "matchBasePaths": { "anyOf": ["v2"] } }],
+        "actions": [{ "invokeApi": {
+            "apiId": "abcdefghij", "stage": "prod", "stripBasePath": true } }],
+    });
+    gateway.name(domain_name(
+        json!({ "domainName": "d.example.com", "routingMode": "ROUTING_RULE_THEN_BASE_PATH_MAPPING" }),
+        &[("v1", "abcdefghij", "prod")],
+        &[rule],
+    ));
+    let lines = [
+        ("GET /v1/mock", "v1|-"),
+        ("GET /v2/mock", "v2|rule1"),
+        ("POST /v2/proxy", "v2|rule1"),
+        ("POST /v2/template", "v2|rule1"),
+    ];
+    for (index, (line, expected)) in lines.into_iter().enumerate() {
+        let reply = gateway.ask(&format!(
+            "{line} HTTP/1.1\r\nHost: d.example.com\r\nContent-Length: 2\r\n\r\n{{}}"
+        ));
+        assert_eq!(reply.status, 200, "{line}");
+        let id = reply.field("x-amzn-requestid").unwrap();
+        let written = gateway.log(ACCESS, index + 1);
+        assert_eq!(written[index], format!("{id}|{expected}|d.example.com"), "{line}");
     }
 }

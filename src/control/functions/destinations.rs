@@ -25,6 +25,7 @@ pub(super) enum Condition {
     Success,
     RetriesExhausted,
     EventAgeExceeded,
+    ZeroReservedConcurrency,
 }
 
 /// What is told of an event: AWS's invocation record, version 1.0.
@@ -65,6 +66,7 @@ impl Record<'_> {
             Condition::Success => "Success",
             Condition::RetriesExhausted => "RetriesExhausted",
             Condition::EventAgeExceeded => "EventAgeExceeded",
+            Condition::ZeroReservedConcurrency => "ZeroReservedConcurrency",
         };
         let context = json!({
             "requestId": self.request_id,

@@ -2,9 +2,11 @@
 //! invokes its function so.
 //!
 //! An event is tried until the function has returned, as often as its rules say, with Lambda's pauses
-//! between the tries. No more than [`QUEUED_MAX`] are kept, in memory alone: they do not survive the process.
+//! between the tries. No more than [`QUEUED_MAX`] are tried at a time. Where there is a [`Shelf`] they are on
+//! it until they are done with, and outlive the process.
 
 use super::destinations::{Condition, Destinations, Record};
+use super::shelf::{Found, Kept, Shelf};
 use super::{Call, Invoker};
 use crate::control::invocation::{Completion, NotDone};
 use crate::snapshot::function::EventRules;
@@ -12,7 +14,8 @@ use crate::telemetry::ids::{self, Uuid};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::Instant;
 
 /// Events at once; beyond it callers are throttled. Each may be a MiB.
 pub(super) const QUEUED_MAX: usize = 256;
@@ -41,9 +44,28 @@ pub(in crate::control) struct Event {
     pub(in crate::control) rules: Arc<EventRules>,
 }
 
-/// As many events are kept as may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::control) struct Full;
+/// How often it is looked whether a process has left events behind: one that has handed over to this one
+/// may take a while to end.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Why an event is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::control) enum NotQueued {
+    /// As many are tried as may be.
+    Full,
+    /// It could not be written to disk; in words.
+    NotKept(String),
+}
+
+/// An event on its way.
+#[derive(Debug)]
+struct Trial {
+    event: Event,
+    begin: Instant,
+    /// How often its function has failed.
+    runs: u32,
+    kept: Option<Kept>,
+}
 
 /// Keeps events until they are done with.
 #[derive(Debug, Clone)]
@@ -54,6 +76,7 @@ pub(in crate::control) struct Events {
     /// third.
     retry_pause: Duration,
     destinations: Destinations,
+    shelf: Shelf,
 }
 
 impl Events {
@@ -61,44 +84,89 @@ impl Events {
         host: Invoker,
         retry_pause: Duration,
         destinations: Destinations,
+        shelf: Shelf,
     ) -> Self {
-        Self { host, places: Arc::new(Semaphore::new(QUEUED_MAX)), retry_pause, destinations }
+        let places = Arc::new(Semaphore::new(QUEUED_MAX));
+        Self { host, places, retry_pause, destinations, shelf }
     }
 
-    /// Takes an event, and says `done` when it is over.
+    /// Takes an event, answers for it from then on, and says `done` when it is over. The future may be
+    /// dropped.
     ///
     /// # Errors
-    /// There is no room; nothing is said.
-    pub(in crate::control) fn queue(
+    /// It is not taken; nothing is said.
+    pub(in crate::control) async fn queue(
         &self,
         event: Event,
         done: impl FnOnce() + Send + 'static,
-    ) -> Result<(), Full> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Full)?;
+    ) -> Result<(), NotQueued> {
+        let full = |_| NotQueued::Full;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(full)?;
+        let (taken, is_taken) = oneshot::channel();
         let events = self.clone();
         tokio::spawn(async move {
-            events.see_through(event).await;
+            let begin = Instant::now();
+            let kept = match events.shelf.keep(&event, Duration::ZERO, 0).await {
+                Ok(kept) => kept,
+                Err(error) => {
+                    tracing::error!(%error, "an event cannot be kept and is refused");
+                    // Whoever asked may have gone.
+                    let _ = taken.send(Err(NotQueued::NotKept(error.to_string())));
+                    return;
+                }
+            };
+            let _ = taken.send(Ok(()));
+            events.see_through(Trial { event, begin, runs: 0, kept }).await;
             drop(place);
             done();
         });
-        Ok(())
+        is_taken.await.unwrap_or_else(|_| Err(NotQueued::NotKept("the gateway ends".to_owned())))
     }
 
-    /// As [`Events::queue`], for an event that somebody counts: it waits until there is room.
+    /// As [`Events::queue`], for an event that somebody counts and has answered for: it waits until there is
+    /// room.
     pub(super) fn accept(&self, event: Event, done: impl FnOnce() + Send + 'static) {
         let events = self.clone();
         tokio::spawn(async move {
+            let begin = Instant::now();
+            let kept = events.shelf.keep(&event, Duration::ZERO, 0).await;
+            let kept = kept.unwrap_or_else(|error| {
+                tracing::error!(%error, "an event cannot be kept: it goes with the process");
+                None
+            });
             let place = events.places.acquire().await;
-            events.see_through(event).await;
+            events.see_through(Trial { event, begin, runs: 0, kept }).await;
             drop(place);
             done();
         });
     }
 
-    async fn see_through(&self, event: Event) {
-        let begin = tokio::time::Instant::now();
+    /// Sees through what processes have left behind that have ended, now and from now on. To be called once
+    /// the functions are there.
+    pub(in crate::control) fn take_over(&self) {
+        let events = self.clone();
+        tokio::spawn(async move {
+            loop {
+                for Found { event, age, runs, kept } in events.shelf.found().await {
+                    let events = events.clone();
+                    tokio::spawn(async move {
+                        let begin = Instant::now();
+                        let begin = begin.checked_sub(age).unwrap_or(begin);
+                        let place = events.places.acquire().await;
+                        let kept = Some(kept);
+                        events.see_through(Trial { event, begin, runs, kept }).await;
+                        drop(place);
+                    });
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        });
+    }
+
+    async fn see_through(&self, trial: Trial) {
+        let Trial { event, begin, mut runs, kept } = trial;
         let rules = &event.rules;
-        let (mut runs, mut pause) = (0, THROTTLED_MIN);
+        let mut pause = THROTTLED_MIN;
         let mut request_id = event.request_id;
         let mut answer = None;
         let (condition, why) = loop {
@@ -111,7 +179,8 @@ impl Events {
                 request_id,
                 log: None,
             };
-            let invoked = self.host.invoke(call).await;
+            // The gateway ends: the event stays where it is kept.
+            let Some(invoked) = self.host.try_invoke(call).await else { return };
             request_id = request_id.or_else(|| ids::known_uuid(&invoked.request_id));
             let (why, wait) = match invoked.completion {
                 Completion::Result(result) => {
@@ -123,6 +192,12 @@ impl Events {
                     let wait = pause;
                     pause = (2 * pause).min(THROTTLED_MAX);
                     ("no worker was to be had".to_owned(), wait)
+                }
+                Completion::NotDone(NotDone::SwitchedOff) => {
+                    break (
+                        Condition::ZeroReservedConcurrency,
+                        "no concurrency is reserved".to_owned(),
+                    );
                 }
                 Completion::NotDone(why @ (NotDone::NoFunction | NotDone::EventTooLarge)) => {
                     break (Condition::RetriesExhausted, format!("{why:?}"));
@@ -139,6 +214,11 @@ impl Events {
                     runs += 1;
                     if runs > rules.retries_max {
                         break (Condition::RetriesExhausted, why);
+                    }
+                    if let Some(kept) = &kept
+                        && let Err(error) = kept.failed(&event, begin.elapsed(), runs).await
+                    {
+                        tracing::warn!(%error, "that an event has failed cannot be written down");
                     }
                     (why, self.retry_pause * 2_u32.pow(runs - 1))
                 }
@@ -166,6 +246,9 @@ impl Events {
         }
         for target in targets.into_iter().flatten() {
             self.destinations.deliver(target, &record).await;
+        }
+        if let Some(kept) = kept {
+            kept.forget().await;
         }
     }
 }
@@ -203,7 +286,7 @@ mod tests {
 
     fn events(retry_pause: Duration) -> (Events, Calls) {
         let (host, calls) = Invoker::new();
-        (Events::new(host, retry_pause, Destinations::default()), calls)
+        (Events::new(host, retry_pause, Destinations::default(), Shelf::default()), calls)
     }
 
     #[tokio::test]
@@ -212,7 +295,7 @@ mod tests {
             let (events, mut calls) = events(Duration::ZERO);
             let (over, is_over) = tokio::sync::oneshot::channel();
             let rules = EventRules { retries_max, ..EventRules::default() };
-            events.queue(event(rules), || over.send(()).unwrap()).unwrap();
+            events.queue(event(rules), || over.send(()).unwrap()).await.unwrap();
             for _ in 0..=retries_max {
                 answer(&mut calls, failure()).await;
             }
@@ -226,7 +309,7 @@ mod tests {
     async fn one_that_succeeds_is_not_tried_again() {
         let (events, mut calls) = events(Duration::ZERO);
         let (over, is_over) = tokio::sync::oneshot::channel();
-        events.queue(event(EventRules::default()), || over.send(()).unwrap()).unwrap();
+        events.queue(event(EventRules::default()), || over.send(()).unwrap()).await.unwrap();
         answer(&mut calls, failure()).await;
         answer(&mut calls, Completion::Result(Bytes::new())).await;
         is_over.await.unwrap();
@@ -237,18 +320,80 @@ mod tests {
         let (events, mut calls) = events(Duration::from_secs(60));
         let (over, is_over) = tokio::sync::oneshot::channel();
         let rules = EventRules { age_max: Duration::from_secs(59), ..EventRules::default() };
-        events.queue(event(rules), || over.send(()).unwrap()).unwrap();
+        events.queue(event(rules), || over.send(()).unwrap()).await.unwrap();
         answer(&mut calls, failure()).await;
         is_over.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_of_a_function_that_is_switched_off_is_given_up_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let dead = folder.path().join("dead");
+        let (events, mut calls) = events(Duration::from_secs(60));
+        let (over, is_over) = tokio::sync::oneshot::channel();
+        let dead_letter = Some(EventTarget::Place(EventPlace::File(dead.clone())));
+        let rules = EventRules { dead_letter, ..EventRules::default() };
+        events.queue(event(rules), || over.send(()).unwrap()).await.unwrap();
+        answer(&mut calls, Completion::NotDone(NotDone::SwitchedOff)).await;
+        is_over.await.unwrap();
+        let record = std::fs::read_to_string(dead).unwrap();
+        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        assert_eq!(record["requestContext"]["condition"], "ZeroReservedConcurrency");
+        assert_eq!(record["requestContext"]["approximateInvokeCount"], 0);
+        assert!(record.get("responsePayload").is_none());
+    }
+
+    #[tokio::test]
+    async fn one_that_is_taken_is_kept_until_it_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = || Shelf::new(Some(folder.path().to_owned()));
+        let begun = |shelf: Shelf| {
+            let (host, calls) = Invoker::new();
+            (Events::new(host, Duration::ZERO, Destinations::default(), shelf), calls)
+        };
+        let (events, mut calls) = begun(shelf());
+        for _ in 0..2 {
+            events.queue(event(EventRules::default()), || ()).await.unwrap();
+        }
+        // One is done with, the other has failed once when its process ends.
+        answer(&mut calls, Completion::Result(Bytes::new())).await;
+        answer(&mut calls, failure()).await;
+        let (_again, unanswered) = calls.recv().await.unwrap();
+        drop((calls, unanswered, events));
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+
+        let (events, mut calls) = begun(shelf());
+        events.take_over();
+        for _ in 0..2 {
+            // It may fail twice more, once of which was written down.
+            answer(&mut calls, failure()).await;
+        }
+        let none = tokio::time::timeout(Duration::from_millis(50), calls.recv()).await;
+        assert!(none.is_err(), "it is given up");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_kept_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let (host, _calls) = Invoker::new();
+        let shelf = Shelf::new(Some(file.join("events")));
+        let events = Events::new(host, Duration::ZERO, Destinations::default(), shelf);
+        let refused = events.queue(event(EventRules::default()), || ()).await;
+        assert!(matches!(refused, Err(NotQueued::NotKept(_))), "{refused:?}");
     }
 
     #[tokio::test]
     async fn they_are_bounded() {
         let (events, _calls) = events(Duration::ZERO);
         for _ in 0..QUEUED_MAX {
-            assert_eq!(events.queue(event(EventRules::default()), || ()), Ok(()));
+            assert_eq!(events.queue(event(EventRules::default()), || ()).await, Ok(()));
         }
-        assert_eq!(events.queue(event(EventRules::default()), || ()), Err(Full));
+        let one_more = events.queue(event(EventRules::default()), || ()).await;
+        assert_eq!(one_more, Err(NotQueued::Full));
     }
 
     #[tokio::test]
@@ -270,7 +415,7 @@ mod tests {
         for succeeds in [false, true] {
             let (events, mut calls) = events(Duration::ZERO);
             let (over, is_over) = tokio::sync::oneshot::channel();
-            events.queue(event(rules()), || over.send(()).unwrap()).unwrap();
+            events.queue(event(rules()), || over.send(()).unwrap()).await.unwrap();
             answer(&mut calls, failure()).await;
             let last = match succeeds {
                 true => Completion::Result(Bytes::from_static(b"1")),

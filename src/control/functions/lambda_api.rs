@@ -1,6 +1,6 @@
 //! The Lambda API's way to the function host: what `Invoke` asks for, in the host's words.
 
-use super::events::{Event, Events, Full, START_PATIENCE};
+use super::events::{Event, Events, NotQueued, START_PATIENCE};
 use super::{Call, Invoker};
 use crate::control::invocation::{Completion, NotDone};
 use crate::management::lambda::{self, Invocation, Invoked, Mode, Outcome, Refused};
@@ -66,9 +66,6 @@ impl lambda::Invoker for LambdaApi {
         };
         match invocation.mode {
             Mode::RequestResponse => Box::pin(async move { order.once().await }),
-            Mode::Event if order.reserved_concurrency == Some(0) => {
-                Box::pin(std::future::ready(Err(order.throttled())))
-            }
             Mode::Event => {
                 let throttled = order.throttled();
                 let Order { function, event, client_context, request_id, .. } = order;
@@ -82,9 +79,16 @@ impl lambda::Invoker for LambdaApi {
                     timeout,
                     rules: invocation.rules,
                 };
-                let queued = self.events.queue(event, || ());
-                let outcome = queued.map(|()| Outcome::default()).map_err(|Full| throttled);
-                Box::pin(std::future::ready(outcome))
+                let events = self.events.clone();
+                Box::pin(async move {
+                    match events.queue(event, || ()).await {
+                        Ok(()) => Ok(Outcome::default()),
+                        Err(NotQueued::Full) => Err(throttled),
+                        Err(NotQueued::NotKept(why)) => {
+                            Err(Refused::Failed(format!("The event cannot be kept: {why}")))
+                        }
+                    }
+                })
             }
         }
     }
@@ -121,7 +125,9 @@ impl Order {
             Completion::Failure(payload) => (payload, Some("Unhandled")),
             Completion::NotDone(why) => {
                 return Err(match why {
-                    NotDone::Throttled | NotDone::TimedOut => self.throttled(),
+                    NotDone::Throttled | NotDone::SwitchedOff | NotDone::TimedOut => {
+                        self.throttled()
+                    }
                     NotDone::NotStarted => Refused::NotReady(
                         "No worker of the function could be started; ringgate's log says why."
                             .into(),
@@ -146,7 +152,7 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::functions::{Calls, Destinations};
+    use crate::control::functions::{Calls, Destinations, Shelf};
     use crate::control::invocation;
     use crate::management::lambda::Invoker as _;
     use crate::resources::function::Configuration;
@@ -177,7 +183,8 @@ mod tests {
 
     fn api() -> (LambdaApi, Calls) {
         let (host, calls) = Invoker::new();
-        let events = Events::new(host.clone(), Duration::ZERO, Destinations::default());
+        let events =
+            Events::new(host.clone(), Duration::ZERO, Destinations::default(), Shelf::default());
         (LambdaApi::new(host, events, "000000000000".into()), calls)
     }
 
@@ -241,8 +248,9 @@ mod tests {
         let queued = api.invoke(invocation(Mode::Event, "python3.12")).await;
         assert_eq!(queued, Ok(Outcome::default()));
         answer(&mut calls, Completion::Result(Bytes::new())).await;
+        // It is the queue that finds out that nobody may run it.
         let none =
             Invocation { reserved_concurrency: Some(0), ..invocation(Mode::Event, "python3.12") };
-        assert_eq!(api.invoke(none).await, Err(Refused::Throttled { is_reserved: true }));
+        assert_eq!(api.invoke(none).await, Ok(Outcome::default()));
     }
 }

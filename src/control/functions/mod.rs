@@ -16,6 +16,7 @@ mod languages;
 mod logs;
 mod processes;
 mod readiness;
+mod shelf;
 mod sources;
 mod storage;
 pub mod spawn;
@@ -42,6 +43,7 @@ use logs::{Epoch, LogWriter, SETTLE, WorkerLog};
 use processes::Process;
 pub use readiness::{Readiness, RunsBy, readiness};
 use rustix::process::Signal;
+pub(super) use shelf::Shelf;
 use socket2::{Domain, Protocol, Socket, Type};
 use sources::{Sources, Watched};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -113,17 +115,18 @@ impl Invoker {
 
     /// Invokes a function and waits for what comes of it, no longer than the call's patience.
     pub async fn invoke(&self, call: Call) -> Invoked {
-        let (sender, receiver) = oneshot::channel();
-        let nobody = || Invoked {
+        self.try_invoke(call).await.unwrap_or_else(|| Invoked {
             call: 0,
             request_id: "".into(),
             completion: Completion::NotDone(NotDone::NotStarted),
-        };
-        if self.0.send((call, sender)).await.is_err() {
-            return nobody();
-        }
-        // Untold only when the shard has died.
-        receiver.await.unwrap_or_else(|_| nobody())
+        })
+    }
+
+    /// The same; `None` when the gateway ends, or the shard has died.
+    async fn try_invoke(&self, call: Call) -> Option<Invoked> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.send((call, sender)).await.ok()?;
+        receiver.await.ok()
     }
 }
 
@@ -408,6 +411,11 @@ impl Functions {
             rules,
         };
         self.events.accept(event, over);
+    }
+
+    /// The functions are served: events that were left behind can be run.
+    pub(super) fn take_over_events(&self) {
+        self.events.take_over();
     }
 
     fn on_call(&mut self, call: Call, done: oneshot::Sender<Invoked>) {

@@ -8,7 +8,7 @@ mod rollout;
 
 use super::calls::Calls;
 use super::credentials::Credentials;
-use super::functions::{self, Destinations, Events, Functions, LambdaApi};
+use super::functions::{self, Destinations, Events, Functions, LambdaApi, Shelf};
 use super::listeners::TURN_AWAY;
 use super::mailbox::{FromShard, ListenerId, Post, ShardId, ToShard};
 use super::publish::{Publication, Publishing};
@@ -202,7 +202,8 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
     let gate = managed.gate.clone();
     let ailment = Arc::clone(&status.lock().store);
     let destinations = Destinations::new(Arc::clone(&managed.settings.event_places));
-    let events = Events::new(invoker.clone(), managed.retry_pause, destinations);
+    let shelf = Shelf::new(managed.store.events());
+    let events = Events::new(invoker.clone(), managed.retry_pause, destinations, shelf);
     let credentials = Credentials::new(&managed.aws);
     let (service, stored) = Service::begin(Beginning {
         url: managed.store.url,

@@ -316,6 +316,7 @@ impl Running {
             status.phase = Phase::Serving;
             drop(status);
             self.announce(&new);
+            self.functions.take_over_events();
             let management = self.management.address;
             (self.options.announce)(&format!("management on http://{management}"));
         } else {

@@ -36,8 +36,8 @@ const DEFAULT_STAGE: &[u8] = b"$default";
 pub(super) enum Place<'x> {
     /// It is none of a managed API.
     OfTheFile,
-    /// A stage; so many bytes of the path are not its own.
-    Stage { stage: &'x Rc<ManagedStage>, base_path_bytes: usize },
+    /// A stage; so many bytes of the path are not its own. `rule` is the domain's rule that leads to it.
+    Stage { stage: &'x Rc<ManagedStage>, base_path_bytes: usize, rule: Option<&'x str> },
     /// A managed API that is not there, or must not be reached like this.
     Nowhere { refusal: Refusal, protocol: Protocol },
 }
@@ -99,7 +99,9 @@ fn function_url<'x>(
     let Some(stage) = stages.and_then(ApiStages::any) else { return NOBODYS };
     let is_here = region.is_none_or(|region| stage.region.as_bytes().eq_ignore_ascii_case(region));
     match stage.default_endpoint {
-        DefaultEndpoint::FunctionUrl if is_here => Place::Stage { stage, base_path_bytes },
+        DefaultEndpoint::FunctionUrl if is_here => {
+            Place::Stage { stage, base_path_bytes, rule: None }
+        }
         _ => NOBODYS,
     }
 }
@@ -156,7 +158,7 @@ fn in_api<'x>(api: &'x ApiStages, path: &[u8], at: usize, form: Form) -> Place<'
     if (form == Form::Path || segment != DEFAULT_STAGE)
         && let Some(stage) = api.stage(segment)
     {
-        return Place::Stage { stage, base_path_bytes };
+        return Place::Stage { stage, base_path_bytes, rule: None };
     }
     named(api, DEFAULT_STAGE, at)
 }
@@ -164,7 +166,7 @@ fn in_api<'x>(api: &'x ApiStages, path: &[u8], at: usize, form: Form) -> Place<'
 /// A stage by its name.
 fn named<'x>(api: &'x ApiStages, name: &[u8], base_path_bytes: usize) -> Place<'x> {
     match (api.stage(name), api.protocol) {
-        (Some(stage), _) => Place::Stage { stage, base_path_bytes },
+        (Some(stage), _) => Place::Stage { stage, base_path_bytes, rule: None },
         (None, Protocol::Rest) => FORBIDDEN,
         (None, protocol) => Place::Nowhere { refusal: Refusal::NoApi, protocol },
     }
@@ -184,7 +186,7 @@ fn unless_disabled(place: Place<'_>) -> Place<'_> {
 
 fn by_domain<'x>(
     managed: &'x Managed,
-    domain: &ManagedDomain,
+    domain: &'x ManagedDomain,
     fields: &[Field<'_>],
     path: &[u8],
 ) -> Place<'x> {
@@ -198,7 +200,12 @@ fn by_domain<'x>(
         for rule in &domain.rules {
             if let Some(base_path_bytes) = rule.matches(path, has_header) {
                 return match managed.api(&rule.api_id) {
-                    Some(api) => named(api, rule.stage.as_bytes(), base_path_bytes),
+                    Some(api) => match named(api, rule.stage.as_bytes(), base_path_bytes) {
+                        Place::Stage { stage, base_path_bytes, .. } => {
+                            Place::Stage { stage, base_path_bytes, rule: Some(&rule.id) }
+                        }
+                        place => place,
+                    },
                     None => FORBIDDEN,
                 };
             }

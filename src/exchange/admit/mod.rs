@@ -29,11 +29,12 @@ pub fn admit(exchange: &mut Exchange<'_>, draw: impl FnOnce() -> u64) -> Result<
             exchange.protocol = Some(api.protocol);
             exchange.base_path_bytes = found.1;
         }
-        Place::Stage { stage, base_path_bytes } => {
+        Place::Stage { stage, base_path_bytes, rule } => {
             let release = stage.choose(draw);
             let origin = Origin::Managed(stage, release);
             exchange.api = Some(Admitted { api: stage.api(release), origin });
             exchange.protocol = Some(stage.protocol);
+            exchange.routing_rule = rule;
             exchange.base_path_bytes = base_path_bytes;
         }
         Place::Nowhere { refusal, protocol } => {

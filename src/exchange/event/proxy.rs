@@ -68,7 +68,7 @@ pub(crate) fn write_request_1(
     match format {
         Format::Rest => write_event_path(facts, event.member("path")),
         Format::Http1 | Format::Http2 => {
-            request_context::write_path(facts, &decoded(facts.path), event.member("path"))
+            request_context::write_path(facts, facts.path, event.member("path"))
         }
     }
     event.text("httpMethod", facts.method);

@@ -63,10 +63,7 @@ pub(crate) fn write_http_1(facts: &EventFacts<'_>, tells: Tells, out: &mut Vec<u
     context.text("requestId", facts.extended_request_id);
     write_time(facts, context.member("requestTime"));
     context.number("requestTimeEpoch", milliseconds(facts));
-    match tells {
-        Tells::Authorizer => context.null("resourceId"),
-        Tells::NoAuthorizer => context.text("resourceId", route.route_key),
-    }
+    context.text("resourceId", route.route_key);
     context.text("resourcePath", resource_path(route.route_key));
     context.text("stage", route.stage);
     context.end();
@@ -132,18 +129,25 @@ pub(crate) fn resource_path(route_key: &str) -> &str {
 /// What REST APIs and format 1.0 say of the caller.
 fn write_authorizer_1(facts: &EventFacts<'_>, format: Format, context: &mut Object<'_>) {
     match facts.authorizer {
-        Authorized::Silent if format == Format::Rest => {}
-        Authorized::Silent => {
-            context.member("authorizer").extend_from_slice(br#"{"claims":null,"scopes":null}"#);
-        }
+        // As recorded of HTTP APIs, whose documented example has an authorizer.
+        Authorized::Silent => {}
         Authorized::Lambda { principal_id, context: given, latency, .. } => {
             let mut authorizer = Object::begin(context.member("authorizer"));
+            if format != Format::Rest {
+                for name in ["claims", "scopes"] {
+                    if !given.entries.iter().any(|(key, _)| &**key == name) {
+                        authorizer.null(name);
+                    }
+                }
+            }
             write_entries(given, &mut authorizer);
             if let Some(principal_id) = principal_id {
                 authorizer.text("principalId", principal_id);
             }
-            let latency = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
-            authorizer.number("integrationLatency", latency);
+            if format == Format::Rest {
+                let latency = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+                authorizer.number("integrationLatency", latency);
+            }
             authorizer.end();
         }
         Authorized::Jwt { claims, scopes } => {
@@ -258,7 +262,7 @@ fn write_identity(facts: &EventFacts<'_>, format: Format, out: &mut Vec<u8>) {
             identity.text_or_null("principalOrgId", organisation);
             write_source_ip(facts, &mut identity);
             identity.text_or_null("user", caller.map(|it| &*it.user));
-            write_user_agent(facts, &mut identity);
+            identity.bytes("userAgent", user_agent(facts).unwrap_or_default());
             identity.text_or_null("userArn", caller.map(|it| &*it.user_arn));
         }
     }

@@ -26,7 +26,8 @@ use super::execution_log::{Asked, DataTrace, limits_of};
 use super::integrate::service::{Keyring, NoKey};
 use super::transform::Overrides;
 use super::{
-    Admitted, ClientFacts, Exchange, ExecutionLog, Failure, Ids, Origin, Refusal, gateway_response,
+    Admitted, ClientFacts, Exchange, ExecutionLog, Failure, Ids, Origin, Refusal, Trace,
+    gateway_response,
 };
 use crate::http::field::{is_token_byte, is_value_byte};
 use crate::http::{self, Fields, Known};
@@ -36,7 +37,6 @@ use crate::snapshot::{
     Function, Lambda, Managed, ManagedStage, PathParameters, Protocol, Route, RouteIndex, Snapshot,
     Upstream,
 };
-use crate::telemetry::ids as names;
 use bytes::Bytes;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -76,8 +76,8 @@ pub struct Tried {
     pub body: Bytes,
     /// What back ends are shown.
     pub client_identity: Option<ClientIdentity>,
-    /// Four random words for ids, two for a trace.
-    pub random: [u64; 6],
+    /// For ids.
+    pub random: [u64; 4],
     /// Since 1970.
     pub received: Duration,
 }
@@ -133,7 +133,7 @@ impl Trial {
     /// # Errors
     /// Its request is none that a client could send.
     pub fn new(tried: Tried) -> Result<Self, &'static str> {
-        let [one, two, three, four, five, six] = tried.random;
+        let ids = Ids::new(tried.random);
         if !tried.verb.bytes().all(is_token_byte) {
             return Err("the method is none");
         }
@@ -168,11 +168,10 @@ impl Trial {
         }
         let told = fields.iter().find(|field| field.known == Known::XAmznTraceId);
         let told = told.map(|field| String::from_utf8_lossy(field.value).into_owned());
-        let seconds = tried.received.as_secs() as u32;
-        let root = || names::trace_root(seconds, [five, six]).as_str().to_owned();
+        let root = || Trace::root_of(&ids, tried.received).as_str().to_owned();
         drop(fields);
         Ok(Self {
-            ids: Ids::new([one, two, three, four]),
+            ids,
             trace: told.unwrap_or_else(root),
             raw,
             log: ExecutionLog::new(DataTrace::On),

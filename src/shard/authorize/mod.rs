@@ -28,7 +28,7 @@ use super::kept::Kept;
 use crate::control::invocation::{Completion, NotDone};
 use crate::exchange::authorize::lambda::{self as rules, Verdict};
 use crate::exchange::integrate::lambda;
-use crate::exchange::{AuthorizerOutcome, Exchange, Failure, Granted, Refusal};
+use crate::exchange::{AuthorizerOutcome, Exchange, Failure, Granted, Refusal, Trace};
 use crate::http;
 use crate::ring::{Env, SlotId, Slots};
 use crate::snapshot::{Authorizer, AuthorizerIndex, AuthorizerKind, Managed, Snapshot};
@@ -239,10 +239,7 @@ impl<E: Env> Shard<E> {
         {
             return Err(misconfigured("the authorizer's function does not permit it"));
         }
-        let root = ids::trace_root(
-            exchange.received.as_secs() as u32,
-            [self.env.random(), self.env.random()],
-        );
+        let root = Trace::root(exchange);
         let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
         let told = told.and_then(|field| std::str::from_utf8(field.value).ok());
         let trace = told.unwrap_or(root.as_str());
@@ -423,7 +420,9 @@ fn failure_of(refused: NotDone) -> Failure {
         NotDone::NoFunction => {
             (Refusal::AuthorizerMisconfigured, "the authorizer's function is not there")
         }
-        NotDone::Throttled => (Refusal::AuthorizerFailed, "the authorizer's function is throttled"),
+        NotDone::Throttled | NotDone::SwitchedOff => {
+            (Refusal::AuthorizerFailed, "the authorizer's function is throttled")
+        }
         NotDone::NotStarted => {
             (Refusal::AuthorizerFailed, "the authorizer's function cannot be started")
         }

@@ -107,7 +107,10 @@ impl<E: Env> Shard<E> {
         let is_full = row.idle.is_empty() && row.waiting.len() >= row.function.queue_max;
         // Without a queue an invocation may wait for a worker that is being started for it.
         let may_start = row.waiting.is_empty() && row.workers < row.function.workers_max;
-        if row.function.reserved_concurrency == Some(0) || (is_full && !may_start) {
+        if row.function.reserved_concurrency == Some(0) {
+            return Err(NotDone::SwitchedOff);
+        }
+        if is_full && !may_start {
             return Err(NotDone::Throttled);
         }
         let trace = new.trace.unwrap_or_else(|| {

@@ -46,6 +46,8 @@ pub struct Mapping {
 /// A rule in front of mappings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
+    /// Its id: `$context.customDomain.routingRuleIdMatched`.
+    pub id: Box<str>,
     /// All of them must hold.
     pub conditions: Box<[Condition]>,
     /// The API.
@@ -190,6 +192,7 @@ fn mapping(mapping: &ApiMapping) -> Mapping {
 fn rule(rule: &RoutingRule) -> Option<Rule> {
     let target = &rule.actions.first()?.invoke_api;
     Some(Rule {
+        id: rule.routing_rule_id.as_str().into(),
         conditions: rule.conditions.iter().flat_map(conditions).collect(),
         api_id: target.api_id.as_str().into(),
         stage: target.stage.as_str().into(),

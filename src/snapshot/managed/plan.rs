@@ -323,6 +323,14 @@ mod tests {
         ] {
             assert_eq!(&*plan.answers.choose(value).unwrap().status_code, expected, "{value}");
         }
+        // One for everything is as good as a default, but for what has line breaks.
+        let mut any = integration.clone();
+        any.integration_responses.retain(|status, _| status == "200");
+        any.integration_responses.get_mut("200").unwrap().selection_pattern = Some(".*".into());
+        let plan = compile(&method, &any, &known, &mut warn).unwrap();
+        for (value, is_chosen) in [("503", true), ("", true), ("two\nlines", false)] {
+            assert_eq!(plan.answers.choose(value).is_some(), is_chosen, "{value}");
+        }
         let mut broken = integration.clone();
         broken.integration_responses.get_mut("400").unwrap().selection_pattern = Some("(".into());
         assert!(compile(&method, &broken, &known, &mut warn).is_err());

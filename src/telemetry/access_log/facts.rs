@@ -43,6 +43,8 @@ pub struct Facts<'a> {
     pub user_agent: &'a [u8],
     /// `customDomain.basePathMatched`.
     pub base_path_matched: &'a str,
+    /// `customDomain.routingRuleIdMatched`: the domain's rule that led to the API.
+    pub routing_rule_matched: &'a str,
     /// `endpointType`: `EDGE`, `REGIONAL` or `PRIVATE`.
     pub endpoint_type: &'a str,
     /// `tlsVersion`: `TLSv1.2`, `TLSv1.3`.
@@ -88,6 +90,11 @@ pub struct Facts<'a> {
     /// `authorizer.integrationLatency` and `authorizer.latency`: how long the authorizer's function took,
     /// 0 where its verdict was remembered; printed in milliseconds. `None` where none let the request pass.
     pub authorizer_latency: Option<Duration>,
+    /// `authorize.status`: what the verdict of the route's authorizer means for the request, 200 or 403; `None`
+    /// without a verdict.
+    pub authorize_status: Option<u16>,
+    /// `authorize.error`: in what words the verdict refuses the request.
+    pub authorize_error: &'a str,
     /// `authorizer.status`: what the authorizer came to, 200 where it let the request pass.
     pub authorizer_status: Option<u16>,
     /// `authorizer.integrationStatus`: what Lambda said of the authorizer's invocation.

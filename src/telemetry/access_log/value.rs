@@ -13,6 +13,7 @@ pub(super) fn push_value(out: &mut Vec<u8>, variable: Variable, facts: &Facts<'_
         Variable::Unavailable => b"",
         Variable::AccountId => facts.account_id.as_bytes(),
         Variable::ApiId => facts.api_id.as_bytes(),
+        Variable::AuthorizeError => facts.authorize_error.as_bytes(),
         Variable::AuthorizerError => facts.authorizer_error.as_bytes(),
         Variable::AuthorizerRequestId => facts.authorizer_request_id.as_bytes(),
         Variable::AuthorizerPrincipalId => facts.authorizer_principal_id.as_bytes(),
@@ -37,6 +38,7 @@ pub(super) fn push_value(out: &mut Vec<u8>, variable: Variable, facts: &Facts<'_
         Variable::ResourceId => facts.resource_id.as_bytes(),
         Variable::ResourcePath => facts.resource_path.as_bytes(),
         Variable::ResponseTransferMode => facts.response_transfer_mode.as_bytes(),
+        Variable::RoutingRuleMatched => facts.routing_rule_matched.as_bytes(),
         Variable::RouteKey => facts.route_key.as_bytes(),
         Variable::SourceIp => facts.source_ip.as_bytes(),
         Variable::Stage => facts.stage.as_bytes(),
@@ -67,6 +69,14 @@ pub(super) fn push_value(out: &mut Vec<u8>, variable: Variable, facts: &Facts<'_
         Variable::Status => match facts.status {
             0 => b"",
             status => return push_number(out, status.into()),
+        },
+        Variable::AuthorizeLatency => match facts.authorize_status {
+            None => b"",
+            Some(_) => b"0",
+        },
+        Variable::AuthorizeStatus => match facts.authorize_status {
+            None => b"",
+            Some(status) => return push_number(out, status.into()),
         },
         Variable::AuthorizerStatus => match facts.authorizer_status {
             None => b"",

@@ -13,6 +13,12 @@ pub enum Variable {
     AccountId,
     /// [`super::Facts::api_id`]
     ApiId,
+    /// [`super::Facts::authorize_error`]
+    AuthorizeError,
+    /// 0 where there is a [`super::Facts::authorize_status`]: it takes no time that could be told
+    AuthorizeLatency,
+    /// [`super::Facts::authorize_status`]
+    AuthorizeStatus,
     /// [`super::Facts::authorizer_error`]
     AuthorizerError,
     /// [`super::Facts::authorizer_integration_status`]
@@ -89,6 +95,8 @@ pub enum Variable {
     ResponseTransferMode,
     /// [`super::Facts::route_key`]
     RouteKey,
+    /// [`super::Facts::routing_rule_matched`]
+    RoutingRuleMatched,
     /// [`super::Facts::source_ip`]
     SourceIp,
     /// [`super::Facts::stage`]
@@ -114,9 +122,9 @@ pub const NAMED: &[(&str, Variable)] = &[
     ("authenticate.error", Variable::Unavailable),
     ("authenticate.latency", Variable::Unavailable),
     ("authenticate.status", Variable::Unavailable),
-    ("authorize.error", Variable::Unavailable),
-    ("authorize.latency", Variable::Unavailable),
-    ("authorize.status", Variable::Unavailable),
+    ("authorize.error", Variable::AuthorizeError),
+    ("authorize.latency", Variable::AuthorizeLatency),
+    ("authorize.status", Variable::AuthorizeStatus),
     // Documented as null: only single claims can be named.
     ("authorizer.claims", Variable::Unavailable),
     ("authorizer.error", Variable::AuthorizerError),
@@ -132,7 +140,7 @@ pub const NAMED: &[(&str, Variable)] = &[
     ("connectedAt", Variable::Unavailable),
     ("connectionId", Variable::Unavailable),
     ("customDomain.basePathMatched", Variable::BasePathMatched),
-    ("customDomain.routingRuleIdMatched", Variable::Unavailable),
+    ("customDomain.routingRuleIdMatched", Variable::RoutingRuleMatched),
     ("dataProcessed", Variable::DataProcessed),
     ("deploymentId", Variable::DeploymentId),
     ("domainName", Variable::DomainName),

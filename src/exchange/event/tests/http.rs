@@ -60,17 +60,16 @@ fn an_http_event_1_is_as_documented() {
         "queryStringParameters": null, "multiValueQueryStringParameters": null,
         "requestContext": {
             "accountId": "123456789012", "apiId": "abc123",
-            "authorizer": {"claims": null, "scopes": null},
             "domainName": "abc123.execute-api.eu-west-1.amazonaws.com", "domainPrefix": "abc123",
             "extendedRequestId": "VwjwNFuUIAMFrRA=", "httpMethod": "POST",
             "identity": {"accessKey": null, "accountId": null, "caller": null, "cognitoAmr": null,
                 "cognitoAuthenticationProvider": null, "cognitoAuthenticationType": null,
                 "cognitoIdentityId": null, "cognitoIdentityPoolId": null, "principalOrgId": null,
-                "sourceIp": "203.0.113.7", "user": null, "userAgent": null, "userArn": null},
+                "sourceIp": "203.0.113.7", "user": null, "userAgent": "", "userArn": null},
             "path": "/prod/users/42", "protocol": "HTTP/1.1", "requestId": "VwjwNFuUIAMFrRA=",
             "requestTime": "26/Feb/2019:15:29:33 +0000",
             "requestTimeEpoch": 1_551_194_973_732_u64,
-            "resourceId": null, "resourcePath": "/users/{id}", "stage": "prod",
+            "resourceId": "POST /users/{id}", "resourcePath": "/users/{id}", "stage": "prod",
         },
         "pathParameters": null, "stageVariables": null, "body": null, "isBase64Encoded": false,
     });
@@ -109,8 +108,9 @@ fn events_of_http_apis_say_where_the_request_came_in() {
         assert_eq!(two["rawPath"], expected, "{prefix:?}");
         assert_eq!(two["requestContext"]["http"]["path"], expected, "{prefix:?}");
         let one = request.event_with(Format::Http1, &extras);
-        assert_eq!(one["path"], expected, "{prefix:?}");
         assert_eq!(one["requestContext"]["path"], expected, "{prefix:?}");
+        let expected = if path.contains('%') { path } else { expected };
+        assert_eq!(one["path"], expected, "recorded: as received, unlike the one of the context");
     }
     // A greedy variable has no slash in front.
     let mut request = Request::new();

@@ -28,6 +28,8 @@ pub enum Prelude<'r> {
     },
     /// There is none.
     Malformed,
+    /// The members have not ended where they must have.
+    TooLong,
 }
 
 /// Looks for the members in what has come of an answer, from its first byte on.
@@ -36,14 +38,14 @@ pub fn prelude(answer: &[u8]) -> Prelude<'_> {
     let Some(end) = looked_at.iter().position(|&byte| byte == 0) else {
         return match answer.len() < PRELUDE_BYTES_MAX {
             true => Prelude::Partial,
-            false => Prelude::Malformed,
+            false => Prelude::TooLong,
         };
     };
     let (members, behind) = answer.split_at(end);
     if let Some(content) = behind.strip_prefix(&DELIMITER) {
         return match end + DELIMITER.len() <= PRELUDE_BYTES_MAX {
             true => Prelude::Whole { members, content },
-            false => Prelude::Malformed,
+            false => Prelude::TooLong,
         };
     }
     match DELIMITER.starts_with(behind) {
@@ -119,9 +121,9 @@ mod tests {
     fn the_members_and_what_ends_them_are_bounded() {
         let of = |bytes: usize| streamed(&" ".repeat(bytes), b"x");
         assert!(matches!(prelude(&of(PRELUDE_BYTES_MAX - 8)), Prelude::Whole { .. }));
-        assert_eq!(prelude(&of(PRELUDE_BYTES_MAX - 7)), Prelude::Malformed);
+        assert_eq!(prelude(&of(PRELUDE_BYTES_MAX - 7)), Prelude::TooLong);
         assert_eq!(prelude(&vec![b' '; PRELUDE_BYTES_MAX - 1]), Prelude::Partial);
-        assert_eq!(prelude(&vec![b' '; PRELUDE_BYTES_MAX]), Prelude::Malformed);
+        assert_eq!(prelude(&vec![b' '; PRELUDE_BYTES_MAX]), Prelude::TooLong);
     }
 
     proptest! {
