@@ -206,6 +206,23 @@ proptest! {
         request in "([ -~]{0,20}=[ -~]{0,30}\n){0,3}",
         response in "([ -~]{0,20}=[ -~]{0,30}\n){0,3}",
     ) {
-        parameters::check(&format!("{request}\0{response}\01/y?q=1\0x-b: c\0{{\"a\": 1}}"));
+        parameters::check(&format!("{request}\0{response}\u{0}1/y?q=1\0x-b: c\0{{\"a\": 1}}"));
     }
+}
+
+/// What a fuzzer found, once each.
+#[test]
+fn what_was_found_before_stays_mended() {
+    // Names of fields that are none.
+    for name in ["", "x-\u{1}", "x y", "x:"] {
+        for action in ["append", "overwrite"] {
+            let response = format!("{action}:header.{name}=a");
+            parameters::check(&format!("\0{response}\u{0}1/y\0x-b: c\0{{}}"));
+            parameters::check(&format!("{response}\0\u{0}1/y\0x-b: c\0{{}}"));
+        }
+    }
+    // A model that is held against each level of the content twice as often as against the one above.
+    let part = r##"{"properties":{"a":{"$ref":"#"}},"required":["t"]}"##;
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(60), "}".repeat(60));
+    schema::check(&format!("{{\"oneOf\":[{part},{part}]}}\0{deep}"));
 }

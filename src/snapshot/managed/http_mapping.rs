@@ -7,7 +7,7 @@ use super::mapping::{
     BodyPath, Callee, HeaderPlace, ResponseSource, Source, Values, bytes, header_place, parts,
     variable,
 };
-use crate::model::{RESERVED_FIELDS, is_field_value};
+use crate::model::{RESERVED_FIELDS, is_field_name, is_field_value};
 use crate::resources::rest::Map;
 
 /// What an HTTP API changes of a request on its way to the back end.
@@ -172,6 +172,9 @@ pub(super) fn responses(
             if let Some(name) = place.strip_prefix("header.") {
                 if RESERVED_FIELDS.contains(&name.to_ascii_lowercase().as_str()) {
                     return Err(format!("header {name} is the gateway's own"));
+                }
+                if !is_field_name(name) {
+                    return Err(format!("`{name}` is no header's name"));
                 }
                 headers.push(Edit { action, name: bytes(name), value });
             } else if (action, place) == (Action::Overwrite, "statuscode") {
