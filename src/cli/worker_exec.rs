@@ -19,6 +19,9 @@ pub(super) struct Arguments {
     /// The largest file that it may write
     #[arg(long)]
     file_bytes: u64,
+    /// Let it make every system call
+    #[arg(long)]
+    unfiltered: bool,
     /// Program and arguments
     #[arg(last = true, required = true)]
     program: Vec<OsString>,
@@ -34,8 +37,14 @@ pub(super) fn worker_exec(arguments: Arguments) -> ExitCode {
             return ExitCode::from(super::EXIT_CONFIGURATION);
         }
     };
-    let Arguments { parent, file_bytes, program, .. } = arguments;
-    let error = become_worker(&WorkerExec { parent, user, file_bytes_max: file_bytes, program });
+    let Arguments { parent, file_bytes, unfiltered, program, .. } = arguments;
+    let error = become_worker(&WorkerExec {
+        parent,
+        user,
+        file_bytes_max: file_bytes,
+        is_filtered: !unfiltered,
+        program,
+    });
     eprintln!("worker-exec: {error}");
     ExitCode::from(EXIT_NOT_EXECUTABLE)
 }

@@ -3,14 +3,15 @@
 //! | phase | reads | adds | may answer |
 //! |---|---|---|---|
 //! | [`admit`] | host, path, size | the API, its stage and release, the base path to strip | 404, 403, 413 |
-//! | [`route`] | method, path | the route, its path parameters | 404 (HTTP), 403 (REST) |
+//! | [`route`] | method, path | the route, its path parameters, a method that overrides | 404 (HTTP), 403 (REST) |
 //! | [`authorize`] | who calls, policies, a function's verdict | what was found out about the caller | 401, 403, 500 |
 //! | [`validate`] | parameters, content | | 400 |
 //! | [`transform`] | the content, the route's templates | the content for the back end; for the client | 400, 415, 500 |
 //! | [`integrate`] | the route's integration | a mock's answer, or the request for a back end | 400, 415, 500 |
 //! | [`respond`] | a back end's head, or a refusal | the head that the client gets | |
 //!
-//! [`event`] is no phase: it writes what functions are told, for authorizers and integrations.
+//! [`event`] is no phase: it writes what functions are told, for authorizers and integrations. Neither is
+//! [`trace`](mod@trace): it says which trace back ends and clients are told of.
 //!
 //! A phase is a plain function over an [`Exchange`]: no I/O, no clock, no way back to an earlier
 //! phase. What it waits for is the shard's business. Phases that a route does not use are absent from
@@ -91,6 +92,8 @@ pub struct Exchange<'x> {
     pub route: Option<RouteIndex>,
     /// Added by `route`: values of the path parameters, raw, from left to right.
     pub parameters: PathParameters<'x>,
+    /// Added by `integrate`, where a service answers at once: its status, for logs.
+    pub integrated: Option<u16>,
     /// Added by `authorize`: what let the request pass, where something had to.
     pub granted: Option<&'x Granted>,
 }
@@ -148,11 +151,6 @@ pub struct Ids {
 }
 
 impl Ids {
-    fn seed(&self) -> u64 {
-        let bytes = self.extended.as_bytes();
-        bytes.iter().fold(0, |seed: u64, byte| seed.wrapping_mul(31) ^ u64::from(*byte))
-    }
-
     /// `$context.requestId`. HTTP APIs have one name for a request: the one in `apigw-requestid`.
     pub fn context_id(&self, protocol: Protocol) -> &str {
         match protocol {
@@ -206,6 +204,7 @@ impl<'x> Exchange<'x> {
             method: head.method,
             route: None,
             parameters: PathParameters::new(),
+            integrated: None,
             granted: None,
         }
     }
@@ -217,7 +216,8 @@ impl<'x> Exchange<'x> {
 
     /// A number that no client can guess. (Of a REST API the request's id may be the client's word.)
     pub fn seed(&self) -> u64 {
-        self.ids.seed()
+        let bytes = self.ids.extended.as_bytes();
+        bytes.iter().fold(0, |seed: u64, byte| seed.wrapping_mul(31) ^ u64::from(*byte))
     }
 
     /// The path behind the API's base path, as received. Empty stands for `/`.

@@ -4,7 +4,7 @@
 //! begins one. Nothing is drawn for it: all of it follows from the request's ids and time, so that every
 //! phase comes to the same value and none needs to keep it.
 
-use super::{Exchange, Ids};
+use super::Exchange;
 use crate::http::Known;
 use crate::telemetry::ids::{TraceRoot, trace_root};
 use arrayvec::ArrayVec;
@@ -29,12 +29,7 @@ impl Trace {
 
     /// The root of a trace that begins with a request.
     pub fn root(exchange: &Exchange<'_>) -> TraceRoot {
-        Self::root_of(&exchange.ids, exchange.received)
-    }
-
-    /// As [`Trace::root`], before there is an exchange; `received` is since the epoch.
-    pub fn root_of(ids: &Ids, received: Duration) -> TraceRoot {
-        root(received, ids.seed())
+        root(exchange.received, exchange.seed())
     }
 
     /// What a client says, completed: `root` and `parent` take the place of what it does not say. Who

@@ -78,9 +78,9 @@ fn custom(
             }
             phase.text("the event that it gets", &order.event);
             match (order.invocation, walk.asked.reply.as_ref()) {
-                (Invocation::Event | Invocation::DryRun, _) => {
+                (invocation @ (Invocation::Event | Invocation::DryRun), _) => {
                     phase.note("nobody waits for a result: the answer is without content");
-                    Told::nothing()
+                    Told::nothing(invocation)
                 }
                 (Invocation::RequestResponse, Some(reply)) => {
                     phase.text("the function's result", &reply.content);

@@ -24,6 +24,7 @@ use crate::snapshot::managed::{CustomLambda, Mapped};
 use crate::telemetry::ids;
 use crate::telemetry::ids::Uuid;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Events of a shard that the control thread has not done with, and what they may hold together. Beyond
 /// it they are refused as Lambda refuses one call too many.
@@ -127,7 +128,14 @@ impl<E: Env> Shard<E> {
                 return Ok(());
             }
         }
-        self.answer_told(id, exchange, mapped, &Told::nothing(), &made.overrides, persistent)
+        self.answer_told(
+            id,
+            exchange,
+            mapped,
+            &Told::nothing(invocation),
+            &made.overrides,
+            persistent,
+        )
     }
 
     /// Which version an invocation runs is known only now: an alias may lead to two.
@@ -171,13 +179,20 @@ impl<E: Env> Shard<E> {
         overrides: &Overrides,
         persistent: bool,
     ) -> Result<(), Failure> {
+        let exchange = &Exchange { integrated: Some(told.status()), ..exchange.clone() };
         let request = MethodRequest::of(exchange, Context::of(exchange));
         let fields = told.fields();
+        let back_end = told.back_end(&fields);
+        if let Some(execution) = &mut self.execution {
+            let at_once = Duration::ZERO;
+            execution.back_end_answers(self.since_epoch, told.status(), at_once, &fields);
+            execution.answer_content(back_end.content);
+        }
         let binary_types = binary_types(exchange);
         let answer = transform::response(
             &mapped.plan,
             &request,
-            &told.back_end(&fields),
+            &back_end,
             &binary_types,
             overrides,
             &mut self.scratch,

@@ -68,7 +68,7 @@ pub(super) struct Proxied {
     /// Bytes of content so far.
     pub(super) request_bytes: u64,
     pub(super) response_bytes: u64,
-    pub(super) log: Option<Box<super::record::Noted>>,
+    pub(super) log: Option<Box<super::noted::Noted>>,
     /// The client's request, where its answer or its failure needs it.
     pub(super) kept: Option<Box<Kept>>,
     /// The invocation that it is where there is no client.

@@ -33,6 +33,7 @@ mod made;
 mod managed;
 #[cfg(test)]
 mod inspect;
+mod noted;
 mod phases;
 mod prepare;
 mod proxy;

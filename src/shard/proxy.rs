@@ -9,7 +9,8 @@
 
 use super::client::ClientState;
 use super::exchanges::{Proxied, ServedBy, Stage};
-use super::record::{Outcome, Request};
+use super::noted::Request;
+use super::record::Outcome;
 use super::stream::Stream;
 use super::timers::Deadline;
 use super::upstream::connection::{Backend, BackendState, Response};

@@ -3,7 +3,8 @@
 use super::Shard;
 use super::client::ClientState;
 use super::execution::Execution;
-use super::record::{Outcome, Request, is_logged};
+use super::noted::Request;
+use super::record::{Outcome, is_logged};
 use crate::exchange::respond::{self, Connection};
 use crate::exchange::{ClientFacts, Exchange, Failure, Ids, Refusal, Trace, admit, cors, route};
 use crate::http::{self, BodyReader, Fields, Framing, Refused, RequestHead};

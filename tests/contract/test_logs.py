@@ -250,6 +250,8 @@ def test_a_stage_is_counted(gateway, v1, stage, patch):
     v1.update_stage(restApiId=stage, stageName="prod", patchOperations=operations)
     for path in ("/pets", "/pets", "/nope"):
         gateway.request("GET", f"/prod{path}", host=host(stage))
+    assert gateway.request("POST", "/prod/pets/7", host=host(stage))[0] == 200
+    assert gateway.request("GET", "/prod/gone", host=host(stage))[0] == 504
     gateway.request("GET", "/prod/pets", host=host("zzzzzzzzzz"))
 
     def values():
@@ -260,13 +262,14 @@ def test_a_stage_is_counted(gateway, v1, stage, patch):
     method = ("ringgate_method_requests_total", 'method="GET",resource="/pets",class="2xx"')
     deadline = time.monotonic() + 20
     # Each shard tells of its requests in its own time.
-    while (found := values()).get(("ringgate_stage_request_duration_seconds_count", "")) != "3":
+    while (found := values()).get(("ringgate_stage_request_duration_seconds_count", "")) != "5":
         assert time.monotonic() < deadline, found
         time.sleep(0.2)
     assert found[method] == "2"
-    assert found["ringgate_stage_requests_total", 'class="2xx"'] == "2"
+    assert found["ringgate_stage_requests_total", 'class="2xx"'] == "3"
     assert found["ringgate_stage_requests_total", 'class="4xx"'] == "1"
-    assert found["ringgate_stage_request_duration_seconds_count", ""] == "3"
+    assert found["ringgate_stage_requests_total", 'class="5xx"'] == "1"
+    assert found["ringgate_stage_integration_duration_seconds_count", ""] == "1", "of the one that a back end answered"
     assert not [labels for name, labels in found if "nope" in labels]
     page = urllib.request.urlopen(f"http://{gateway.management}/metrics", timeout=20).read().decode()
     assert "zzzzzzzzzz" not in page, "an API that is not there is counted for none"
@@ -419,3 +422,64 @@ def test_an_execution_log_tells_of_a_function(gateway, v1, api, root, patch, lin
     denied = "Execution failed due to configuration error: Invalid permissions on Lambda function"
     status, _, access, _ = ask("well", [denied, "Method completed with status: 500", end[1]])
     assert (status, access[:4]) == (500, ["500", "-", "-", "-"])
+
+
+def test_what_lambda_says_at_once_is_told_too(gateway, v1, api, root, patch, lines, name):
+    function = gateway.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=ROLE,
+        Handler="app.handler",
+        Code={"ZipFile": zipped({"app.py": "def handler(event, context):\n    return event\n"})},
+    )["FunctionArn"]
+    gateway.client("lambda").add_permission(
+        FunctionName=name, StatementId="s", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com"
+    )
+    at = {"restApiId": api, "resourceId": root, "httpMethod": "POST"}
+    header = "method.request.header.X-Kind"
+    v1.put_method(**at, authorizationType="NONE", requestParameters={header: False})
+    v1.put_integration(
+        **at,
+        type="AWS",
+        integrationHttpMethod="POST",
+        uri=invocation_of(function),
+        requestParameters={"integration.request.header.X-Amz-Invocation-Type": header},
+    )
+    v1.put_method_response(**at, statusCode="200")
+    v1.put_integration_response(**at, statusCode="200")
+    v1.create_deployment(restApiId=api, stageName="prod")
+    v1.update_stage(
+        restApiId=api,
+        stageName="prod",
+        patchOperations=patch(
+            ("replace", "/*/*/logging/loglevel", "INFO"),
+            ("replace", "/*/*/logging/dataTrace", "true"),
+            ("replace", "/accessLogSettings/destinationArn", group(name)),
+            ("replace", "/accessLogSettings/format", "$context.requestId $context.status $context.integrationStatus"),
+        ),
+    )
+    count = 0
+    for kind, status, body, answer in (
+        ("Event", 202, '{"a": 1}', ""),
+        ("DryRun", 204, '{"a": 1}', ""),
+        ("RequestResponse", 200, '{"a": 1}', '{"a": 1}'),
+        ("Other", 400, '{"a": 1}', '{"Type":"User","message":"1 validation error detected: .*'),
+        ("Event", 400, "{a", '{"Type":"User","message":"Could not parse request body into json: .*'),
+    ):
+        headers = {"X-Kind": kind, "Content-Type": "application/json"}
+        reply = gateway.request("POST", "/prod", host(api), body, headers)
+        request = {key.lower(): value for key, value in dict(reply[1]).items()}["x-amzn-requestid"]
+        count += 1
+        line = next(line for line in lines(name, count) if line.startswith(request))
+        assert line.split(" ")[1:] == ["200", str(status)], (kind, line)
+        deadline = time.monotonic() + 20
+        told = []
+        while not told or "X-ray" not in told[-1]:
+            assert time.monotonic() < deadline, told
+            found = lines(f"API-Gateway-Execution-Logs_{api}/prod", 1)
+            told = [line.split(f"({request}) ")[1] for line in found if f"({request})" in line]
+        (received,) = [line for line in told if line.startswith("Received response.")]
+        assert received.startswith(f"Received response. Status: {status}, Integration latency: "), kind
+        (content,) = [line for line in told if line.startswith("Endpoint response body before transformations: ")]
+        assert re.fullmatch(answer, content.split(": ", 1)[1]), (kind, content)
+        assert "Method completed with status: 200" in told

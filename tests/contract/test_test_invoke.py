@@ -109,6 +109,7 @@ def test_a_back_end_is_really_called(v1, proxied, backend):
     assert asked["headers"]["content-type"] == "application/json"
     assert answer["headers"]["Content-Type"] == "application/json"
     assert answer["headers"]["X-Amzn-Trace-Id"].startswith("Root=1-")
+    assert answer["headers"]["X-Amzn-Trace-Id"] == asked["headers"]["x-amzn-trace-id"]
     assert answer["multiValueHeaders"]["Content-Type"] == ["application/json"]
     told = lines(answer)
     expected = [

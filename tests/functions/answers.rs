@@ -9,7 +9,7 @@ use std::process::Command;
 
 #[test]
 fn a_function_answers_with_what_it_is_sent() {
-    let gateway = gateway("");
+    let gateway = gateway("workers = { max = 1 }");
     let mut client = gateway.client();
     for text in ["first", "second"] {
         let length = text.len();
@@ -18,7 +18,7 @@ fn a_function_answers_with_what_it_is_sent() {
         ));
         assert_eq!((reply.status, reply.text().as_str()), (200, text));
     }
-    assert_eq!(workers_of(&gateway).len(), 1, "one worker after the other request");
+    await_workers(&gateway, 1);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_stranger_learns_nothing_from_the_runtime_api() {
         assert_ne!(other.status.code(), Some(9), "it could connect");
     }
     assert_eq!(gateway.get("/echo").status, 200, "the worker has not noticed");
-    assert_eq!(workers_of(&gateway).len(), 1);
+    await_workers(&gateway, 1);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_minimum_of_workers_is_there_before_anybody_asks() {
     let gateway = gateway("workers = { min = 2, max = 3 }");
     await_workers(&gateway, 2);
     assert_eq!(gateway.get("/echo").status, 200);
-    assert_eq!(workers_of(&gateway).len(), 2);
+    await_workers(&gateway, 2);
 }
 
 #[test]

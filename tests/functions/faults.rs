@@ -95,6 +95,18 @@ fn a_worker_that_never_asks_again_is_killed() {
 }
 
 #[test]
+fn a_workers_temporary_folder_goes_with_it() {
+    let gateway = gateway_of("rest", "timeout = \"300ms\"\nworkers = { max = 1 }", "29s");
+    let environment = gateway.get("/environment").text();
+    let folder = environment.lines().find_map(|line| line.strip_prefix("TMPDIR=")).unwrap();
+    assert!(std::path::Path::new(folder).is_dir());
+    assert_eq!(gateway.get("/sleep/20000").status, 502);
+    eventually("it is removed", || !std::path::Path::new(folder).exists());
+    let environment = gateway.get("/environment").text();
+    assert!(!environment.contains(folder), "the next worker has another one: {environment}");
+}
+
+#[test]
 fn a_missing_bootstrap_is_told_and_harms_nobody() {
     let gateway = gateway_of("rest", "", "29s");
     std::fs::remove_file(gateway.folder().join("code/bootstrap")).unwrap();
@@ -104,7 +116,8 @@ fn a_missing_bootstrap_is_told_and_harms_nobody() {
 /// 6 MiB and 100 bytes are a result; one byte more is none. Both ways the worker goes on.
 #[test]
 fn a_result_has_a_limit() {
-    let gateway = gateway_of("http", "timeout = \"20s\"", "29s");
+    // One worker, so that it is the same one that answers again, however late it asks for the next event.
+    let gateway = gateway_of("http", "timeout = \"20s\"\nworkers = { max = 1 }", "29s");
     let reply = gateway.get("/raw/6291556");
     let around = "{\"statusCode\":200,\"body\":\"\"}".len();
     assert_eq!((reply.status, reply.body.len()), (200, 6_291_556 - around));

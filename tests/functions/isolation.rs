@@ -3,6 +3,7 @@
 use super::harness::Gateway;
 use super::host::workers_of;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 const SOURCE: &str = r#"
 import ctypes, json, os, signal, subprocess, time
@@ -78,6 +79,115 @@ fn tables() -> String {
         function("f", "timeout = \"20s\""),
         function("code", "environment = { SECRET = \"hush\" }\nworkers = { min = 1 }"),
     )
+}
+
+/// System calls by number on x86-64 and on others, with arguments that do nothing if they succeed.
+const CALLS: &str = r#"
+import ctypes, json, os, platform, subprocess, threading
+
+NUMBERS = {
+    "ptrace": (101, 117), "process_vm_readv": (310, 270), "unshare": (272, 97), "setns": (308, 268),
+    "mount": (165, 40), "umount2": (166, 39), "bpf": (321, 280), "keyctl": (250, 219),
+    "init_module": (175, 105), "kexec_load": (246, 104), "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282), "io_uring_setup": (425, 425), "clone3": (435, 435), "reboot": (169, 142),
+}
+libc = ctypes.CDLL(None, use_errno=True)
+
+def call(name, *arguments):
+    number = NUMBERS[name][platform.machine() != "x86_64"]
+    ctypes.set_errno(0)
+    return "done" if libc.syscall(number, *arguments) >= 0 else ctypes.get_errno()
+
+def name_space():
+    # CLONE_NEWUSER and SIGCHLD.
+    pid = libc.syscall(56 if platform.machine() == "x86_64" else 220, 0x10000000 | 17, 0, 0, 0, 0)
+    if pid == 0:
+        os._exit(0)
+    if pid > 0:
+        os.waitpid(pid, 0)
+        return "done"
+    return ctypes.get_errno()
+
+def handler(event, context):
+    told = {name: call(name, -1, -1, -1, -1, -1) for name in NUMBERS if name not in ("ptrace", "unshare")}
+    told["unshare"] = call("unshare", 0)
+    told["clone"] = name_space()
+    thread = threading.Thread(target=lambda: told.update(thread=os.getpid()))
+    thread.start()
+    thread.join()
+    told["child"] = subprocess.run(["echo", "a"], capture_output=True, text=True).stdout
+    told["user"] = [os.getuid(), os.getgid(), os.getgroups()]
+    told["seccomp"] = next(line for line in open("/proc/self/status") if line.startswith("Seccomp:")).split()[1]
+    told["landlock"] = libc.syscall(444, None, 0, 1)
+    try:
+        open(f"/proc/{os.getppid()}/environ").read()
+        told["environment of ringgate"] = "done"
+    except PermissionError:
+        told["environment of ringgate"] = "refused"
+    told["ptrace"] = call("ptrace", 0, 0, 0, 0)
+    return json.dumps(told)
+"#;
+
+fn calls(functions: &str, function: &str) -> serde_json::Value {
+    let folder = tempfile::tempdir().unwrap();
+    let code = folder.path().join("code");
+    fs::create_dir(&code).unwrap();
+    fs::write(code.join("app.py"), CALLS).unwrap();
+    for folder in [folder.path(), &code] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let tables = format!(
+        "{functions}[[function]]\nname = \"f\"\nruntime = \"python3\"\nhandler = \"app.handler\"\n\
+         code = \"code\"\n{function}\n[[api]]\nname = \"a\"\nprotocol = \"http\"\n\
+         [[api.route]]\nroute = \"ANY /{{proxy+}}\"\n\
+         integration = {{ type = \"lambda\", function = \"f\" }}\n"
+    );
+    // Whoever the function's user is, it must be able to run the interpreter.
+    let path = [("PATH", "/usr/local/bin:/usr/bin:/bin")];
+    let gateway = Gateway::in_environment(folder, "", &tables, &path);
+    let text = gateway.get("/x").text();
+    serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"))
+}
+
+const EPERM: i64 = 1;
+const ENOSYS: i64 = 38;
+
+#[test]
+fn system_calls_that_functions_have_no_use_for_are_refused() {
+    let told = calls("", "timeout = \"20s\"");
+    assert_eq!(told["seccomp"], "2", "{told:#}");
+    for (name, outcome) in told.as_object().unwrap() {
+        if let Some(outcome) = outcome.as_i64()
+            && !["landlock", "thread"].contains(&name.as_str())
+        {
+            let expected = if name == "clone3" { ENOSYS } else { EPERM };
+            assert_eq!(outcome, expected, "{name}: {told:#}");
+        }
+        assert!(outcome != "done" || name == "environment of ringgate", "{name}: {told:#}");
+    }
+    assert_eq!(told["child"], "a\n", "processes and threads are nobody's business");
+    assert!(told["thread"].is_u64());
+}
+
+#[test]
+fn the_filter_can_be_switched_off() {
+    let told = calls("[functions]\nsystem_call_filter = false\n", "timeout = \"20s\"");
+    assert_eq!(told["seccomp"], "0", "{told:#}");
+    assert_eq!((&told["unshare"], &told["ptrace"]), (&"done".into(), &"done".into()), "{told:#}");
+}
+
+/// Another user's worker is filtered and in its domain as well. Only root can start one.
+#[test]
+fn a_function_may_have_a_user_of_its_own() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let told = calls("", "timeout = \"20s\"\nuser = \"65534:65533\"");
+    assert_eq!(told["user"], serde_json::json!([65534, 65533, [65533]]), "{told:#}");
+    assert_eq!(told["seccomp"], "2", "{told:#}");
+    assert_eq!(told["environment of ringgate"], "refused", "{told:#}");
+    assert_eq!((&told["mount"], &told["ptrace"]), (&EPERM.into(), &EPERM.into()), "{told:#}");
+    assert_eq!(told["child"], "a\n", "{told:#}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn a_thousand_invocations_share_sixteen_workers() {
         let reply = client.reply();
         assert_eq!((reply.status, reply.text()), (200, number.to_string()));
     }
-    assert_eq!(workers_of(&gateway).len(), 16);
+    await_workers(&gateway, 16);
     drop(clients);
     gateway.await_no_connections();
     // A connection of each worker, and one listener for them.
@@ -48,7 +48,7 @@ fn a_thousand_invocations_time_out_and_leave_sixteen_workers_at_work() {
     assert!(count(200) <= 7 * 16 && count(504) > 0, "{} were served", count(200));
     drop(clients);
     eventually("a worker is free", || gateway.get("/echo").status == 200);
-    assert_eq!(workers_of(&gateway).len(), 16);
+    await_workers(&gateway, 16);
     gateway.await_no_connections();
     eventually("all sockets are closed", || gateway.open_sockets() <= sockets + 17);
 }
@@ -87,7 +87,7 @@ fn waiting_invocations_start_workers_up_to_the_maximum() {
     }
     let pids: HashSet<String> = clients.iter_mut().map(|client| client.reply().text()).collect();
     assert!(pids.len() <= 3, "{pids:?}");
-    assert_eq!(workers_of(&gateway).len(), 3);
+    await_workers(&gateway, 3);
 }
 
 #[test]

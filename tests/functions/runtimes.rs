@@ -166,7 +166,7 @@ while True:
 fn an_official_client_is_known_by_host_and_port() {
     let client = ("code/awslambdaric/__main__.py", CLIENT);
     let package = ("code/awslambdaric/__init__.py", "");
-    let tables = tables("client = \"official\"\nworkers = { max = 3 }\nlog = \"f.log\"");
+    let tables = tables("client = \"official\"\nworkers = { max = 1 }\nlog = \"f.log\"");
     let gateway = Gateway::in_folder(folder_with(&[ECHO, client, package]), "", &tables);
     for path in ["/one", "/two"] {
         assert_eq!(gateway.get(path).text(), path);

@@ -302,3 +302,18 @@ fn a_log_that_was_moved_away_is_begun_anew_on_a_reload() {
     lines(&gateway, 1);
     assert_eq!(lines_of(&old), 2, "and no line twice");
 }
+
+#[test]
+fn the_source_is_the_peer_unless_a_proxy_that_is_trusted_says_otherwise() {
+    let backend = Backend::answering(OK);
+    let tables = logging(&backend, "rest", "$context.requestId $context.identity.sourceIp");
+    for (server, source) in
+        [("", "127.0.0.1"), ("trusted_proxies = [\"127.0.0.0/8\"]", "203.0.113.9")]
+    {
+        let gateway = Gateway::with(server, &tables);
+        let told = "X-Forwarded-For: 6.6.6.6, 203.0.113.9\r\n";
+        gateway.send(format!("GET /shop/mock/1 HTTP/1.1\r\nHost: a\r\n{told}\r\n"));
+        let line = lines(&gateway, 1).remove(0);
+        assert_eq!(line.split(' ').nth(1), Some(source), "{server}");
+    }
+}

@@ -152,6 +152,12 @@ impl Gateway {
         lines.iter().filter_map(|line| address(line, "listening")).collect()
     }
 
+    /// The address that was announced as the one of that number, from 0: a reload is done a moment before it
+    /// is read what the gateway has printed of it.
+    pub(crate) fn announced_as(&self, number: usize) -> SocketAddr {
+        wait_until("the announcement", || self.announced().get(number).copied())
+    }
+
     /// The first listener.
     pub(crate) fn address(&self) -> SocketAddr {
         self.listening[0]

@@ -34,7 +34,7 @@ fn a_listener_is_added_and_removed_without_touching_other_connections() {
     assert_eq!(download.head().unwrap().status, 200, "it has begun");
 
     gateway.reload(&listening(&[FIRST, SECOND], &rest));
-    let added = gateway.announced()[1];
+    let added = gateway.announced_as(1);
     assert_eq!(added.ip().to_string(), "127.0.0.2");
     let mut on_added = Connection::open(added).unwrap();
     assert_eq!(on_added.get("/hello").unwrap().status, 200);
@@ -64,12 +64,12 @@ fn the_only_listener_can_be_exchanged() {
     let mut kept = Connection::open(gateway.address()).unwrap();
     kept.get("/hello").unwrap();
     gateway.reload(&listening(&[SECOND], HELLO));
-    assert_eq!(get(gateway.announced()[1], "/hello").status, 200);
+    assert_eq!(get(gateway.announced_as(1), "/hello").status, 200);
     wait_until_refused(gateway.address());
     assert_eq!(kept.get("/hello").unwrap().status, 200);
 
     gateway.reload(&listening(&[], HELLO));
-    wait_until_refused(gateway.announced()[1]);
+    wait_until_refused(gateway.announced_as(1));
     assert_eq!(kept.get("/hello").unwrap().status, 200);
 }
 

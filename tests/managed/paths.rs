@@ -2,7 +2,8 @@
 //! that it is given.
 
 use crate::gateway::{Echo, Gateway, Reply};
-use crate::stages::{domain_name, mock, proxy, rest};
+use crate::stages::{definition, domain_name, mock, place, proxy, rest, rest_stage};
+use ringgate::snapshot::managed::compile_rest_stage;
 use serde_json::{Value, json};
 
 const HOST: &str = "abcdefghij.execute-api.us-east-1.localhost";
@@ -161,6 +162,17 @@ fn what_leads_nowhere_with_an_authorization_is_told_of_its_signature() {
     let signed = with("GET /prod/nowhere", "AWS4-HMAC-SHA256 Credential=a/b, Signature=c");
     assert_eq!(signed.brief(), (403, r#"{"message":"Missing Authentication Token"}"#));
     assert_eq!(signed.field("content-length"), Some("42"));
+    // Who has words of its own for what leads nowhere has them for this too.
+    let mut release = definition(&[("/x", json!({ "GET": mock("x") }))]);
+    release.gateway_responses = serde_json::from_value(json!([{
+        "responseType": "MISSING_AUTHENTICATION_TOKEN", "statusCode": "404",
+        "responseTemplates": { "application/json": "{\"no\": $context.error.messageString}" },
+    }]))
+    .unwrap();
+    let stage = rest_stage(json!({ "stageName": "prod" }));
+    gateway.deploy(compile_rest_stage(&place("abcdefghij"), &stage, &release, None));
+    let own = with("GET /prod/nowhere", "Bearer token");
+    assert_eq!((own.status, own.body), (404, expected.replace("\"message\":", "\"no\": ")));
 }
 
 #[test]

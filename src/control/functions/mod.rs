@@ -11,6 +11,7 @@ mod codes;
 mod destinations;
 mod domain;
 mod events;
+mod filter;
 mod lambda_api;
 mod languages;
 mod logs;
@@ -165,6 +166,8 @@ pub(super) struct Functions {
     sources: Sources,
     /// Whether sources are watched.
     is_watching: bool,
+    /// Whether workers' system calls are filtered.
+    is_filtering: bool,
 }
 
 #[derive(Debug)]
@@ -234,6 +237,7 @@ impl Functions {
             client: Client::default(),
             sources: Sources::new(),
             is_watching: false,
+            is_filtering: true,
         }
     }
 
@@ -313,6 +317,7 @@ impl Functions {
             runtime_api: runtime_api.clone(),
             folder: &folder,
             keeps_bytecode: !self.is_watching,
+            is_filtered: self.is_filtering,
             log_stream: format!("{today}/[{}]{shard:016x}{:016x}", launch.version, worker.0),
             output: writer,
         });
@@ -641,6 +646,7 @@ impl Functions {
     pub(super) fn look_at(&mut self, functions: Vec<Function>, all: &model::Functions) {
         self.client = all.client;
         self.is_watching = all.watch;
+        self.is_filtering = all.system_call_filter;
         if functions.is_empty() {
             return;
         }

@@ -33,6 +33,8 @@ pub(super) struct Start<'s> {
     pub(super) folder: &'s Path,
     /// Whether Python may put compiled modules beside their sources.
     pub(super) keeps_bytecode: bool,
+    /// Whether its system calls are filtered.
+    pub(super) is_filtered: bool,
     /// `yyyy/mm/dd/[$LATEST]hex`.
     pub(super) log_stream: String,
     /// Where its output goes; `None` drops it.
@@ -53,6 +55,9 @@ pub(super) fn spawn(start: Start<'_>) -> Result<tokio::process::Child, String> {
         command.arg("--user").arg(format!("{}:{}", user.uid, user.gid));
     }
     command.arg("--file-bytes").arg(launch.storage_bytes.to_string());
+    if !start.is_filtered {
+        command.arg("--unfiltered");
+    }
     command.arg("--").args(&start.program.command);
     command.env_clear();
     for name in PASSED_ON {
@@ -126,6 +131,8 @@ pub struct WorkerExec {
     pub user: Option<User>,
     /// The largest file that it may write.
     pub file_bytes_max: u64,
+    /// Whether its system calls are filtered.
+    pub is_filtered: bool,
     /// Program and arguments.
     pub program: Vec<OsString>,
 }
@@ -175,5 +182,7 @@ fn limit(exec: &WorkerExec) -> Result<(), String> {
         rustix::process::setrlimit(resource, limit)
             .map_err(|error| said("cannot set a limit")(error.into()))?;
     }
-    super::domain::enter()
+    super::domain::enter()?;
+    // The last: what comes before it may make calls that it refuses.
+    if exec.is_filtered { super::filter::enter() } else { Ok(()) }
 }

@@ -76,7 +76,7 @@ pub struct Tried {
     pub body: Bytes,
     /// What back ends are shown.
     pub client_identity: Option<ClientIdentity>,
-    /// For ids.
+    /// Random words for ids.
     pub random: [u64; 4],
     /// Since 1970.
     pub received: Duration,
@@ -111,7 +111,6 @@ pub struct Answered {
 pub struct Trial {
     tried: Tried,
     ids: Ids,
-    trace: String,
     raw: Vec<u8>,
     log: ExecutionLog,
     overrides: Option<Overrides>,
@@ -133,7 +132,6 @@ impl Trial {
     /// # Errors
     /// Its request is none that a client could send.
     pub fn new(tried: Tried) -> Result<Self, &'static str> {
-        let ids = Ids::new(tried.random);
         if !tried.verb.bytes().all(is_token_byte) {
             return Err("the method is none");
         }
@@ -166,13 +164,9 @@ impl Trial {
             Ok(_) => return Err("it ends in the middle"),
             Err(refused) => return Err(refused.cause()),
         }
-        let told = fields.iter().find(|field| field.known == Known::XAmznTraceId);
-        let told = told.map(|field| String::from_utf8_lossy(field.value).into_owned());
-        let root = || Trace::root_of(&ids, tried.received).as_str().to_owned();
         drop(fields);
         Ok(Self {
-            ids,
-            trace: told.unwrap_or_else(root),
+            ids: Ids::new(tried.random),
             raw,
             log: ExecutionLog::new(DataTrace::On),
             overrides: None,
@@ -282,7 +276,7 @@ impl Trial {
         &mut self,
         act: impl FnOnce(&Exchange<'_>, &Route, &mut Step<'_>) -> T,
     ) -> Option<T> {
-        let Self { tried, ids, trace, raw, log, overrides, keys, now } = self;
+        let Self { tried, ids, raw, log, overrides, keys, now } = self;
         let client = ClientFacts {
             peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             local: SocketAddr::from((Ipv4Addr::LOCALHOST, 443)),
@@ -305,7 +299,12 @@ impl Trial {
             exchange.parameters.try_push(value.as_bytes()).ok()?;
         }
         let route = api.routes.first()?;
-        let mut step = Step { tried, trace, log, overrides, keys, now: *now };
+        let whole = lossy(Trace::of(&exchange).as_bytes());
+        let told = fields.iter().find(|field| field.known == Known::XAmznTraceId);
+        let begun = told
+            .map_or_else(|| Trace::root(&exchange).as_str().to_owned(), |field| lossy(field.value));
+        let (trace, begun) = (&*whole, &*begun);
+        let mut step = Step { tried, trace, begun, log, overrides, keys, now: *now };
         Some(act(&exchange, route, &mut step))
     }
 }

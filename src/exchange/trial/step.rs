@@ -21,7 +21,10 @@ use std::time::Duration;
 /// One step of a trial, with what it may change.
 pub(super) struct Step<'t> {
     pub(super) tried: &'t Tried,
+    /// What back ends and the client are told.
     pub(super) trace: &'t str,
+    /// What functions are told: the client's word, or a root.
+    pub(super) begun: &'t str,
     pub(super) log: &'t mut ExecutionLog,
     pub(super) overrides: &'t mut Option<Overrides>,
     pub(super) keys: &'t mut Keys,
@@ -232,7 +235,7 @@ impl Step<'_> {
     ) -> Result<Next, Failure> {
         let mut event = Vec::new();
         let content = exchange.content.unwrap_or_default();
-        let trace = self.trace.as_bytes();
+        let trace = self.begun.as_bytes();
         lambda::write_event(exchange, declared, content, trace, exchange.received, &mut event)?;
         self.tell_call(exchange, declared, &event, permitted)?;
         Ok(Next::Function(FunctionRequest {
@@ -258,7 +261,7 @@ impl Step<'_> {
             arn: &declared.function,
             api_id: &api.id,
             request_id: exchange.ids.request.as_str(),
-            trace_id: self.trace,
+            trace_id: self.begun,
         };
         self.log.function_request(self.now, &call, event);
         let function = permitted(declared);
@@ -289,7 +292,7 @@ impl Step<'_> {
         let declared = &function.lambda;
         self.tell_call(exchange, declared, &event, permitted)?;
         if invocation == Invocation::DryRun {
-            let nothing = Told::nothing();
+            let nothing = Told::nothing(invocation);
             let answer = self.told_answered(exchange, mapped, &nothing, &made.overrides)?;
             return Ok(Next::Answered(answer));
         }
@@ -339,7 +342,7 @@ impl Step<'_> {
                 let FunctionResult { payload, has_failed, .. } = result;
                 let id = &exchange.ids.request;
                 let told = match payload.is_empty() {
-                    true => Told::nothing(),
+                    true => Told::nothing(Invocation::Event),
                     false => Told::ended(payload.clone(), *has_failed, id, "$LATEST"),
                 };
                 let overrides = self.overrides.take().unwrap_or_default();

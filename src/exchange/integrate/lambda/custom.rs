@@ -57,6 +57,8 @@ pub enum Unordered {
 /// What Lambda answered, or would have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
+    /// What a log says: whatever it is, responses are chosen by [`Told::error_message`].
+    status: u16,
     /// The result, or an error.
     content: Bytes,
     fields: Vec<(&'static str, Box<str>)>,
@@ -75,7 +77,7 @@ impl Told {
         if is_failure {
             fields.push(("X-Amz-Function-Error", "Unhandled".into()));
         }
-        Self { error_message: error_message(&content), content, fields }
+        Self { status: 200, error_message: error_message(&content), content, fields }
     }
 
     /// A result that somebody wrote down: one with an error message is a failure.
@@ -85,15 +87,27 @@ impl Told {
     }
 
     /// The answer to an event that was queued, or could be: nothing.
-    pub fn nothing() -> Self {
-        Self { content: Bytes::new(), fields: Vec::new(), error_message: String::new() }
+    pub fn nothing(invocation: Invocation) -> Self {
+        let status = match invocation {
+            Invocation::Event => 202,
+            Invocation::DryRun => 204,
+            Invocation::RequestResponse => 200,
+        };
+        let (content, fields, error_message) = Default::default();
+        Self { status, content, fields, error_message }
     }
 
     fn refused(kind: &str, message: &str) -> Self {
+        let status = if kind == "RequestTooLargeException" { 413 } else { 400 };
         let content = json!({ "Type": "User", "message": message }).to_string();
         let fields =
             vec![("Content-Type", "application/json".into()), ("x-amzn-ErrorType", kind.into())];
-        Self { content: content.into(), fields, error_message: String::new() }
+        Self { status, content: content.into(), fields, error_message: String::new() }
+    }
+
+    /// Lambda's status.
+    pub fn status(&self) -> u16 {
+        self.status
     }
 
     /// The fields, as of any back end.

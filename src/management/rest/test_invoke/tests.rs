@@ -346,7 +346,8 @@ fn try_with(fixture: &mut Fixture, members: Value, back_ends: &Scripted) -> Valu
 
 /// Without what differs from run to run.
 fn steady(lines: Vec<String>) -> Vec<String> {
-    let id = regex::Regex::new("Root=1-[0-9a-f]{8}-[0-9a-f]{24}").unwrap();
+    let id = regex::Regex::new("Root=1-[0-9a-f]{8}-[0-9a-f]{24}(;Parent=[0-9a-f]{16};Sampled=0)?")
+        .unwrap();
     let time = regex::Regex::new(r"^(\w{3} ){2}\d\d [\d:]{8} UTC \d{4} : ").unwrap();
     let latency = regex::Regex::new(r"latency: \d+ ms").unwrap();
     let lines = lines.iter().map(|line| time.replace(line, ""));
