@@ -14,6 +14,7 @@ disturb it less.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -54,7 +55,12 @@ class Side:
     def cpu(self):
         """Nanoseconds of CPU of all threads."""
         tasks = Path(f"/proc/{self.child.pid}/task")
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir())
+        total = 0
+        for task in tasks.iterdir():
+            # A JVM ends threads while it runs.
+            with contextlib.suppress(FileNotFoundError):
+                total += int((task / "schedstat").read_text().split()[0])
+        return total
 
     def render(self, count):
         """Elapsed and CPU microseconds per rendering."""
