@@ -3,6 +3,7 @@
 //! One real `Instant` is read when a world begins, because the type cannot be made otherwise; only
 //! differences to it are ever used, so a replay sees the same times.
 
+use super::random::Random;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -47,6 +48,15 @@ impl Clock {
     pub(crate) fn advance_to(&self, instant: Instant) {
         let target = instant.saturating_duration_since(self.start);
         self.elapsed.set(self.elapsed.get().max(target));
+    }
+
+    /// Lets a world's time pass: a little where something has happened or is due, else until `next`.
+    pub(crate) fn pass(&self, is_busy: bool, next: Instant, random: &mut Random) {
+        if is_busy || next <= self.now() {
+            self.advance(Duration::from_micros(random.between(1, 200) as u64));
+        } else {
+            self.advance_to(next);
+        }
     }
 }
 

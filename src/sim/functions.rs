@@ -8,23 +8,20 @@
 
 use super::clock::Clock;
 use super::env::SimEnv;
+use super::host::{Errand, Errands, Host, compiled, runtime_at, sum_of_seeds};
 use super::network::{End, Network, Read};
 use super::peers::runtime::RuntimeWire;
 use super::random::{PerMille, Random};
-use super::ring::SimRing;
-use super::trace::Trace;
 use super::weather::Weather;
-use crate::control::invocation::{Completion, Ended, Invoke, NotDone, StopWorker, WorkerId};
-use crate::control::mailbox::{FromShard, ListenerId, ListenerKind, Reporter, ToShard};
-use crate::model;
+use crate::control::invocation::{Completion, Ended, Invoke, NotDone, WorkerId};
+use crate::control::mailbox::{FromShard, ToShard};
 use crate::ring::Close;
-use crate::shard::{Activity, Shard, ShardSettings};
-use crate::snapshot::{Snapshot, compile};
+use crate::shard::{Activity, Shard};
+use crate::snapshot::Snapshot;
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -114,9 +111,8 @@ struct World {
     clock: Clock,
     random: Random,
     reports: mpsc::Receiver<FromShard>,
-    address: SocketAddr,
     /// What the control thread is about to do.
-    errands: Vec<(Instant, Errand)>,
+    errands: Errands,
     workers: Vec<Worker>,
     /// Connections to workers' addresses from processes of other users.
     strangers: Vec<End>,
@@ -125,12 +121,6 @@ struct World {
     drained: bool,
     version: u64,
     steps: usize,
-}
-
-#[derive(Debug)]
-enum Errand {
-    Start(WorkerId, Ipv4Addr),
-    End(WorkerId, Ended),
 }
 
 fn snapshot(version: u64, environment: u64, workers: [usize; 2], queue: usize) -> Box<Snapshot> {
@@ -154,9 +144,7 @@ init_timeout = "2s"
 "#,
         TIMEOUT.as_secs()
     );
-    let model = model::parse(Path::new("world.toml"), text)
-        .unwrap_or_else(|problems| panic!("the world's configuration: {problems:?}"));
-    Box::new(compile(&model, version, 1))
+    compiled(text, version)
 }
 
 impl World {
@@ -165,45 +153,27 @@ impl World {
         let mut weather = Weather::drawn(&mut random);
         // What a loopback connection does not do.
         weather.reset = PerMille(0);
-        weather.window_bytes_min = weather.window_bytes_min.max(512);
-        weather.window_bytes_max = weather.window_bytes_max.max(512);
-        weather.latency_max = weather.latency_max.min(Duration::from_millis(5));
+        weather.stay_inside();
         let faults = match weather.is_faultless() {
             true => PerMille(0),
             false => PerMille(random.between(50, 500) as u32),
         };
         weather.clear_up();
         let clock = Clock::new();
-        let network = Rc::new(RefCell::new(Network::new(
-            weather,
-            clock.clone(),
-            random.fork(),
-            Trace::off(),
-        )));
-        let mut ring =
-            SimRing::new(Rc::clone(&network), clock.clone(), random.fork(), Trace::off());
-        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9001));
-        let socket = ring.open_listener(address);
-        let (sender, reports) = mpsc::channel(4096);
-        let max = random.between(1, 6);
-        let workers = [random.below(max + 1), max];
-        let queue = if faults.0 == 0 { 1000 } else { *random.pick(&[0, 1, 5, 1000]) };
-        let settings = ShardSettings {
-            snapshot: snapshot(1, 1, workers, queue),
-            tickets: None,
-            reporter: Reporter::new(0, sender),
-        };
-        let env = SimEnv::new(ring, clock.clone(), random.fork());
-        let mut shard = Shard::new(env, settings);
-        shard.listen(ListenerId(1), ListenerKind::Runtime, socket);
+        let host = Host::new(weather, &clock, &mut random, false, |random| {
+            let max = random.between(1, 6);
+            let workers = [random.below(max + 1), max];
+            let queue = if faults.0 == 0 { 1000 } else { *random.pick(&[0, 1, 5, 1000]) };
+            snapshot(1, 1, workers, queue)
+        });
+        let Host { shard, network, reports } = host;
         Self {
             shard,
             network,
             clock,
             random,
             reports,
-            address,
-            errands: Vec::new(),
+            errands: Errands::default(),
             workers: Vec::new(),
             strangers: Vec::new(),
             asked: BTreeMap::new(),
@@ -227,25 +197,20 @@ impl World {
         let now = self.clock.now();
         let mut wakes = vec![self.shard.next_deadline()];
         let moved = self.network.borrow_mut().advance();
-        let due: Vec<_> = self.errands.extract_if(.., |(at, _)| *at <= now).collect();
+        let due = self.errands.due(now);
         let errands = !due.is_empty();
-        for (_, errand) in due {
+        for errand in due {
             self.run_errand(errand);
         }
         for index in 0..self.workers.len() {
             wakes.extend(self.drive(index));
         }
         self.drive_strangers();
-        wakes.extend(self.errands.iter().map(|(at, _)| *at));
+        wakes.extend(self.errands.times());
         wakes.extend(self.network.borrow().next_event());
         let has_work = self.shard.environment().ring.has_work();
         let next = wakes.into_iter().min().unwrap_or(now);
-        if busy || moved || errands || has_work || next <= now {
-            let little = self.random.between(1, 200) as u64;
-            self.clock.advance(Duration::from_micros(little));
-        } else {
-            self.clock.advance_to(next);
-        }
+        self.clock.pass(busy || moved || errands || has_work, next, &mut self.random);
     }
 
     fn describe(&self) -> String {
@@ -254,18 +219,9 @@ impl World {
 
     fn take_reports(&mut self) {
         while let Ok(report) = self.reports.try_recv() {
+            let now = self.clock.now();
+            let Some(report) = self.errands.take(report, now, &mut self.random) else { continue };
             match report {
-                FromShard::StartWorker(start) => {
-                    let delay = Duration::from_micros(self.random.skewed(50_000) as u64);
-                    let at = self.clock.now() + delay;
-                    self.errands.push((at, Errand::Start(start.worker, start.address)));
-                }
-                FromShard::StopWorker { worker, how, .. } => {
-                    let most = if how == StopWorker::AtOnce { 20_000 } else { 2_000_000 };
-                    let delay = Duration::from_micros(self.random.skewed(most) as u64);
-                    let ended = Ended::Exited("signal: killed".into());
-                    self.errands.push((self.clock.now() + delay, Errand::End(worker, ended)));
-                }
                 FromShard::Invoked(invoked) => {
                     let now = self.clock.now();
                     let asked = self.asked.get_mut(&invoked.call).expect("a call that was made");
@@ -298,7 +254,7 @@ impl World {
                     let how = Ended::NotStarted("no such file".into());
                     return self.shard.deliver(ToShard::WorkerEnded { worker: id, how });
                 }
-                let to = SocketAddr::from((address, self.address.port()));
+                let to = runtime_at(address);
                 if self.random.happens(self.faults) {
                     let from = SocketAddr::from(([127, 0, 0, 2], 40_000));
                     self.strangers.push(self.network.borrow_mut().connect(from, to));
@@ -319,9 +275,7 @@ impl World {
             }
             Errand::End(id, how) => {
                 // A worker that has ended by itself was told of already.
-                let starts =
-                    |it: &(Instant, Errand)| matches!(&it.1, Errand::Start(of, _) if *of == id);
-                let was_starting = self.errands.extract_if(.., |it| starts(it)).count() > 0;
+                let was_starting = self.errands.forget_start(id);
                 let worker = self.workers.iter_mut().find(|worker| worker.id == id);
                 if let Some(worker) = worker.filter(|worker| worker.doing != Doing::Dead) {
                     worker.doing = Doing::Dead;
@@ -533,7 +487,7 @@ impl World {
         }
     }
 
-    fn run(mut self) -> (usize, usize, usize) {
+    fn run(mut self) -> [usize; 3] {
         let calls = self.random.between(1, 80);
         let end = self.clock.now() + WORLD;
         let mut next = self.clock.now();
@@ -574,7 +528,7 @@ impl World {
             self.asked.values().filter(|it| it.ended.as_ref().is_some_and(is)).count()
         };
         let results = count(|it| matches!(it, Completion::Result(_)));
-        (self.asked.len(), results, count(|it| matches!(it, Completion::Failure(_))))
+        [self.asked.len(), results, count(|it| matches!(it, Completion::Failure(_)))]
     }
 }
 
@@ -585,38 +539,21 @@ impl Worker {
     }
 }
 
-fn run_seed(seed: u64) -> (usize, usize, usize) {
+fn run_seed(seed: u64) -> [usize; 3] {
     let world = World::new(seed);
     let is_faultless = world.is_faultless();
-    let (calls, results, failures) = world.run();
+    let [calls, results, failures] = world.run();
     if is_faultless {
         assert_eq!(calls, results, "seed {seed}: nothing went wrong, so every call has a result");
     }
-    (calls, results, failures)
+    [calls, results, failures]
 }
 
 #[test]
 fn every_invocation_ends_once_whatever_workers_do() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let seeds = match number("RINGGATE_SEED") {
-        Some(seed) => seed..=seed,
-        None => 1..=number("RINGGATE_SEEDS").unwrap_or(200),
-    };
-    let mut sum = (0, 0, 0);
-    for seed in seeds {
-        let run = std::panic::AssertUnwindSafe(|| run_seed(seed));
-        match std::panic::catch_unwind(run) {
-            Ok((calls, results, failures)) => {
-                sum = (sum.0 + calls, sum.1 + results, sum.2 + failures);
-            }
-            Err(cause) => {
-                println!("replay: RINGGATE_SEED={seed} cargo test --lib sim::functions");
-                std::panic::resume_unwind(cause);
-            }
-        }
-    }
-    println!("{} calls, {} results, {} failures", sum.0, sum.1, sum.2);
-    assert_ne!(sum.1, 0);
+    let [calls, results, failures] = sum_of_seeds("functions", run_seed);
+    println!("{calls} calls, {results} results, {failures} failures");
+    assert_ne!(results, 0);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! | [`functions`] | functions' workers in the world, and a control thread that starts them |
 //! | [`authorizers`] | callers of routes with authorizers, and workers that judge them |
 //! | [`streams`] | a worker that streams its answer, a client that reads it, each in its own way |
+//! | [`host`] | what these have in common: configurations, a host, a control thread that is late |
 //! | [`toy`] | a naive gateway, with mistakes on purpose: each of them must be found |
 //! | [`peers`] | clients and back ends that check what they are told |
 //! | [`env`], [`ring`] | the fake behind the seam `crate::ring`: does what the contract there allows |
@@ -25,6 +26,7 @@ mod authorizers;
 mod clock;
 mod env;
 mod functions;
+mod host;
 mod network;
 mod peers;
 mod random;

@@ -1,6 +1,7 @@
 //! The shard in the simulation: the same code as in production, on one seed.
 
 use super::env::SimEnv;
+use super::host::{compiled, managed_domain, managed_stage};
 use super::peers::requests::MOCK_BODY;
 use super::ring::SimRing;
 use super::weather::Weather;
@@ -12,15 +13,11 @@ use crate::control::endpoints::{Endpoints, Health, TargetEndpoints, UpstreamEndp
 use crate::control::mailbox::{
     Delta, FromShard, ListenerId, ListenerKind, NewUpstream, Reporter, ToShard,
 };
-use crate::model;
 use crate::ring::BufferGroup;
 use crate::shard::{Activity, Shard, ShardSettings};
-use crate::snapshot::managed::{
-    DefaultEndpoint, DomainChange, Mapping, RoutingMode, StageChange, UpstreamUse,
-};
-use crate::snapshot::{Domain, ManagedDomain, ManagedStage, Snapshot, Upstream, compile};
+use crate::snapshot::managed::{DomainChange, StageChange, UpstreamUse};
+use crate::snapshot::{ManagedStage, Snapshot, Upstream};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -98,45 +95,18 @@ integration = {{ type = "mock", status = 200, body = "{MOCK_BODY}" }}
         requests_per_connection = setup.limits.requests_per_connection,
         response = RESPONSE_TIMEOUT.as_secs(),
     );
-    let model = model::parse(Path::new("world.toml"), text)
-        .unwrap_or_else(|problems| panic!("the world's configuration: {problems:?}"));
-    Box::new(compile(&model, version, 1))
+    compiled(text, version)
 }
 
 /// The world's API as a stage of a managed one, with the upstream of that variant.
-fn managed_stage(setup: &Setup, variant: u64) -> (ManagedStage, Upstream) {
+fn stage(setup: &Setup, variant: u64) -> (ManagedStage, Upstream) {
     let mut snapshot = snapshot(setup, 0, variant);
     let mut upstream = snapshot.upstreams.remove(0);
     upstream.key = format!("managed/{variant}").into();
     let release = snapshot.apis.remove(0);
-    let stage = ManagedStage {
-        api_id: "abcdefghij".into(),
-        region: "us-east-1".into(),
-        name: "$default".into(),
-        protocol: release.protocol,
-        default_endpoint: DefaultEndpoint::Enabled,
-        release,
-        canary: None,
-        upstreams: [UpstreamUse { key: upstream.key.clone(), pool: 0 }].into(),
-    };
+    let uses = UpstreamUse { key: upstream.key.clone(), pool: 0 };
+    let stage = managed_stage(release, [uses].into());
     (stage, upstream)
-}
-
-/// Leads from the host that all clients name to that stage.
-fn managed_domain() -> ManagedDomain {
-    let mapping = Mapping {
-        base_path: Box::default(),
-        api_id: "abcdefghij".into(),
-        stage: Some("$default".into()),
-    };
-    ManagedDomain {
-        domain: Domain::Exact("a".into()),
-        mode: RoutingMode::Mappings,
-        rules: Box::default(),
-        mappings: [mapping].into(),
-        refuses: false,
-        warnings: Vec::new(),
-    }
 }
 
 impl Simulated {
@@ -158,13 +128,13 @@ impl Simulated {
                 self.managed.served = None;
             }
             _ => {
-                let (stage, upstream) = managed_stage(&self.setup, variant);
+                let (stage, upstream) = stage(&self.setup, variant);
                 if before != Some(variant) {
                     let targets = self.targets(vec![Health::Healthy; self.setup.back_ends.len()]);
                     delta.upstreams.push(NewUpstream { upstream, targets });
                 }
                 delta.stages.push(StageChange::Put(Box::new(stage)));
-                delta.domains.push(DomainChange::Put(Box::new(managed_domain())));
+                delta.domains.push(DomainChange::Put(Box::new(managed_domain("a"))));
                 self.managed.stages += 1;
                 self.managed.served = Some(variant);
             }

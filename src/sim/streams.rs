@@ -6,21 +6,17 @@
 
 use super::clock::Clock;
 use super::env::SimEnv;
+use super::host::{Host, LISTEN, compiled, runtime_at};
 use super::network::{End, Network, Read};
 use super::random::Random;
-use super::ring::SimRing;
-use super::trace::Trace;
 use super::weather::Weather;
 use crate::control::invocation::{Ended, WorkerId};
-use crate::control::mailbox::{FromShard, ListenerId, ListenerKind, Reporter, ToShard};
-use crate::model;
+use crate::control::mailbox::{FromShard, ToShard};
 use crate::ring::Close;
-use crate::shard::{Activity, Shard, ShardSettings};
-use crate::snapshot::compile;
+use crate::shard::{Activity, Shard};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -60,7 +56,6 @@ struct World {
     random: Random,
     reports: mpsc::Receiver<FromShard>,
     window: usize,
-    runtime: SocketAddr,
     writes: Writes,
     reads: Reads,
     worker: Option<(WorkerId, End)>,
@@ -90,18 +85,9 @@ impl World {
         let mut random = Random::seeded(seed);
         let mut weather = Weather::drawn(&mut random);
         weather.clear_up();
-        weather.window_bytes_min = weather.window_bytes_min.max(512);
-        weather.window_bytes_max = weather.window_bytes_max.max(512);
-        weather.latency_max = weather.latency_max.min(Duration::from_millis(5));
+        weather.stay_inside();
         let window = weather.window_bytes_max;
         let clock = Clock::new();
-        let network = Network::new(weather, clock.clone(), random.fork(), Trace::off());
-        let network = Rc::new(RefCell::new(network));
-        let ring = Rc::clone(&network);
-        let mut ring = SimRing::new(ring, clock.clone(), random.fork(), Trace::off());
-        let runtime = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9001));
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
-        let sockets = [ring.open_listener(runtime), ring.open_listener(listen)];
         let text = r#"
 [server]
 listen = []
@@ -117,20 +103,10 @@ protocol = "http"
 route = "ANY /{proxy+}"
 integration = { type = "lambda", function = "f", timeout = "15m", stream = true }
 "#;
-        let model = model::parse(Path::new("world.toml"), text.to_owned())
-            .unwrap_or_else(|problems| panic!("the world's configuration: {problems:?}"));
-        let (sender, reports) = mpsc::channel(4096);
-        let settings = ShardSettings {
-            snapshot: Box::new(compile(&model, 1, 1)),
-            tickets: None,
-            reporter: Reporter::new(0, sender),
-        };
-        let env = SimEnv::new(ring, clock.clone(), random.fork());
-        let mut shard = Shard::new(env, settings);
-        shard.listen(ListenerId(1), ListenerKind::Runtime, sockets[0]);
-        shard.listen(ListenerId(2), ListenerKind::Plain, sockets[1]);
+        let host = Host::new(weather, &clock, &mut random, true, |_| compiled(text.to_owned(), 1));
+        let Host { shard, network, reports } = host;
         let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
-        let client = network.borrow_mut().connect(from, listen);
+        let client = network.borrow_mut().connect(from, LISTEN);
         let now = clock.now();
         Self {
             shard,
@@ -139,7 +115,6 @@ integration = { type = "lambda", function = "f", timeout = "15m", stream = true 
             random,
             reports,
             window,
-            runtime,
             writes,
             reads,
             worker: None,
@@ -164,7 +139,7 @@ integration = { type = "lambda", function = "f", timeout = "15m", stream = true 
         while let Ok(report) = self.reports.try_recv() {
             match report {
                 FromShard::StartWorker(start) => {
-                    let to = SocketAddr::from((start.address, self.runtime.port()));
+                    let to = runtime_at(start.address);
                     let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000));
                     let end = self.network.borrow_mut().connect(from, to);
                     self.worker = Some((start.worker, end));
@@ -191,12 +166,7 @@ integration = { type = "lambda", function = "f", timeout = "15m", stream = true 
             next = next.min(event);
         }
         let has_work = self.shard.environment().ring.has_work();
-        if busy || moved || has_work || next <= now {
-            let little = self.random.between(1, 200) as u64;
-            self.clock.advance(Duration::from_micros(little));
-        } else {
-            self.clock.advance_to(next);
-        }
+        self.clock.pass(busy || moved || has_work, next, &mut self.random);
     }
 
     fn say(&mut self, method: &str, call: &str, fields: &str) {

@@ -76,6 +76,13 @@ pub(crate) enum Mood {
 }
 
 impl Weather {
+    /// Keeps to what connections inside a host are like.
+    pub(crate) fn stay_inside(&mut self) {
+        self.window_bytes_min = self.window_bytes_min.max(512);
+        self.window_bytes_max = self.window_bytes_max.max(512);
+        self.latency_max = self.latency_max.min(Duration::from_millis(5));
+    }
+
     /// The weather of a seed.
     pub(crate) fn drawn(random: &mut Random) -> Self {
         let mood = *random.pick(&[

@@ -10,23 +10,23 @@ mod workers;
 
 use super::clock::Clock;
 use super::env::SimEnv;
+use super::host::{
+    Errand, Errands, Host, LISTEN, compiled, managed_domain, managed_stage, one_seed, runtime_at,
+    sum_of_seeds,
+};
 use super::network::Network;
 use super::random::{PerMille, Random};
-use super::ring::SimRing;
-use super::trace::Trace;
 use super::weather::Weather;
-use crate::control::invocation::{Ended, StopWorker, WorkerId};
-use crate::control::mailbox::{Delta, FromShard, ListenerId, ListenerKind, Reporter, ToShard};
-use crate::model;
+use crate::control::invocation::Ended;
+use crate::control::mailbox::{Delta, FromShard, ToShard};
 use crate::ring::Close;
-use crate::shard::{Activity, Shard, ShardSettings};
-use crate::snapshot::managed::{DefaultEndpoint, DomainChange, Mapping, RoutingMode, StageChange};
-use crate::snapshot::{Domain, ManagedDomain, ManagedStage, Snapshot, compile};
+use crate::shard::{Activity, Shard};
+use crate::snapshot::managed::{DomainChange, StageChange};
+use crate::snapshot::{ManagedDomain, ManagedStage, Snapshot};
 use callers::{Caller, Request, Rules};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -126,12 +126,6 @@ struct Standing {
     remembered_until: Option<Instant>,
 }
 
-#[derive(Debug)]
-enum Errand {
-    Start(WorkerId, Ipv4Addr),
-    End(WorkerId, Ended),
-}
-
 struct World {
     shard: Shard<SimEnv>,
     network: Rc<RefCell<Network>>,
@@ -139,8 +133,7 @@ struct World {
     random: Random,
     reports: mpsc::Receiver<FromShard>,
     rules: Rules,
-    runtime: SocketAddr,
-    errands: Vec<(Instant, Errand)>,
+    errands: Errands,
     workers: Vec<Worker>,
     callers: Vec<Caller>,
     standings: BTreeMap<String, Standing>,
@@ -204,38 +197,13 @@ init_timeout = "2s"
         FUNCTION_TIMEOUT.as_secs(),
         variant / 2,
     );
-    let model = model::parse(Path::new("world.toml"), text)
-        .unwrap_or_else(|problems| panic!("the world's configuration: {problems:?}"));
-    Box::new(compile(&model, version, 1))
+    compiled(text, version)
 }
 
 /// The HTTP API as a managed one's stage, and what leads to it.
 fn managed(snapshot: Box<Snapshot>) -> (ManagedStage, ManagedDomain) {
     let release = snapshot.apis.into_iter().find(|api| &*api.name == "h").expect("it is declared");
-    let stage = ManagedStage {
-        api_id: "abcdefghij".into(),
-        region: "us-east-1".into(),
-        name: "$default".into(),
-        protocol: release.protocol,
-        default_endpoint: DefaultEndpoint::Enabled,
-        release,
-        canary: None,
-        upstreams: [].into(),
-    };
-    let mapping = Mapping {
-        base_path: Box::default(),
-        api_id: "abcdefghij".into(),
-        stage: Some("$default".into()),
-    };
-    let domain = ManagedDomain {
-        domain: Domain::Exact("m".into()),
-        mode: RoutingMode::Mappings,
-        rules: Box::default(),
-        mappings: [mapping].into(),
-        refuses: false,
-        warnings: Vec::new(),
-    };
-    (stage, domain)
+    (managed_stage(release, [].into()), managed_domain("m"))
 }
 
 impl World {
@@ -244,9 +212,7 @@ impl World {
         let mut weather = Weather::drawn(&mut random);
         let is_calm = weather.is_faultless();
         weather.clear_up();
-        weather.window_bytes_min = weather.window_bytes_min.max(512);
-        weather.window_bytes_max = weather.window_bytes_max.max(512);
-        weather.latency_max = weather.latency_max.min(Duration::from_millis(5));
+        weather.stay_inside();
         let rate = |random: &mut Random, most| match is_calm {
             true => PerMille(0),
             false => PerMille(random.below(most) as u32),
@@ -255,26 +221,13 @@ impl World {
         let upheaval = rate(&mut random, 6);
         let is_late = !is_calm && random.below(2) == 0;
         let clock = Clock::new();
-        let network = Network::new(weather, clock.clone(), random.fork(), Trace::off());
-        let network = Rc::new(RefCell::new(network));
-        let mut ring =
-            SimRing::new(Rc::clone(&network), clock.clone(), random.fork(), Trace::off());
-        let runtime = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9001));
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
-        let sockets = [ring.open_listener(runtime), ring.open_listener(listen)];
-        let max = random.between(1, 6);
-        let workers = [random.below(max + 1), max];
-        let queue = if is_calm { 1000 } else { *random.pick(&[0, 1, 5, 1000]) };
-        let (sender, reports) = mpsc::channel(4096);
-        let settings = ShardSettings {
-            snapshot: snapshot(1, 0, workers, queue),
-            tickets: None,
-            reporter: Reporter::new(0, sender),
-        };
-        let env = SimEnv::new(ring, clock.clone(), random.fork());
-        let mut shard = Shard::new(env, settings);
-        shard.listen(ListenerId(1), ListenerKind::Runtime, sockets[0]);
-        shard.listen(ListenerId(2), ListenerKind::Plain, sockets[1]);
+        let host = Host::new(weather, &clock, &mut random, true, |random| {
+            let max = random.between(1, 6);
+            let workers = [random.below(max + 1), max];
+            let queue = if is_calm { 1000 } else { *random.pick(&[0, 1, 5, 1000]) };
+            snapshot(1, 0, workers, queue)
+        });
+        let Host { shard, network, reports } = host;
         let mut said: Vec<Said> =
             Said::ALL.iter().copied().filter(|it| is_late || *it != Said::Late).collect();
         // The fewer there are, the more ask the same.
@@ -295,9 +248,8 @@ impl World {
             clock,
             random,
             reports,
-            rules: Rules { listen, is_strict: is_calm, upheavals: 0 },
-            runtime,
-            errands: Vec::new(),
+            rules: Rules { listen: LISTEN, is_strict: is_calm, upheavals: 0 },
+            errands: Errands::default(),
             workers: Vec::new(),
             callers,
             standings: BTreeMap::new(),
@@ -366,9 +318,9 @@ impl World {
         let now = self.clock.now();
         let mut wakes = vec![self.shard.next_deadline()];
         let moved = self.network.borrow_mut().advance();
-        let due: Vec<_> = self.errands.extract_if(.., |(at, _)| *at <= now).collect();
+        let due = self.errands.due(now);
         let errands = !due.is_empty();
-        for (_, errand) in due {
+        for errand in due {
             self.run_errand(errand);
         }
         for index in 0..self.workers.len() {
@@ -378,32 +330,18 @@ impl World {
             let mut network = self.network.borrow_mut();
             wakes.extend(caller.drive(&mut network, &self.clock, &mut self.random, self.rules));
         }
-        wakes.extend(self.errands.iter().map(|(at, _)| *at));
+        wakes.extend(self.errands.times());
         wakes.extend(self.network.borrow().next_event());
         let has_work = self.shard.environment().ring.has_work();
         let next = wakes.into_iter().min().unwrap_or(now);
-        if busy || moved || errands || has_work || next <= now {
-            let little = self.random.between(1, 200) as u64;
-            self.clock.advance(Duration::from_micros(little));
-        } else {
-            self.clock.advance_to(next);
-        }
+        self.clock.pass(busy || moved || errands || has_work, next, &mut self.random);
     }
 
     fn take_reports(&mut self) {
         while let Ok(report) = self.reports.try_recv() {
+            let now = self.clock.now();
+            let Some(report) = self.errands.take(report, now, &mut self.random) else { continue };
             match report {
-                FromShard::StartWorker(start) => {
-                    let delay = Duration::from_micros(self.random.skewed(50_000) as u64);
-                    let at = self.clock.now() + delay;
-                    self.errands.push((at, Errand::Start(start.worker, start.address)));
-                }
-                FromShard::StopWorker { worker, how, .. } => {
-                    let most = if how == StopWorker::AtOnce { 20_000 } else { 2_000_000 };
-                    let delay = Duration::from_micros(self.random.skewed(most) as u64);
-                    let ended = Ended::Exited("signal: killed".into());
-                    self.errands.push((self.clock.now() + delay, Errand::End(worker, ended)));
-                }
                 FromShard::Retired(_) => self.snapshots -= 1,
                 FromShard::RetiredManaged(stages, _) => self.stages -= stages.len(),
                 FromShard::Drained { .. } => self.drained = true,
@@ -420,16 +358,14 @@ impl World {
                     let how = Ended::Exited(how.into());
                     return self.shard.deliver(ToShard::WorkerEnded { worker: id, how });
                 }
-                let to = SocketAddr::from((address, self.runtime.port()));
+                let to = runtime_at(address);
                 let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000));
                 let end = self.network.borrow_mut().connect(from, to);
                 self.workers.push(Worker::new(id, end));
             }
             Errand::End(id, how) => {
                 // A worker that has ended by itself was told of already.
-                let starts =
-                    |it: &(Instant, Errand)| matches!(&it.1, Errand::Start(of, _) if *of == id);
-                let was_starting = self.errands.extract_if(.., |it| starts(it)).count() > 0;
+                let was_starting = self.errands.forget_start(id);
                 let index = self.workers.iter().position(|it| it.id == id);
                 match index {
                     Some(index) => self.end_worker(index, how),
@@ -505,7 +441,7 @@ impl World {
         }
     }
 
-    fn run(mut self) -> (usize, usize, usize) {
+    fn run(mut self) -> [usize; 3] {
         let end = self.clock.now() + WORLD;
         while self.callers.iter().any(|caller| !caller.is_done()) {
             assert!(self.clock.now() < end, "it never ends{}", self.describe());
@@ -538,31 +474,16 @@ impl World {
         assert_eq!(self.shard.environment().ring.open_sockets(), 0, "sockets");
         assert_eq!(self.shard.environment().ring.buffers_lent(), 0, "buffers");
         let sum = |of: fn(&Caller) -> usize| self.callers.iter().map(of).sum();
-        (sum(|it| it.answers), sum(|it| it.granted), self.questions)
+        [sum(|it| it.answers), sum(|it| it.granted), self.questions]
     }
 }
 
 #[test]
 fn every_request_is_judged_once_whatever_authorizers_do() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let one = number("RINGGATE_SEED");
-    let seeds = match one {
-        Some(seed) => seed..=seed,
-        None => 1..=number("RINGGATE_SEEDS").unwrap_or(200),
-    };
-    let mut sum = (0, 0, 0);
-    for seed in seeds {
-        let run = std::panic::AssertUnwindSafe(|| World::new(seed).run());
-        match std::panic::catch_unwind(run) {
-            Ok((answers, granted, questions)) => {
-                sum = (sum.0 + answers, sum.1 + granted, sum.2 + questions);
-            }
-            Err(cause) => {
-                println!("replay: RINGGATE_SEED={seed} cargo test --lib sim::authorizers");
-                std::panic::resume_unwind(cause);
-            }
-        }
-    }
-    println!("{} answers, {} granted, {} questions", sum.0, sum.1, sum.2);
-    assert!(one.is_some() || sum.1 > 0 && sum.2 < sum.0, "much is remembered or shared");
+    let [answers, granted, questions] = sum_of_seeds("authorizers", |seed| World::new(seed).run());
+    println!("{answers} answers, {granted} granted, {questions} questions");
+    assert!(
+        one_seed().is_some() || granted > 0 && questions < answers,
+        "much is remembered or shared"
+    );
 }
