@@ -109,26 +109,12 @@ impl Asked {
         self.kept.with_exchange(&self.snapshot, managed, &self.api, content, act)
     }
 
-    /// As [`Asked::with_exchange`], for one that a function answers.
-    pub(super) fn with_function<T>(
-        &self,
-        managed: &Managed,
-        act: impl FnOnce(&Exchange<'_>, &Lambda) -> T,
-    ) -> Option<T> {
-        self.with_exchange(managed, |exchange, route| match &route.integration {
-            Integration::Lambda(lambda) => Some(act(exchange, lambda)),
-            _ => None,
-        })?
-    }
-
     /// What its API changes of a function's answer. The head is read again only where something is.
     pub(super) fn changes(&self, managed: &Managed, answer: &Answer<'_>) -> Changes {
         let api = self.api.api(&self.snapshot);
         match self.function() {
             Some(declared) if Changes::are_any(api, declared) => self
-                .with_function(managed, |exchange, declared| {
-                    Changes::of(exchange, declared, answer)
-                })
+                .with_exchange(managed, |exchange, _| Changes::of(exchange, declared, answer))
                 .unwrap_or_default(),
             _ => Changes::default(),
         }

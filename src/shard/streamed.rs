@@ -18,7 +18,7 @@ use crate::control::invocation::{Completion, NotDone};
 use crate::exchange::Refusal;
 use crate::exchange::execution_log::malformed;
 use crate::exchange::integrate::lambda::streamed::{self, Prelude};
-use crate::exchange::integrate::lambda::{self, Answer, Changes, HeadFacts};
+use crate::exchange::integrate::lambda::{self, Answer, HeadFacts};
 use crate::exchange::respond::{Connection, ResponseFraming};
 use crate::http::{self, Fields, Known, Piece, Version};
 use crate::ring::{Env, SlotId};
@@ -141,37 +141,31 @@ impl<E: Env> Shard<E> {
             asked.persistent && client.request_is_complete() && self.draining.is_none();
         let date = self.date.at(self.since_epoch.as_secs());
         let out = client.stream.out(self.env.ring()).written();
-        let begun = asked.with_function(&self.managed, |exchange, declared| {
-            let changes = Changes::of(exchange, declared, answer);
-            let status = changes.status().unwrap_or(answer.status);
-            let framing = framing_of(asked, status);
-            let persistent = may_persist && framing != ResponseFraming::UntilClose;
-            let facts = HeadFacts {
-                protocol: asked.protocol,
-                ids: &asked.ids,
-                connection: Connection::of(persistent, asked.version),
-                date,
-                trace_id: asked.trace.as_bytes(),
-                is_head: asked.is_head,
-                framing: Some(framing),
-            };
-            lambda::write_changed_head(answer, &facts, &changes, out);
-            let ends = asked.handed_over.unwrap_or(asked.started) + declared.timeout;
-            let pause_max = declared.facts.streams.unwrap_or(declared.timeout);
-            let response_bytes = 0;
-            let streamed = Streamed {
-                connection,
-                invocation,
-                framing,
-                status,
-                response_bytes,
-                pause_max,
-                ends,
-            };
-            (streamed, persistent)
-        });
+        let Some(declared) = asked.function() else { return };
+        let changes = asked.changes(&self.managed, answer);
+        let status = changes.status().unwrap_or(answer.status);
+        let framing = framing_of(asked, status);
+        let persistent = may_persist && framing != ResponseFraming::UntilClose;
+        let facts = HeadFacts {
+            protocol: asked.protocol,
+            ids: &asked.ids,
+            connection: Connection::of(persistent, asked.version),
+            date,
+            trace_id: asked.trace.as_bytes(),
+            is_head: asked.is_head,
+            framing: Some(framing),
+        };
+        lambda::write_changed_head(answer, &facts, &changes, out);
+        let streamed = Streamed {
+            connection,
+            invocation,
+            framing,
+            status,
+            response_bytes: 0,
+            pause_max: declared.facts.streams.unwrap_or(declared.timeout),
+            ends: asked.handed_over.unwrap_or(asked.started) + declared.timeout,
+        };
         let Some(asked) = self.asked.get_mut(id) else { return };
-        let Some((streamed, persistent)) = begun else { return };
         let since = asked.handed_over.unwrap_or(asked.started);
         asked.note_answer(self.now.saturating_duration_since(since));
         asked.persistent = persistent;

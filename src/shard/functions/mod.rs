@@ -200,16 +200,16 @@ impl<E: Env> Shard<E> {
         {
             row.waiting.retain(|waiting| *waiting != id);
         }
-        self.tell(&invocation, completion);
+        self.tell(invocation.caller, &invocation.request_id, completion);
         self.free_function_if_over(invocation.function);
     }
 
-    fn tell(&mut self, invocation: &Invocation, completion: Completion) {
-        match invocation.caller {
+    fn tell(&mut self, caller: Caller, request_id: &ids::Uuid, completion: Completion) {
+        match caller {
             Caller::Asked(asked) => self.asked_answered(asked, completion),
             Caller::Authorizer(flight) => self.authorizer_answered(flight, completion),
             Caller::Control(call) => {
-                let request_id = invocation.request_id.as_str().into();
+                let request_id = request_id.as_str().into();
                 let told = Invoked { call, request_id, completion };
                 self.send_report(FromShard::Invoked(Box::new(told)));
             }
@@ -235,16 +235,8 @@ impl<E: Env> Shard<E> {
             return self.end_invocation(id, late);
         }
         let caller = std::mem::replace(&mut invocation.caller, Caller::Nobody);
-        match caller {
-            Caller::Asked(asked) => self.asked_answered(asked, late),
-            Caller::Authorizer(flight) => self.authorizer_answered(flight, late),
-            Caller::Control(call) => {
-                let request_id = invocation.request_id.as_str().into();
-                let told = Invoked { call, request_id, completion: late };
-                self.send_report(FromShard::Invoked(Box::new(told)));
-            }
-            Caller::Nobody => {}
-        }
+        let request_id = invocation.request_id;
+        self.tell(caller, &request_id, late);
     }
 
     /// A worker that was expected to ask for an event has done so, or will not soon.
