@@ -277,6 +277,20 @@ def test_a_stage_is_counted(gateway, v1, stage, patch):
     assert values() == {}, "gone with the stage"
 
 
+def log_everything(v1, patch, api, name, format):
+    """Both logs of the stage `prod`, with all that they can tell."""
+    v1.update_stage(
+        restApiId=api,
+        stageName="prod",
+        patchOperations=patch(
+            ("replace", "/*/*/logging/loglevel", "INFO"),
+            ("replace", "/*/*/logging/dataTrace", "true"),
+            ("replace", "/accessLogSettings/destinationArn", group(name)),
+            ("replace", "/accessLogSettings/format", format),
+        ),
+    )
+
+
 def test_an_execution_log_tells_every_step(gateway, v1, stage, patch, lines, backend):
     v1.update_stage(
         restApiId=stage,
@@ -356,16 +370,7 @@ def test_an_execution_log_tells_of_a_function(gateway, v1, api, root, patch, lin
     v1.put_integration(**at, type="AWS_PROXY", integrationHttpMethod="POST", uri=invocation_of(function))
     v1.create_deployment(restApiId=api, stageName="prod")
     format = "$context.requestId $context.status $context.integrationStatus $context.integration.status $context.integration.requestId $context.awsEndpointRequestId $context.xrayTraceId $context.error.responseType"
-    v1.update_stage(
-        restApiId=api,
-        stageName="prod",
-        patchOperations=patch(
-            ("replace", "/*/*/logging/loglevel", "INFO"),
-            ("replace", "/*/*/logging/dataTrace", "true"),
-            ("replace", "/accessLogSettings/destinationArn", group(name)),
-            ("replace", "/accessLogSettings/format", format),
-        ),
-    )
+    log_everything(v1, patch, api, name, format)
     uri = f"https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/{function}/invocations"
     total, root_of_trace = 0, r"Root=1-[0-9a-f]{8}-[0-9a-f]{24}"
 
@@ -448,16 +453,7 @@ def test_what_lambda_says_at_once_is_told_too(gateway, v1, api, root, patch, lin
     v1.put_method_response(**at, statusCode="200")
     v1.put_integration_response(**at, statusCode="200")
     v1.create_deployment(restApiId=api, stageName="prod")
-    v1.update_stage(
-        restApiId=api,
-        stageName="prod",
-        patchOperations=patch(
-            ("replace", "/*/*/logging/loglevel", "INFO"),
-            ("replace", "/*/*/logging/dataTrace", "true"),
-            ("replace", "/accessLogSettings/destinationArn", group(name)),
-            ("replace", "/accessLogSettings/format", "$context.requestId $context.status $context.integrationStatus"),
-        ),
-    )
+    log_everything(v1, patch, api, name, "$context.requestId $context.status $context.integrationStatus")
     count = 0
     for kind, status, body, answer in (
         ("Event", 202, '{"a": 1}', ""),
