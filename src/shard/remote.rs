@@ -14,7 +14,7 @@
 
 use super::exchanges::{Proxied, ServedBy, Stage};
 use super::functions::NewInvocation;
-use super::functions::worker::Invocation;
+use super::functions::worker::{Caller, Invocation};
 use super::kept::KeptAnswer;
 use super::timers::Deadline;
 use super::{Kind, Shard};
@@ -26,7 +26,7 @@ use crate::exchange::{Failure, Ids, Refusal};
 use crate::http::{RequestKind, Version};
 use crate::ring::{Env, SlotId};
 use crate::snapshot::{ApiIndex, Protocol, RouteIndex};
-use crate::telemetry::ids;
+use crate::telemetry::ids::{self, Uuid};
 use bytes::Bytes;
 use std::rc::Rc;
 use std::time::Duration;
@@ -192,7 +192,14 @@ impl<E: Env> Shard<E> {
             .fields()
             .iter()
             .any(|it| it.name.eq_ignore_ascii_case(b"x-amz-function-error"));
+        let named = call.answer.fields().into_iter().find_map(|it| {
+            let is_it = it.name.eq_ignore_ascii_case(b"x-amzn-requestid");
+            ids::known_uuid(std::str::from_utf8(it.value).ok().filter(|_| is_it)?)
+        });
         let content = Bytes::from(std::mem::take(&mut call.answer.content));
+        if let Some(request_id) = named {
+            self.name_invocation(invocation, request_id);
+        }
         let completion = match status {
             200..=299 if function_failed => Completion::Failure(content),
             200..=299 => Completion::Result(content),
@@ -208,6 +215,17 @@ impl<E: Env> Shard<E> {
         };
         self.end_exchange(id, None);
         self.end_invocation(invocation, completion);
+    }
+
+    /// The place where it runs has named an invocation: its log is found by that name.
+    fn name_invocation(&mut self, id: SlotId, request_id: Uuid) {
+        let Some(invocation) = self.invocations.get_mut(id) else { return };
+        invocation.request_id = request_id;
+        if let Caller::Asked(asked) = invocation.caller
+            && let Some(asked) = self.asked.get_mut(asked)
+        {
+            asked.invoked(request_id);
+        }
     }
 
     /// There is no answer.
