@@ -41,8 +41,12 @@ pub struct Invoke {
 /// An event that a client's request has left behind: nobody waits for what comes of it.
 #[derive(Debug, Clone)]
 pub struct QueuedEvent {
-    /// Who is to be told when it is over.
+    /// Who is to be told when it is taken, and when it is over.
     pub shard: ShardId,
+    /// Names it when it is taken.
+    pub invocation: u64,
+    /// What all its invocations are called.
+    pub request_id: Uuid,
     /// The function's ARN, qualified where it is asked for so.
     pub function: Box<str>,
     /// Handed to the function as it is.

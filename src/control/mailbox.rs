@@ -119,7 +119,15 @@ pub enum ToShard {
     Credentials(Vec<RoleCredentials>),
     /// Invoke a function, then say [`FromShard::Invoked`].
     Invoke(Box<Invoke>),
-    /// An event of [`FromShard::Event`] is done, or given up.
+    /// An event of [`FromShard::Event`] was taken, and nothing but its being done with or given up takes it
+    /// away again; or it cannot be taken.
+    EventTaken {
+        /// [`QueuedEvent::invocation`].
+        invocation: u64,
+        /// Whether it was.
+        is_taken: bool,
+    },
+    /// An event of [`FromShard::Event`] is done, given up, or was not taken.
     EventOver {
         /// How many bytes it had.
         bytes: usize,
@@ -204,7 +212,8 @@ pub enum FromShard {
     },
     /// An invocation that was asked for is over.
     Invoked(Box<Invoked>),
-    /// Invoke a function with this as often as it takes, then say [`ToShard::EventOver`].
+    /// Take this, say [`ToShard::EventTaken`], invoke a function with it as often as it takes, then say
+    /// [`ToShard::EventOver`].
     Event(Box<QueuedEvent>),
     /// Access log lines.
     Log(telemetry::LogBatch),

@@ -65,6 +65,7 @@ fn fake_shard(seat: Seat, behaviour: Behaviour, log: &Mutex<Vec<String>>) {
                     }
                 }
                 ToShard::Invoke(_)
+                | ToShard::EventTaken { .. }
                 | ToShard::EventOver { .. }
                 | ToShard::WorkerEnded { .. }
                 | ToShard::SpareWorker { .. }

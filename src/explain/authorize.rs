@@ -38,7 +38,11 @@ pub(super) fn authorize(
         let source = authorizer.arn(&api.id);
         !authorizer.needs_permission || permits(function, &source, &authorizer.account_id)
     });
-    if function.is_none() || !is_permitted {
+    let place = walk.world.elsewhere(&authorizer.function).filter(|_| function.is_none());
+    if let Some(place) = place {
+        phase.value("invoked at", place);
+    }
+    if (function.is_none() && place.is_none()) || !is_permitted {
         phase.warning(match function {
             None => "there is no such function",
             Some(_) => "the function does not permit this authorizer to invoke it",

@@ -141,7 +141,10 @@ pub(super) fn permitted(
     phase: &mut Phase,
 ) -> bool {
     match walk.world.function(&declared.function) {
-        None => phase.warning("there is no such function: it would be refused with 500"),
+        None => match walk.world.elsewhere(&declared.function) {
+            Some(place) => phase.value("invoked at", place),
+            None => phase.warning("there is no such function: it would be refused with 500"),
+        },
         Some(function) if !lambda::is_permitted(exchange, declared, function) => {
             phase.warning("the function does not permit this API to invoke it");
             return false;

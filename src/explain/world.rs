@@ -113,4 +113,10 @@ impl World {
     pub(super) fn function(&self, arn: &str) -> Option<&Function> {
         self.functions.iter().find(|function| *function.arn == *arn)
     }
+
+    /// Where a function is invoked that is not here.
+    pub(super) fn elsewhere(&self, arn: &str) -> Option<&str> {
+        let place = self.snapshot.remote_functions.find(arn)?;
+        Some(&self.snapshot.upstream(place.remote.upstream).name)
+    }
 }

@@ -41,10 +41,10 @@ pub(super) static TABLE: Table = Table {
         },
         Key {
             name: "function",
-            kind: Kind::Text("the name of a [[function]]"),
+            kind: Kind::Text("the name of a [[function]] or [[remote_function]]"),
             absent: Absent::Required,
             example: "\"check\"",
-            about: "The function that decides.",
+            about: "The function that decides, by the name of its `[[function]]` or `[[remote_function]]`.",
         },
         Key {
             name: "identity_sources",
@@ -102,7 +102,7 @@ pub struct Authorizer {
     pub name: String,
     /// What its function gets.
     pub kind: AuthorizerKind,
-    /// The name of one of [`super::Model::functions`].
+    /// The name of one of [`super::Model::functions`] or [`super::Model::remote_functions`].
     pub function: String,
     /// Where callers say who they are; of a token exactly one, a header.
     pub identity_sources: Vec<IdentitySource>,

@@ -97,10 +97,10 @@ pub(super) static LAMBDA: Table = Table {
         TYPE,
         Key {
             name: "function",
-            kind: Kind::Text("the name of a [[function]]"),
+            kind: Kind::Text("the name of a [[function]] or [[remote_function]]"),
             absent: Absent::Required,
             example: "\"hello\"",
-            about: "The function, by the name of its `[[function]]`.",
+            about: "The function, by the name of its `[[function]]` or `[[remote_function]]`.",
         },
         Key {
             name: "payload_format",

@@ -274,19 +274,20 @@ fn read_root(root: &Reader<'_>, source: &Source) -> Option<Model> {
     let functions: Vec<_> =
         function_tables.iter().map(|table| function::read(table, &all_functions)).collect();
 
-    let authorizer_tables = root.tables("authorizer");
-    let authorizer_names = names(&authorizer_tables, "authorizer");
-    let authorizers: Vec<_> =
-        authorizer_tables.iter().map(|table| authorizer::read(table, &function_names)).collect();
     let remote_tables = root.tables("remote_function");
     let remote_names = names(&remote_tables, "remote function");
     let remote_functions: Vec<_> = remote_tables
         .iter()
         .map(|table| remote_function::read(table, &aws, upstream_names.len(), &mut implied))
         .collect();
-    // Routes may name both.
+    // Routes and authorizers may name both.
     let remote_names = remote_names.into_iter().filter(|name| name != "*");
     let function_names: Vec<String> = function_names.into_iter().chain(remote_names).collect();
+
+    let authorizer_tables = root.tables("authorizer");
+    let authorizer_names = names(&authorizer_tables, "authorizer");
+    let authorizers: Vec<_> =
+        authorizer_tables.iter().map(|table| authorizer::read(table, &function_names)).collect();
 
     let api_tables = root.tables("api");
     names(&api_tables, "API");

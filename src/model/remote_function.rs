@@ -8,14 +8,14 @@ use super::upstream::{Upstream, implied, parse_target};
 
 pub(super) static TABLE: Table = Table {
     header: "[[remote_function]]",
-    about: "A function that does not run on this host: it is invoked by the Lambda API of AWS or of another ringgate, signed with the key pairs of `[aws]`. Integrations name it as any other function; one of that name on this host goes before it.",
+    about: "A function that does not run on this host: it is invoked by the Lambda API of AWS or of another ringgate, signed with the key pairs of `[aws]`. Integrations and authorizers name it as any other function; one of that name on this host goes before it.",
     keys: &[
         Key {
             name: "name",
             kind: Kind::Text("a function's name, or \"*\""),
             absent: Absent::Required,
             example: "\"orders\"",
-            about: "Which function. `\"*\"` is every one that is neither on this host nor declared by its name; routes of the file name only declared ones.",
+            about: "Which function. `\"*\"` is every one that is neither on this host nor declared by its name; routes and authorizers of the file name only declared ones.",
         },
         Key {
             name: "endpoint",

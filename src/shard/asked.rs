@@ -142,9 +142,14 @@ impl Asked {
 
     /// Its function has answered, so long after it was asked; what it said is another matter.
     pub(super) fn note_answer(&mut self, latency: Duration) {
+        self.note_status(200, latency);
+    }
+
+    /// As [`Asked::note_answer`], where Lambda answers with another status than for a result.
+    pub(super) fn note_status(&mut self, status: u16, latency: Duration) {
         if let Some(log) = &mut self.log {
             let id = self.invocation_id.as_ref().map_or(&b""[..], |id| id.as_bytes());
-            log.answered_by_function(id, latency);
+            log.answered_by_function(id, status, latency);
         }
     }
 

@@ -1,15 +1,19 @@
 //! Functions behind templates (`AWS` integrations of REST APIs): a request whose event a template has made
 //! is handed to its function here, and what comes of it is made into the client's answer.
 //!
-//! An invocation of type `Event` is told to the control thread, which has the queue and tries again; the
-//! client is answered at once. How many such events a shard has on their way there is bounded.
+//! An invocation of type `Event` is told to the control thread, which writes it down and tries it; the client
+//! is answered when it is on disk. Until then it is an [`Invocation`](super::functions::worker::Invocation)
+//! that nobody works at, so that it has its patience and its end like any other. How many such events a shard
+//! has given away is bounded.
 
-use super::Shard;
 use super::asked::refusal_of;
 use super::functions::NewInvocation;
-use super::functions::worker::Caller;
+use super::functions::worker::{Caller, Invocation as Row};
 use super::phases::binary_types;
-use crate::control::invocation::{Completion, QueuedEvent};
+use super::remote::nobody;
+use super::timers::Deadline;
+use super::{Kind, Shard};
+use crate::control::invocation::{Completion, NotDone, QueuedEvent};
 use crate::control::mailbox::FromShard;
 use crate::exchange::execution_log::FunctionCall;
 use crate::exchange::integrate::lambda;
@@ -23,6 +27,7 @@ use crate::snapshot::Integration;
 use crate::snapshot::managed::{CustomLambda, Mapped};
 use crate::telemetry::ids;
 use crate::telemetry::ids::Uuid;
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,14 +36,19 @@ use std::time::Duration;
 const EVENTS_MAX: usize = 1000;
 const EVENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// The longest that a function of Lambda's may take.
+const FAR_TIMEOUT: Duration = Duration::from_secs(900);
+
 /// What the answer of a function behind templates needs besides its result.
 #[derive(Debug)]
 pub(super) struct Templated {
     /// What the request template assigned.
     overrides: Overrides,
-    request_id: Uuid,
+    pub(super) request_id: Uuid,
     /// The version that runs.
-    version: Box<str>,
+    pub(super) version: Box<str>,
+    /// How the function was invoked.
+    invocation: custom::Invocation,
 }
 
 /// Events that this shard has handed to the control thread.
@@ -82,60 +92,55 @@ impl<E: Env> Shard<E> {
             execution.asks_function(self.since_epoch, &call, &order.event);
         }
         let row = self.function_of_arn.get(arn).and_then(|row| self.functions.get(*row));
-        let row = row.ok_or(Refusal::FunctionRefused)?;
-        if !lambda::is_permitted(exchange, &function.lambda, &row.function) {
-            return Err(Refusal::FunctionRefused.into());
-        }
+        let (timeout, rules) = match row {
+            Some(row) if !lambda::is_permitted(exchange, &function.lambda, &row.function) => {
+                return Err(Refusal::FunctionRefused.into());
+            }
+            Some(row) => (row.function.timeout, Arc::clone(&row.function.events)),
+            // Whether that may be is decided there. Nobody here knows how long it may take.
+            None if self.snapshot.remote_functions.find(arn).is_some() => {
+                (FAR_TIMEOUT, Arc::default())
+            }
+            None => return Err(Refusal::FunctionRefused.into()),
+        };
         let Order { invocation, event, client_context } = order;
+        if invocation == Invocation::DryRun {
+            let told = Told::nothing(invocation);
+            return self.answer_told(id, exchange, mapped, &told, &made.overrides, persistent);
+        }
         let request_id = ids::uuid([self.env.random(), self.env.random()]);
-        match invocation {
-            Invocation::DryRun => {}
-            Invocation::Event => {
-                let row = &row.function;
+        let mut asked = self.new_asked(id, exchange, raw, 0, persistent)?;
+        asked.trace = String::from_utf8_lossy(Trace::of(exchange).as_bytes()).into();
+        let overrides = made.overrides.clone();
+        asked.execution = self.execution.take();
+        asked.invoked(request_id);
+        let version = Box::default();
+        let templated = Templated { overrides, request_id, version, invocation };
+        asked.templated = Some(Box::new(templated));
+        let request_bytes = exchange.content.unwrap_or_default().len() as u64;
+        let patience = function.lambda.timeout;
+        self.await_function(asked, request_bytes, |shard, asked| {
+            let caller = Caller::Asked(asked);
+            if invocation == Invocation::Event {
                 let event = QueuedEvent {
-                    shard: self.id,
+                    shard: shard.id,
+                    invocation: 0,
+                    request_id,
                     function: arn.clone(),
                     event,
                     client_context,
-                    timeout: row.timeout,
-                    rules: Arc::clone(&row.events),
+                    timeout,
+                    rules,
                 };
-                let is_off = row.reserved_concurrency == Some(0);
-                self.queue_event(event, is_off)?;
+                return shard.queue_event(event, caller, patience);
             }
-            Invocation::RequestResponse => {
-                let mut asked = self.new_asked(id, exchange, raw, 0, persistent)?;
-                asked.trace = String::from_utf8_lossy(Trace::of(exchange).as_bytes()).into();
-                let overrides = made.overrides.clone();
-                asked.execution = self.execution.take();
-                asked.invoked(request_id);
-                let version = Box::default();
-                asked.templated = Some(Box::new(Templated { overrides, request_id, version }));
-                let request_bytes = exchange.content.unwrap_or_default().len() as u64;
-                self.await_function(asked, request_bytes, |shard, asked| {
-                    let new = NewInvocation {
-                        request_id,
-                        event,
-                        trace: Some(trace),
-                        client_context,
-                        caller: Caller::Asked(asked),
-                        patience: function.lambda.timeout,
-                    };
-                    let invocation = shard.invoke(arn, new).map_err(refusal_of)?;
-                    shard.tell_version(asked, invocation);
-                    Ok(invocation)
-                })?;
-                return Ok(());
-            }
-        }
-        self.answer_told(
-            id,
-            exchange,
-            mapped,
-            &Told::nothing(invocation),
-            &made.overrides,
-            persistent,
-        )
+            let trace = Some(trace);
+            let new = NewInvocation { request_id, event, trace, client_context, caller, patience };
+            let invocation = shard.invoke(arn, new).map_err(refusal_of)?;
+            shard.tell_version(asked, invocation);
+            Ok(invocation)
+        })?;
+        Ok(())
     }
 
     /// Which version an invocation runs is known only now: an alias may lead to two.
@@ -150,23 +155,68 @@ impl<E: Env> Shard<E> {
         }
     }
 
-    /// Hands an event to the control thread, which answers for it from then on.
-    fn queue_event(&mut self, event: QueuedEvent, is_off: bool) -> Result<(), Refusal> {
+    /// Hands an event to the control thread, which answers for it once it says so.
+    fn queue_event(
+        &mut self,
+        mut event: QueuedEvent,
+        caller: Caller,
+        patience: Duration,
+    ) -> Result<SlotId, Refusal> {
         let bytes = event.event.len();
-        if is_off || self.events.count >= EVENTS_MAX || self.events.bytes + bytes > EVENT_BYTES_MAX
-        {
+        if self.events.count >= EVENTS_MAX || self.events.bytes + bytes > EVENT_BYTES_MAX {
             return Err(Refusal::FunctionRefused);
         }
         self.events.count += 1;
         self.events.bytes += bytes;
+        let id = self.invocations.insert(Row {
+            function: nobody(),
+            request_id: event.request_id,
+            event: Bytes::new(),
+            trace: Box::default(),
+            client_context: None,
+            caller,
+            worker: None,
+            remote: None,
+            began: None,
+            deadline: Deadline::default(),
+        });
+        if let Some(row) = self.invocations.get_mut(id) {
+            let due = self.now + patience;
+            self.timers.set(&mut row.deadline, due, Kind::Invocation.token(id));
+        }
+        event.invocation = id.bits();
         self.send_report(FromShard::Event(Box::new(event)));
-        Ok(())
+        Ok(id)
+    }
+
+    /// An event is on disk, or will not be.
+    pub(super) fn event_taken(&mut self, invocation: u64, is_taken: bool) {
+        let completion = match is_taken {
+            true => Completion::Result(Bytes::new()),
+            false => Completion::NotDone(NotDone::NotStarted),
+        };
+        self.end_invocation(SlotId::from_bits(invocation), completion);
     }
 
     /// The control thread has done with an event of that many bytes.
     pub(super) fn event_over(&mut self, bytes: usize) {
         self.events.count = self.events.count.saturating_sub(1);
         self.events.bytes = self.events.bytes.saturating_sub(bytes);
+    }
+
+    /// An event was taken: what Lambda says to that.
+    fn event_told(&mut self, id: SlotId) -> Told {
+        let told = Told::nothing(Invocation::Event);
+        if let Some(asked) = self.asked.get_mut(id) {
+            let since = asked.handed_over.unwrap_or(asked.started);
+            let latency = self.now.saturating_duration_since(since);
+            asked.note_status(told.status(), latency);
+            if let Some(execution) = &mut asked.execution {
+                execution.back_end_answers(self.since_epoch, told.status(), latency, &[]);
+                execution.answer_content(b"");
+            }
+        }
+        told
     }
 
     /// Answers at once with what Lambda would say.
@@ -204,7 +254,14 @@ impl<E: Env> Shard<E> {
 
     /// What came of the invocation of a function behind templates.
     pub(super) fn templated_answered(&mut self, id: SlotId, completion: Completion) {
-        self.tell_completion(id, &completion);
+        let is_event = self
+            .asked
+            .get(id)
+            .and_then(|asked| asked.templated.as_ref())
+            .is_some_and(|templated| templated.invocation == Invocation::Event);
+        if !is_event {
+            self.tell_completion(id, &completion);
+        }
         let Some(asked) = self.asked.get_mut(id) else { return };
         let Some(templated) = asked.templated.take() else { return };
         let (result, is_failure) = match completion {
@@ -212,7 +269,10 @@ impl<E: Env> Shard<E> {
             Completion::Failure(payload) => (payload, true),
             Completion::Result(result) => (result, false),
         };
-        let told = Told::ended(result, is_failure, &templated.request_id, &templated.version);
+        let told = match is_event {
+            true => self.event_told(id),
+            false => Told::ended(result, is_failure, &templated.request_id, &templated.version),
+        };
         let fields = told.fields();
         let scratch = &mut self.scratch;
         let Some(asked) = self.asked.get(id) else { return };

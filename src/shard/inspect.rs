@@ -124,6 +124,13 @@ impl<E: Env> Shard<E> {
                     let request = invocation.remote.and_then(|it| self.exchanges.get(it));
                     assert!(request.is_some_and(|it| it.remote.is_some()), "{name:x} is not asked");
                 }
+                None if invocation.function == super::remote::nobody() => {
+                    // An event on its way to the disk, which somebody waits for.
+                    assert!(
+                        matches!(invocation.caller, super::functions::worker::Caller::Asked(_)),
+                        "{name:x}"
+                    );
+                }
                 None => {
                     let row = self.functions.get(invocation.function).expect("its function");
                     assert!(row.waiting.contains(&id), "invocation {name:x} waits nowhere");

@@ -500,6 +500,7 @@ impl<E: Env> Shard<E> {
             ToShard::Addresses(news) => self.follow_addresses(&news),
             ToShard::Credentials(all) => self.keyring.replace(all),
             ToShard::Invoke(invoke) => self.invoke_for_control(*invoke),
+            ToShard::EventTaken { invocation, is_taken } => self.event_taken(invocation, is_taken),
             ToShard::EventOver { bytes } => self.event_over(bytes),
             ToShard::WorkerEnded { worker, how } => self.worker_ended(worker, &how),
             ToShard::SpareWorker { function } => self.spare_worker(&function),

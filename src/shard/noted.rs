@@ -68,10 +68,15 @@ impl Noted {
 
     /// The function has answered, so long after it was asked; Lambda's own word is 200, also about one
     /// that failed.
-    pub(super) fn answered_by_function(&mut self, request_id: &[u8], latency: Duration) {
+    pub(super) fn answered_by_function(
+        &mut self,
+        request_id: &[u8],
+        status: u16,
+        latency: Duration,
+    ) {
         let request_id = self.keep(request_id);
         self.answered = Some(BackEndAnswer {
-            status: 200,
+            status,
             request_id,
             request_id_2: 0..0,
             to_headers: latency,

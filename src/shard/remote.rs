@@ -14,7 +14,7 @@
 
 use super::exchanges::{Proxied, ServedBy, Stage};
 use super::functions::NewInvocation;
-use super::functions::worker::Invocation;
+use super::functions::worker::{Caller, Invocation};
 use super::kept::KeptAnswer;
 use super::timers::Deadline;
 use super::{Kind, Shard};
@@ -26,7 +26,7 @@ use crate::exchange::{Failure, Ids, Refusal};
 use crate::http::{RequestKind, Version};
 use crate::ring::{Env, SlotId};
 use crate::snapshot::{ApiIndex, Protocol, RouteIndex};
-use crate::telemetry::ids;
+use crate::telemetry::ids::{self, Uuid};
 use bytes::Bytes;
 use std::rc::Rc;
 use std::time::Duration;
@@ -192,7 +192,15 @@ impl<E: Env> Shard<E> {
             .fields()
             .iter()
             .any(|it| it.name.eq_ignore_ascii_case(b"x-amz-function-error"));
+        let field = |name: &str| {
+            let fields = call.answer.fields();
+            let found = fields.iter().find(|it| it.name.eq_ignore_ascii_case(name.as_bytes()));
+            found.and_then(|it| std::str::from_utf8(it.value).ok()).map(Box::<str>::from)
+        };
+        let request_id = field("x-amzn-requestid").and_then(|id| ids::known_uuid(&id));
+        let version = field("x-amz-executed-version");
         let content = Bytes::from(std::mem::take(&mut call.answer.content));
+        self.name_invocation(invocation, request_id, version);
         let completion = match status {
             200..=299 if function_failed => Completion::Failure(content),
             200..=299 => Completion::Result(content),
@@ -208,6 +216,19 @@ impl<E: Env> Shard<E> {
         };
         self.end_exchange(id, None);
         self.end_invocation(invocation, completion);
+    }
+
+    /// The place where it runs has named an invocation, so that its log is found, and the version.
+    fn name_invocation(&mut self, id: SlotId, request_id: Option<Uuid>, version: Option<Box<str>>) {
+        let Some(invocation) = self.invocations.get_mut(id) else { return };
+        invocation.request_id = request_id.unwrap_or(invocation.request_id);
+        let Caller::Asked(asked) = invocation.caller else { return };
+        let Some(asked) = self.asked.get_mut(asked) else { return };
+        asked.invoked(invocation.request_id);
+        if let Some(templated) = &mut asked.templated {
+            templated.request_id = invocation.request_id;
+            templated.version = version.unwrap_or_default();
+        }
     }
 
     /// There is no answer.

@@ -103,4 +103,19 @@ mod tests {
         assert_eq!(found(&format!("{other}:1")).unwrap(), format!("{aws} {other} Some(\"1\")"));
         assert_eq!(found("nonsense"), None);
     }
+
+    #[test]
+    fn authorizers_of_the_file_name_declared_ones() {
+        let parsed = |name: &str| {
+            let text = format!(
+                "[[remote_function]]\nname = \"a\"\n[[remote_function]]\nname = \"*\"\n\
+                 [[authorizer]]\nname = \"callers\"\ntype = \"request\"\nfunction = \"{name}\"\n"
+            );
+            model::parse(Path::new("test.toml"), text).map(|model| model.authorizers.len())
+        };
+        assert_eq!(parsed("a").unwrap(), 1);
+        for name in ["*", "b"] {
+            assert!(parsed(name).is_err(), "{name} is none");
+        }
+    }
 }

@@ -112,6 +112,16 @@ fn an_authorizer_is_told_who_calls() {
 }
 
 #[test]
+fn functions_elsewhere_are_told_with_their_place() {
+    let arguments = "--config function.toml /far -H 'Authorization: me'";
+    let document = json(arguments);
+    assert_eq!(outcomes(&document)[3..5], ["authorize open", "integrate open"]);
+    let told = printed(arguments);
+    assert_eq!(told.matches("http://127.0.0.1:9003").count(), 2, "{told}");
+    assert!(!told.contains("no such function"), "{told}");
+}
+
+#[test]
 fn an_authorizers_result_decides_where_it_is_brought() {
     for (result, outcome, status) in [
         (r#"{"isAuthorized": true}"#, "passed", 200),

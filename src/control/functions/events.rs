@@ -14,7 +14,7 @@ use crate::telemetry::ids::{self, Uuid};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
 /// Events at once; beyond it callers are throttled. Each may be a MiB.
@@ -102,6 +102,24 @@ impl Events {
     ) -> Result<(), NotQueued> {
         let full = |_| NotQueued::Full;
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(full)?;
+        self.take(event, Some(place), done).await
+    }
+
+    /// As [`Events::queue`], for an event that somebody counts: it waits on disk until there is room.
+    pub(super) async fn accept(
+        &self,
+        event: Event,
+        done: impl FnOnce() + Send + 'static,
+    ) -> Result<(), NotQueued> {
+        self.take(event, None, done).await
+    }
+
+    async fn take(
+        &self,
+        event: Event,
+        place: Option<OwnedSemaphorePermit>,
+        done: impl FnOnce() + Send + 'static,
+    ) -> Result<(), NotQueued> {
         let (taken, is_taken) = oneshot::channel();
         let events = self.clone();
         tokio::spawn(async move {
@@ -109,36 +127,21 @@ impl Events {
             let kept = match events.shelf.keep(&event, Duration::ZERO, 0).await {
                 Ok(kept) => kept,
                 Err(error) => {
-                    tracing::error!(%error, "an event cannot be kept and is refused");
                     // Whoever asked may have gone.
                     let _ = taken.send(Err(NotQueued::NotKept(error.to_string())));
                     return;
                 }
             };
             let _ = taken.send(Ok(()));
+            let place = match place {
+                Some(place) => Ok(place),
+                None => Arc::clone(&events.places).acquire_owned().await,
+            };
             events.see_through(Trial { event, begin, runs: 0, kept }).await;
             drop(place);
             done();
         });
         is_taken.await.unwrap_or_else(|_| Err(NotQueued::NotKept("the gateway ends".to_owned())))
-    }
-
-    /// As [`Events::queue`], for an event that somebody counts and has answered for: it waits until there is
-    /// room.
-    pub(super) fn accept(&self, event: Event, done: impl FnOnce() + Send + 'static) {
-        let events = self.clone();
-        tokio::spawn(async move {
-            let begin = Instant::now();
-            let kept = events.shelf.keep(&event, Duration::ZERO, 0).await;
-            let kept = kept.unwrap_or_else(|error| {
-                tracing::error!(%error, "an event cannot be kept: it goes with the process");
-                None
-            });
-            let place = events.places.acquire().await;
-            events.see_through(Trial { event, begin, runs: 0, kept }).await;
-            drop(place);
-            done();
-        });
     }
 
     /// Sees through what processes have left behind that have ended, now and from now on. To be called once
@@ -164,7 +167,7 @@ impl Events {
     }
 
     async fn see_through(&self, trial: Trial) {
-        let Trial { event, begin, mut runs, kept } = trial;
+        let Trial { event, begin, mut runs, mut kept } = trial;
         let rules = &event.rules;
         let mut pause = THROTTLED_MIN;
         let mut request_id = event.request_id;
@@ -215,10 +218,8 @@ impl Events {
                     if runs > rules.retries_max {
                         break (Condition::RetriesExhausted, why);
                     }
-                    if let Some(kept) = &kept
-                        && let Err(error) = kept.failed(&event, begin.elapsed(), runs).await
-                    {
-                        tracing::warn!(%error, "that an event has failed cannot be written down");
+                    if let Some(before) = kept.take() {
+                        kept = Some(self.failed(&event, begin.elapsed(), runs, before).await);
                     }
                     (why, self.retry_pause * 2_u32.pow(runs - 1))
                 }
@@ -249,6 +250,23 @@ impl Events {
         }
         if let Some(kept) = kept {
             kept.forget().await;
+        }
+    }
+}
+
+impl Events {
+    /// Writes down that the function of an event has failed once more.
+    async fn failed(&self, event: &Event, age: Duration, runs: u32, before: Kept) -> Kept {
+        match self.shelf.keep(event, age, runs).await {
+            Ok(Some(kept)) => {
+                before.forget().await;
+                kept
+            }
+            Ok(None) => before,
+            Err(error) => {
+                tracing::warn!(%error, "that an event has failed cannot be written down");
+                before
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ mod lambda_api;
 mod languages;
 mod logs;
 mod processes;
+mod queued;
 mod readiness;
 mod shelf;
 mod sources;
@@ -26,8 +27,7 @@ mod tails;
 mod unpack;
 
 use super::invocation::{
-    Completion, Ended, Invoke, Invoked, NotDone, Note, QueuedEvent, StartWorker, StopWorker,
-    WorkerId,
+    Completion, Ended, Invoke, Invoked, NotDone, Note, StartWorker, StopWorker, WorkerId,
 };
 use super::listeners::BACKLOG;
 use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
@@ -200,6 +200,12 @@ pub(super) enum News {
     Called(Box<(Call, oneshot::Sender<Invoked>)>),
     /// The code of these functions has changed.
     Changed(Vec<Box<str>>),
+    EventTaken {
+        shard: ShardId,
+        invocation: u64,
+        bytes: usize,
+        is_taken: bool,
+    },
     EventOver {
         shard: ShardId,
         bytes: usize,
@@ -261,6 +267,12 @@ impl Functions {
             }
             News::Scanned(all) => self.on_scanned(&all),
             News::Overfull(all) => self.on_overfull(&all),
+            News::EventTaken { shard, invocation, bytes, is_taken } => {
+                self.tell(shard, ToShard::EventTaken { invocation, is_taken });
+                if !is_taken {
+                    self.tell(shard, ToShard::EventOver { bytes });
+                }
+            }
             News::EventOver { shard, bytes } => self.tell(shard, ToShard::EventOver { bytes }),
             News::Called(call) => self.on_call(call.0, call.1),
             News::Changed(keys) => {
@@ -391,36 +403,6 @@ impl Functions {
             // Whoever asked may have gone.
             let _ = waiting.send(invoked);
         }
-    }
-
-    /// A shard leaves an event behind, and counts it until it hears that it is over.
-    pub(super) fn queue_event(&mut self, queued: QueuedEvent) {
-        let QueuedEvent { shard, function, event, client_context, timeout, rules } = queued;
-        let bytes = event.len();
-        let news = self.news.0.clone();
-        let over = move || {
-            tokio::spawn(async move {
-                // Fails only when the loop has ended.
-                let _ = news.send(News::EventOver { shard, bytes }).await;
-            });
-        };
-        let is_drawn = false;
-        let event = events::Event {
-            function,
-            is_drawn,
-            version: None,
-            request_id: None,
-            event,
-            client_context,
-            timeout,
-            rules,
-        };
-        self.events.accept(event, over);
-    }
-
-    /// The functions are served: events that were left behind can be run.
-    pub(super) fn take_over_events(&self) {
-        self.events.take_over();
     }
 
     fn on_call(&mut self, call: Call, done: oneshot::Sender<Invoked>) {

@@ -63,8 +63,6 @@ struct Flight {
     ttl: Duration,
     /// `None` only while it begins.
     invocation: Option<SlotId>,
-    /// By which its log names it.
-    request_id: Uuid,
     /// In the order in which they came; at least one.
     waiting: Vec<SlotId>,
 }
@@ -226,18 +224,16 @@ impl<E: Env> Shard<E> {
         authorizer: &Authorizer,
         key: Option<&[u8]>,
     ) -> Result<SlotId, Failure> {
-        let misconfigured = |cause: &'static str| Failure {
-            cause: cause.into(),
-            ..Refusal::AuthorizerMisconfigured.into()
-        };
         let row = self.function_of_arn.get(&authorizer.function);
         let row = row.and_then(|id| self.functions.get(*id));
-        let row = row.ok_or_else(|| misconfigured("the authorizer's function is not there"))?;
         let api_id = exchange.api.map_or("", |it| &it.api.id);
-        if authorizer.needs_permission
+        // Of one that is elsewhere the place where it is decides, by who signs.
+        if let Some(row) = row
+            && authorizer.needs_permission
             && !lambda::permits(&row.function, &authorizer.arn(api_id), &authorizer.account_id)
         {
-            return Err(misconfigured("the authorizer's function does not permit it"));
+            let cause = "the authorizer's function does not permit it".into();
+            return Err(Failure { cause, ..Refusal::AuthorizerMisconfigured.into() });
         }
         let root = Trace::root(exchange);
         let told = exchange.fields.iter().find(|it| it.known == http::Known::XAmznTraceId);
@@ -252,7 +248,6 @@ impl<E: Env> Shard<E> {
             kind: authorizer.rules.kind,
             ttl: authorizer.rules.ttl,
             invocation: None,
-            request_id,
             waiting: Vec::with_capacity(1),
         });
         let new = NewInvocation {
@@ -280,8 +275,14 @@ impl<E: Env> Shard<E> {
         }
     }
 
-    /// What came of an authorizer's invocation: everybody who waits for it goes on.
-    pub(super) fn authorizer_answered(&mut self, id: SlotId, completion: Completion) {
+    /// What came of an authorizer's invocation, and what its own log calls it: everybody who waits for it
+    /// goes on.
+    pub(super) fn authorizer_answered(
+        &mut self,
+        id: SlotId,
+        request_id: Uuid,
+        completion: Completion,
+    ) {
         let Some(flight) = self.authorizing.flights.remove(id) else { return };
         self.authorizing.forget_key(&flight, id);
         let is_answered = !matches!(completion, Completion::NotDone(_));
@@ -307,7 +308,7 @@ impl<E: Env> Shard<E> {
             },
         };
         for waiting in flight.waiting {
-            self.resume_waiting(waiting, &verdict, (flight.request_id, is_answered));
+            self.resume_waiting(waiting, &verdict, (request_id, is_answered));
         }
     }
 

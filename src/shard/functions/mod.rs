@@ -207,7 +207,9 @@ impl<E: Env> Shard<E> {
     fn tell(&mut self, caller: Caller, request_id: &ids::Uuid, completion: Completion) {
         match caller {
             Caller::Asked(asked) => self.asked_answered(asked, completion),
-            Caller::Authorizer(flight) => self.authorizer_answered(flight, completion),
+            Caller::Authorizer(flight) => {
+                self.authorizer_answered(flight, *request_id, completion);
+            }
             Caller::Control(call) => {
                 let request_id = request_id.as_str().into();
                 let told = Invoked { call, request_id, completion };

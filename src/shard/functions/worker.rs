@@ -161,6 +161,7 @@ pub(super) fn worker_id(id: SlotId) -> WorkerId {
 /// One invocation.
 #[derive(Debug)]
 pub(in crate::shard) struct Invocation {
+    /// Its row; none where it is elsewhere, and of an event that is put on disk.
     pub(in crate::shard) function: SlotId,
     pub(in crate::shard) request_id: Uuid,
     pub(in crate::shard) event: Bytes,
