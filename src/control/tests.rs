@@ -65,6 +65,8 @@ fn fake_shard(seat: Seat, behaviour: Behaviour, log: &Mutex<Vec<String>>) {
                     }
                 }
                 ToShard::Invoke(_)
+                | ToShard::StreamTaken { .. }
+                | ToShard::StreamLeft { .. }
                 | ToShard::EventOver { .. }
                 | ToShard::WorkerEnded { .. }
                 | ToShard::SpareWorker { .. }
