@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// Largest event and largest result, in bytes: Amazon's 6 MiB and 100 bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 6_291_556;
 
+/// Most bytes of a streamed result for [`Invoke::is_streamed`]: Lambda's 200 MiB.
+pub const STREAMED_BYTES_MAX: u64 = 200 * 1024 * 1024;
+
 /// A worker of one shard, over the life of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WorkerId(pub u64);
@@ -36,6 +39,25 @@ pub struct Invoke {
     pub client_context: Option<Box<str>>,
     /// How long it may wait for a worker and the function together.
     pub patience: Duration,
+    /// Whether what the function streams is wanted as it comes, in [`Streamed`].
+    pub is_streamed: bool,
+}
+
+/// A piece of what a function streams, on its way to whoever asked by [`Invoke`].
+#[derive(Debug)]
+pub struct Streamed {
+    /// [`Invoke::call`].
+    pub call: u64,
+    /// What has come together; nothing, when the function begins to answer.
+    pub content: Bytes,
+}
+
+impl Streamed {
+    /// What a piece counts of the bytes that may be under way. Small ones cost more than they hold: a
+    /// function that writes byte by byte must not fill the memory with what is around the bytes.
+    pub fn cost(content: &[u8]) -> usize {
+        content.len() + 256
+    }
 }
 
 /// An event that a client's request has left behind: nobody waits for what comes of it.

@@ -9,7 +9,7 @@
 
 use super::endpoints::{Endpoints, TargetEndpoints, UpstreamEndpoints};
 use super::invocation::{
-    Ended, Invoke, Invoked, Note, QueuedEvent, StartWorker, StopWorker, WorkerId,
+    Ended, Invoke, Invoked, Note, QueuedEvent, StartWorker, StopWorker, Streamed, WorkerId,
 };
 use crate::ring::Socket;
 use crate::snapshot::function::FunctionChange;
@@ -127,6 +127,18 @@ pub enum ToShard {
         /// Whether it was.
         is_taken: bool,
     },
+    /// Whoever asked has taken this much of what came with [`FromShard::Streamed`].
+    StreamTaken {
+        /// [`Invoke::call`].
+        call: u64,
+        /// The sum of [`Streamed::cost`].
+        cost: usize,
+    },
+    /// Whoever asked is gone: what the function still streams is dropped.
+    StreamLeft {
+        /// [`Invoke::call`].
+        call: u64,
+    },
     /// An event of [`FromShard::Event`] is done, given up, or was not taken.
     EventOver {
         /// How many bytes it had.
@@ -210,6 +222,9 @@ pub enum FromShard {
         /// In the order of the events.
         notes: Vec<Note>,
     },
+    /// What a function streams, in order and before [`FromShard::Invoked`]. A shard takes no more of it
+    /// from the worker while much has not been answered by [`ToShard::StreamTaken`].
+    Streamed(Streamed),
     /// An invocation that was asked for is over.
     Invoked(Box<Invoked>),
     /// Take this, say [`ToShard::EventTaken`], invoke a function with it as often as it takes, then say

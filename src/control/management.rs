@@ -21,6 +21,7 @@ use hyper::body::Incoming as Received;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -46,6 +47,10 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// For an invocation's answer: the longest time that a function may take, and what is around it.
 const INVOCATION_TIMEOUT: Duration = Duration::from_secs(900 + 30);
+
+/// How long a client may take nothing of what is sent to it. Without an end one that never reads would hold
+/// its connection for ever, behind a stream as behind any large answer.
+const SEND_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// After an accept failed (`EMFILE`), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -79,6 +84,8 @@ pub async fn serve(listener: TcpListener, router: Router) {
                 continue;
             }
         };
+        // Where the kernel refuses, the client's own end is waited for.
+        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(SEND_TIMEOUT));
         let router = router.clone();
         connections.spawn(async move {
             let routes = TowerToHyperService::new(router);

@@ -90,6 +90,7 @@ impl BackEnds for TestCalls {
                 patience: timeout,
                 request_id: None,
                 log: None,
+                stream: None,
             };
             if !waits {
                 // As a test call it is tried once: whoever tests looks at the function's log.

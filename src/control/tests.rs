@@ -66,6 +66,8 @@ fn fake_shard(seat: Seat, behaviour: Behaviour, log: &Mutex<Vec<String>>) {
                 }
                 ToShard::Invoke(_)
                 | ToShard::EventTaken { .. }
+                | ToShard::StreamTaken { .. }
+                | ToShard::StreamLeft { .. }
                 | ToShard::EventOver { .. }
                 | ToShard::WorkerEnded { .. }
                 | ToShard::SpareWorker { .. }

@@ -253,10 +253,9 @@ impl Service {
         {
             let field = |name: &str| incoming.field(name);
             let input = matched.operation.input(&matched, &incoming.query, field, &[])?;
-            let ended = self.invoke(&caller, input, incoming, request_id).await?;
             return match matched.operation.name == lambda::INVOKE {
-                true => lambda::respond(ended),
-                false => lambda::respond_in_events(ended),
+                true => lambda::respond(self.invoke(&caller, input, incoming, request_id).await?),
+                false => self.invoke_streaming(&caller, input, incoming, request_id).await,
             };
         }
         if model == Model::V1 && matched.operation.name == TEST_INVOKE_METHOD {
@@ -306,15 +305,43 @@ impl Service {
         incoming: &Incoming,
         request_id: &str,
     ) -> Result<Option<lambda::Ended>, Fault> {
+        // A dry run ends here.
+        let Some(invocation) = self.prepare(caller, input, incoming, request_id)? else {
+            return Ok(None);
+        };
+        let (mode, version) = (invocation.mode, invocation.configuration.version.clone());
+        let result = self.0.invoker.invoke(invocation).await;
+        Ok(Some((mode, version, result)))
+    }
+
+    /// Invokes a function, and answers as soon as it begins to.
+    async fn invoke_streaming(
+        &self,
+        caller: &Caller,
+        input: Map<String, Value>,
+        incoming: &Incoming,
+        request_id: &str,
+    ) -> Result<Response<Body>, Fault> {
+        let Some(invocation) = self.prepare(caller, input, incoming, request_id)? else {
+            return lambda::respond_in_events(None);
+        };
+        let version = invocation.configuration.version.clone();
+        let begun = self.0.invoker.stream(invocation).await;
+        lambda::respond_in_events(Some((version, begun)))
+    }
+
+    fn prepare(
+        &self,
+        caller: &Caller,
+        input: Map<String, Value>,
+        incoming: &Incoming,
+        request_id: &str,
+    ) -> Result<Option<lambda::Invocation>, Fault> {
         let prepared = self.draft(&caller.region, |call| {
             call.input = input;
             lambda::prepare(call, incoming, request_id)
         })?;
-        // A dry run ends here.
-        let Some(invocation) = prepared.invocation else { return Ok(None) };
-        let (mode, version) = (invocation.mode, invocation.configuration.version.clone());
-        let result = self.0.invoker.invoke(invocation).await;
-        Ok(Some((mode, version, result)))
+        Ok(prepared.invocation)
     }
 
     /// Tries a method, and waits for its back end.

@@ -222,6 +222,17 @@ impl Invoker for Scripted {
         self.asked.lock().unwrap().push(invocation);
         Box::pin(std::future::ready(self.result.clone()))
     }
+
+    fn stream(&self, invocation: lambda::Invocation) -> lambda::Streamed {
+        let result = self.invoke(invocation);
+        Box::pin(async move {
+            let (tell, telling) = tokio::sync::mpsc::channel(2);
+            let outcome = result.await?;
+            tell.send(lambda::Told::Piece("[".into())).await.unwrap();
+            tell.send(lambda::Told::Over(outcome)).await.unwrap();
+            Ok(telling)
+        })
+    }
 }
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
@@ -363,6 +374,42 @@ async fn why_a_function_was_not_run_is_told() {
         assert_eq!(response.headers()["x-amzn-errortype"], kind);
         assert_eq!((response.status().as_u16(), text_of(response).await.as_str()), (status, body));
     }
+}
+
+#[tokio::test]
+async fn what_is_streamed_is_told_as_events_and_what_was_not_run_as_by_invoke() {
+    let path = "/2021-11-15/functions/f/response-streaming-invocations";
+    let ask = |service: Service| async move {
+        let incoming = Incoming {
+            peer: "127.0.0.1:1".parse().unwrap(),
+            method: "POST".into(),
+            path: path.into(),
+            query: "Qualifier=1".into(),
+            headers: HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("localhost"))]),
+            body: "{}".into(),
+        };
+        service.answer(incoming).await
+    };
+    let outcome = lambda::Outcome { payload: "]".into(), ..lambda::Outcome::default() };
+    let (service, _) = invoking(Ok(outcome)).await;
+    let response = ask(service).await;
+    assert_eq!(response.status(), 200);
+    for (name, expected) in
+        [("content-type", "application/vnd.amazon.eventstream"), ("x-amz-executed-version", "1")]
+    {
+        assert_eq!(response.headers()[name], expected);
+    }
+    assert!(response.headers().contains_key("x-amzn-requestid"));
+    let events = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    let count = |of: &[u8]| events.windows(of.len()).filter(|it| it == &of).count();
+    assert_eq!((count(b"PayloadChunk"), count(b"InvokeComplete")), (2, 1));
+
+    let refused = lambda::Refused::Throttled { is_reserved: false };
+    let (service, _) = invoking(Err(refused)).await;
+    let response = ask(service).await;
+    assert_eq!(response.status(), 429);
+    assert_eq!(response.headers()["content-type"], "application/json");
+    assert!(text_of(response).await.contains("ConcurrentInvocationLimitExceeded"));
 }
 
 #[tokio::test]

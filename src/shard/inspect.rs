@@ -2,12 +2,12 @@
 //!
 //! Test builds only.
 
-use super::Shard;
 use super::client::ClientState;
 use super::exchanges::Stage;
 use super::functions::runtime_api::RuntimeState;
-use super::functions::worker::{Worker, WorkerState};
+use super::functions::worker::{Caller, Worker, WorkerState};
 use super::upstream::connection::BackendState;
+use super::{PENDING_BYTES_MAX, Shard};
 use crate::ring::Env;
 
 impl<E: Env> Shard<E> {
@@ -78,6 +78,7 @@ impl<E: Env> Shard<E> {
             && self.workers.is_empty()
             && self.invocations.is_empty()
             && self.runtime_connections.is_empty()
+            && self.relays.is_empty()
     }
 
     /// Keys of all functions that can be invoked.
@@ -151,6 +152,18 @@ impl<E: Env> Shard<E> {
             let name = id.bits();
             assert!(!connection.deadline.is_due(self.now), "connection {name:x} is overdue");
             assert!(!connection.stream.is_over(), "connection {name:x} is over, but not freed");
+        }
+        for (call, relay) in &self.relays {
+            let invocation = self.invocations.get(relay.invocation);
+            let caller = invocation.map(|invocation| invocation.caller);
+            assert_eq!(caller, Some(Caller::Control(*call)), "a relay of nobody's");
+            let connection = relay.connection.and_then(|id| self.runtime_connections.get(id));
+            assert!(
+                connection.is_none_or(|it| !it.stream.is_open()
+                    || it.stream.is_paused() == (relay.untaken >= PENDING_BYTES_MAX)),
+                "the worker of call {call} is read although {} wait, or not although it could be",
+                relay.untaken
+            );
         }
         for (id, asked) in self.asked.iter() {
             let of = self.clients.get(asked.client).and_then(|client| client.asked());

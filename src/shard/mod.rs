@@ -38,6 +38,7 @@ mod phases;
 mod prepare;
 mod proxy;
 mod record;
+mod relay;
 mod remote;
 mod response;
 mod serve;
@@ -67,7 +68,8 @@ use execution::Execution;
 use functions::runtime_api::RuntimeConnection;
 use functions::worker::{Errands, FunctionRow, Invocation, Worker};
 use record::Record;
-use std::collections::{HashMap, VecDeque};
+use relay::Relay;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use timers::{Deadline, Timers};
@@ -167,6 +169,8 @@ pub struct Shard<E: Env> {
     workers: Slots<Worker>,
     invocations: Slots<Invocation>,
     runtime_connections: Slots<RuntimeConnection>,
+    /// By the control thread's number for the call.
+    relays: BTreeMap<u64, Relay>,
     errands: Errands,
     events: called::EventsUnderWay,
     pools: Slots<Pool>,
@@ -223,6 +227,7 @@ impl<E: Env> Shard<E> {
             workers: Slots::new(),
             invocations: Slots::new(),
             runtime_connections: Slots::new(),
+            relays: BTreeMap::new(),
             errands: Errands::default(),
             events: called::EventsUnderWay::default(),
             pools: Slots::new(),
@@ -501,6 +506,8 @@ impl<E: Env> Shard<E> {
             ToShard::Credentials(all) => self.keyring.replace(all),
             ToShard::Invoke(invoke) => self.invoke_for_control(*invoke),
             ToShard::EventTaken { invocation, is_taken } => self.event_taken(invocation, is_taken),
+            ToShard::StreamTaken { call, cost } => self.relay_taken(call, cost),
+            ToShard::StreamLeft { call } => self.relay_left(call),
             ToShard::EventOver { bytes } => self.event_over(bytes),
             ToShard::WorkerEnded { worker, how } => self.worker_ended(worker, &how),
             ToShard::SpareWorker { function } => self.spare_worker(&function),

@@ -47,9 +47,18 @@ pub(super) struct Streamed {
     ends: Instant,
 }
 
+/// Who gets what a function streams as it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StreamsTo {
+    /// The client of a request.
+    Asked(SlotId),
+    /// The control thread, by its number for the call.
+    Control(u64),
+}
+
 /// A streamed answer that somebody waits for.
 pub(super) struct Stream {
-    pub(super) asked: SlotId,
+    pub(super) to: StreamsTo,
     /// Where no members come in front of it: the type of the content.
     bare: Option<Box<str>>,
 }
@@ -60,7 +69,13 @@ impl<E: Env> Shard<E> {
         let is_mode =
             |name: &[u8]| name.eq_ignore_ascii_case(b"lambda-runtime-function-response-mode");
         fields.iter().find(|field| is_mode(field.name))?;
-        let Caller::Asked(id) = self.invocations.get(invocation)?.caller else { return None };
+        let id = match self.invocations.get(invocation)?.caller {
+            Caller::Asked(id) => id,
+            Caller::Control(call) if self.relays.contains_key(&call) => {
+                return Some(Stream { to: StreamsTo::Control(call), bare: None });
+            }
+            Caller::Control(_) | Caller::Authorizer(_) | Caller::Nobody => return None,
+        };
         let declared = self.asked.get(id)?.function()?;
         declared.facts.streams?;
         let content_type = fields.iter().find(|it| it.known == Known::ContentType);
@@ -73,26 +88,35 @@ impl<E: Env> Shard<E> {
                 _ => "application/octet-stream".into(),
             }
         });
-        Some(Stream { asked: id, bare })
+        Some(Stream { to: StreamsTo::Asked(id), bare })
     }
 
-    /// Answers with the head at once where a function's URL streams content without members.
+    /// Begins what needs no content: tells the control thread, and answers with the head where a function's
+    /// URL streams content without members.
     pub(super) fn begin_bare_stream(&mut self, connection: SlotId, stream: Stream) {
+        let asked = match stream.to {
+            StreamsTo::Asked(asked) => asked,
+            StreamsTo::Control(call) => return self.begin_relay(connection, call),
+        };
         let Some(content_type) = stream.bare else { return };
         let field = (Cow::Borrowed("content-type"), Cow::Borrowed(&*content_type));
         let answer = Answer { status: 200, fields: vec![field], body: Cow::Borrowed(&[]) };
-        self.begin_stream(connection, stream.asked, &answer);
-        self.flush_stream(stream.asked);
+        self.begin_stream(connection, asked, &answer);
+        self.flush_stream(asked);
     }
 
     /// Content of a streamed answer.
     pub(super) fn stream_content(
         &mut self,
         connection: SlotId,
-        id: SlotId,
+        to: StreamsTo,
         input: &Input,
         piece: &Piece,
     ) {
+        let id = match to {
+            StreamsTo::Asked(id) => id,
+            StreamsTo::Control(call) => return self.relay_content(connection, call, input, piece),
+        };
         // Nobody takes it any more.
         let Some(asked) = self.asked.get(id) else { return };
         if asked.streamed.is_some() {

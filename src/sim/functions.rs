@@ -458,6 +458,7 @@ impl World {
             event: Bytes::from(format!("event {call};")),
             client_context: None,
             patience,
+            is_streamed: false,
         })));
     }
 
@@ -570,6 +571,7 @@ fn a_function_that_is_not_there_is_told_at_once() {
         event: Bytes::new(),
         client_context: None,
         patience: TIMEOUT,
+        is_streamed: false,
     })));
     world.take_reports();
     assert_eq!(world.asked[&9].ended, Some(Completion::NotDone(NotDone::NoFunction)));

@@ -1,7 +1,7 @@
-//! Streamed answers in the simulation: one worker that streams, one client that reads, each in its own
-//! way.
+//! Streamed answers in the simulation: one worker that streams, one that reads, a client or a caller of the
+//! control thread, each in its own way.
 //!
-//! Whatever they do: what the client gets is the beginning of what the worker wrote, with the last chunk
+//! Whatever they do: what is read is the beginning of what the worker wrote, with the last chunk or a result
 //! exactly when it is all of it; what nobody reads keeps the worker waiting; and in the end nothing is left.
 
 use super::clock::Clock;
@@ -10,10 +10,11 @@ use super::host::{Host, LISTEN, compiled, runtime_at};
 use super::network::{End, Network, Read};
 use super::random::Random;
 use super::weather::Weather;
-use crate::control::invocation::{Ended, WorkerId};
+use crate::control::invocation::{Completion, Ended, Invoke, Streamed, WorkerId};
 use crate::control::mailbox::{FromShard, ToShard};
 use crate::ring::Close;
 use crate::shard::{Activity, Shard};
+use bytes::Bytes;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -49,6 +50,27 @@ enum Reads {
     Leaves(usize),
 }
 
+/// Who asks for the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    Client,
+    /// The control thread, for somebody whose pace it has.
+    Control,
+}
+
+/// What the control thread has of it.
+#[derive(Debug, Default)]
+struct Told {
+    pieces: VecDeque<Bytes>,
+    /// What has been taken, and not told.
+    taken: usize,
+    completion: Option<Completion>,
+}
+
+/// What comes in front of the content.
+const MEMBERS: &[u8] = b"{}\0\0\0\0\0\0\0\0";
+const CALL: u64 = 7;
+
 struct World {
     shard: Shard<SimEnv>,
     network: Rc<RefCell<Network>>,
@@ -58,6 +80,8 @@ struct World {
     window: usize,
     writes: Writes,
     reads: Reads,
+    asks: Asks,
+    caller: Told,
     worker: Option<(WorkerId, End)>,
     /// What the worker has been told, and what it still has to say.
     told: Vec<u8>,
@@ -81,7 +105,7 @@ fn byte(at: usize) -> u8 {
 }
 
 impl World {
-    fn new(seed: u64, writes: Writes, reads: Reads) -> Self {
+    fn new(seed: u64, asks: Asks, writes: Writes, reads: Reads) -> Self {
         let mut random = Random::seeded(seed);
         let mut weather = Weather::drawn(&mut random);
         weather.clear_up();
@@ -117,6 +141,8 @@ integration = { type = "lambda", function = "f", timeout = "15m", stream = true 
             window,
             writes,
             reads,
+            asks,
+            caller: Told::default(),
             worker: None,
             told: Vec::new(),
             saying: VecDeque::new(),
@@ -150,13 +176,21 @@ integration = { type = "lambda", function = "f", timeout = "15m", stream = true 
                 {
                     self.end_worker();
                 }
+                FromShard::Streamed(streamed) => {
+                    assert!(self.caller.completion.is_none(), "nothing comes behind the end");
+                    self.caller.pieces.push_back(streamed.content);
+                }
+                FromShard::Invoked(invoked) => self.caller.completion = Some(invoked.completion),
                 FromShard::Drained { .. } => self.drained = true,
                 _ => {}
             }
         }
         let moved = self.network.borrow_mut().advance();
         self.drive_worker();
-        self.drive_client();
+        match self.asks {
+            Asks::Client => self.drive_client(),
+            Asks::Control => self.drive_caller(),
+        }
         let now = self.clock.now();
         let mut next = self.shard.next_deadline().min(now + Duration::from_secs(1));
         if self.next_read > now {
@@ -237,7 +271,9 @@ integration = { type = "lambda", function = "f", timeout = "15m", stream = true 
             &call,
             "Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n",
         );
-        self.saying.extend(b"a\r\n{}\0\0\0\0\0\0\0\0\r\n");
+        self.saying.extend(format!("{:x}\r\n", MEMBERS.len()).as_bytes());
+        self.saying.extend(MEMBERS);
+        self.saying.extend(b"\r\n");
     }
 
     /// The next chunk, or what the worker does instead.
@@ -300,8 +336,58 @@ integration = { type = "lambda", function = "f", timeout = "15m", stream = true 
         }
     }
 
-    /// The content that the client has got, and whether its last chunk.
+    fn drive_caller(&mut self) {
+        let now = self.clock.now();
+        if !self.has_asked {
+            self.has_asked = true;
+            self.shard.deliver(ToShard::Invoke(Box::new(Invoke {
+                call: CALL,
+                is_drawn: true,
+                request_id: None,
+                function: "arn:aws:lambda:us-east-1:000000000000:function:f".into(),
+                event: Bytes::from_static(b"{}"),
+                client_context: None,
+                patience: Duration::from_secs(16 * 60),
+                is_streamed: true,
+            })));
+        }
+        if self.ended_at.is_some() || now < self.next_read {
+            return;
+        }
+        let count = match self.reads {
+            Reads::All => usize::MAX,
+            Reads::Stops(most) if self.got.len() >= most => 0,
+            Reads::Leaves(most) if self.got.len() >= most => {
+                self.shard.deliver(ToShard::StreamLeft { call: CALL });
+                self.ended_at = Some(now);
+                return;
+            }
+            Reads::Slowly | Reads::Stops(_) | Reads::Leaves(_) => 1,
+        };
+        if self.reads != Reads::All {
+            self.next_read = now + Duration::from_millis(self.random.below(20) as u64);
+        }
+        let count = count.min(self.caller.pieces.len());
+        for piece in self.caller.pieces.drain(..count) {
+            self.caller.taken += Streamed::cost(&piece);
+            self.got.extend(piece);
+        }
+        if self.caller.taken > 64 * 1024 {
+            let cost = std::mem::take(&mut self.caller.taken);
+            self.shard.deliver(ToShard::StreamTaken { call: CALL, cost });
+        }
+        if self.caller.pieces.is_empty() && self.caller.completion.is_some() {
+            self.ended_at = Some(now);
+        }
+    }
+
+    /// The content that has been got, and whether it is told to be all.
     fn content(&self) -> (Vec<u8>, bool) {
+        if self.asks == Asks::Control {
+            let content = self.got.get(MEMBERS.len()..).unwrap_or_default().to_vec();
+            let is_result = matches!(self.caller.completion, Some(Completion::Result(_)));
+            return (content, is_result && self.caller.pieces.is_empty());
+        }
         let head = self
             .got
             .windows(4)
@@ -321,6 +407,13 @@ integration = { type = "lambda", function = "f", timeout = "15m", stream = true 
         let reads_all = matches!(self.reads, Reads::All | Reads::Slowly);
         let begun = self.clock.now();
         let is_over = |world: &Self| match (world.writes, world.reads) {
+            (_, Reads::All | Reads::Slowly) if world.asks == Asks::Control => {
+                world.ended_at.is_some()
+            }
+            // Its function is late one day, because nobody reads it.
+            (_, Reads::Stops(_)) if world.asks == Asks::Control => {
+                world.caller.completion.is_some()
+            }
             (Writes::All, Reads::All | Reads::Slowly) => {
                 world.is_answered && world.got.ends_with(b"0\r\n\r\n")
             }
@@ -361,7 +454,9 @@ integration = { type = "lambda", function = "f", timeout = "15m", stream = true 
         } else {
             assert!(!is_all || self.writes == Writes::All);
         }
-        if let (Writes::Pauses(_), true, Some(ended)) = (self.writes, reads_all, self.ended_at) {
+        if let (Asks::Client, Writes::Pauses(_), true, Some(ended)) =
+            (self.asks, self.writes, reads_all, self.ended_at)
+        {
             let pause = ended - self.last_byte_at;
             let late = PAUSE_MAX + Duration::from_secs(60);
             assert!(pause > PAUSE_MAX / 2 && pause < late, "{pause:?}");
@@ -393,8 +488,10 @@ fn a_stream_is_whole_or_seen_to_be_cut() {
         for writes in [Writes::All, Writes::Dies(part), Writes::Pauses(part), Writes::Fails] {
             let few = random.between(1, 10_000);
             for reads in [Reads::All, Reads::Slowly, Reads::Stops(few), Reads::Leaves(few)] {
-                println!("{seed} {writes:?} {reads:?}");
-                World::new(seed, writes, reads).run();
+                for asks in [Asks::Client, Asks::Control] {
+                    println!("{seed} {asks:?} {writes:?} {reads:?}");
+                    World::new(seed, asks, writes, reads).run();
+                }
             }
         }
     }

@@ -181,6 +181,7 @@ impl Events {
                 patience: START_PATIENCE + event.timeout,
                 request_id,
                 log: None,
+                stream: None,
             };
             // The gateway ends: the event stays where it is kept.
             let Some(invoked) = self.host.try_invoke(call).await else { return };

@@ -12,6 +12,7 @@ mod destinations;
 mod domain;
 mod events;
 mod filter;
+mod invoker;
 mod lambda_api;
 mod languages;
 mod logs;
@@ -27,17 +28,18 @@ mod tails;
 mod unpack;
 
 use super::invocation::{
-    Completion, Ended, Invoke, Invoked, NotDone, Note, StartWorker, StopWorker, WorkerId,
+    Completion, Ended, Invoke, Invoked, NotDone, Note, StartWorker, StopWorker, Streamed, WorkerId,
 };
 use super::listeners::BACKLOG;
 use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
 use crate::model::{self, Client, Function};
 use crate::snapshot::function::{FunctionLog, Launch};
-use crate::telemetry::ids::Uuid;
-use bytes::Bytes;
 pub use codes::Codes;
 pub(super) use destinations::Destinations;
 pub(super) use events::Events;
+pub(super) use invoker::Calls;
+pub use invoker::{Call, Invoker, Piece};
+use invoker::{Taken, Waiting};
 pub(super) use lambda_api::LambdaApi;
 use languages::Languages;
 use logs::{Epoch, LogWriter, SETTLE, WorkerLog};
@@ -76,60 +78,8 @@ const TERM_PATIENCE: Duration = Duration::from_secs(2);
 /// Lines on their way from the pipes; readers wait when it is full, and so do the workers that write.
 const LINES_MAX: usize = 1024;
 
-/// Calls of the management API that wait to be handed to a shard.
-const CALLS_MAX: usize = 256;
-
 /// A worker, all over the process.
 type Name = (ShardId, WorkerId);
-
-/// An invocation that is asked for on the control thread.
-#[derive(Debug)]
-pub struct Call {
-    /// The function's ARN, with its qualifier where one is asked for.
-    pub function: Box<str>,
-    /// Whether an alias with weights has been drawn for already.
-    pub is_drawn: bool,
-    /// The event.
-    pub event: Bytes,
-    /// JSON.
-    pub client_context: Option<Box<str>>,
-    /// How long to wait for a worker and the function together.
-    pub patience: Duration,
-    /// What it is called, where that is known beforehand.
-    pub request_id: Option<Uuid>,
-    /// Who waits for the end of its log; it needs a name for that.
-    pub log: Option<oneshot::Sender<Bytes>>,
-}
-
-/// Invokes functions from the control thread: the Lambda API's way to them.
-#[derive(Debug, Clone)]
-pub struct Invoker(mpsc::Sender<(Call, oneshot::Sender<Invoked>)>);
-
-/// The control loop's end of it.
-pub(super) type Calls = mpsc::Receiver<(Call, oneshot::Sender<Invoked>)>;
-
-impl Invoker {
-    pub(super) fn new() -> (Self, Calls) {
-        let (sender, receiver) = mpsc::channel(CALLS_MAX);
-        (Self(sender), receiver)
-    }
-
-    /// Invokes a function and waits for what comes of it, no longer than the call's patience.
-    pub async fn invoke(&self, call: Call) -> Invoked {
-        self.try_invoke(call).await.unwrap_or_else(|| Invoked {
-            call: 0,
-            request_id: "".into(),
-            completion: Completion::NotDone(NotDone::NotStarted),
-        })
-    }
-
-    /// The same; `None` when the gateway ends, or the shard has died.
-    async fn try_invoke(&self, call: Call) -> Option<Invoked> {
-        let (sender, receiver) = oneshot::channel();
-        self.0.send((call, sender)).await.ok()?;
-        receiver.await.ok()
-    }
-}
 
 /// All workers of all shards.
 pub(super) struct Functions {
@@ -151,7 +101,7 @@ pub(super) struct Functions {
     news: (mpsc::Sender<News>, mpsc::Receiver<News>),
     next_listener: u32,
     calls: Calls,
-    waiting: HashMap<u64, oneshot::Sender<Invoked>>,
+    waiting: Waiting,
     next_call: u64,
     events: Events,
     tails: Tails,
@@ -210,6 +160,8 @@ pub(super) enum News {
         shard: ShardId,
         bytes: usize,
     },
+    /// A piece of what a function streams.
+    Taken(Taken),
 }
 
 /// Numbers of runtime listeners, beyond those of any configuration.
@@ -231,7 +183,7 @@ impl Functions {
             news: mpsc::channel(LINES_MAX),
             next_listener: FIRST_LISTENER,
             calls,
-            waiting: HashMap::new(),
+            waiting: Waiting::new(),
             next_call: 1,
             events,
             tails: Tails::default(),
@@ -252,6 +204,7 @@ impl Functions {
         tokio::select! {
             Some(news) = self.news.1.recv() => news,
             Some(call) = self.calls.recv() => News::Called(Box::new(call)),
+            Some(taken) = self.waiting.next_taken() => News::Taken(taken),
             keys = self.sources.changed() => News::Changed(keys),
         }
     }
@@ -274,6 +227,11 @@ impl Functions {
                 }
             }
             News::EventOver { shard, bytes } => self.tell(shard, ToShard::EventOver { bytes }),
+            News::Taken(taken) => {
+                if let Some((shard, message)) = self.waiting.on_taken(taken) {
+                    self.tell(shard, message);
+                }
+            }
             News::Called(call) => self.on_call(call.0, call.1),
             News::Changed(keys) => {
                 for function in keys {
@@ -399,9 +357,13 @@ impl Functions {
 
     /// An invocation of ours is over.
     pub(super) fn invoked(&mut self, invoked: Invoked) {
-        if let Some(waiting) = self.waiting.remove(&invoked.call) {
-            // Whoever asked may have gone.
-            let _ = waiting.send(invoked);
+        self.waiting.invoked(invoked);
+    }
+
+    /// A function streams to a caller of ours.
+    pub(super) fn streamed(&mut self, streamed: Streamed) {
+        if let Some((shard, message)) = self.waiting.streamed(streamed) {
+            self.tell(shard, message);
         }
     }
 
@@ -420,11 +382,12 @@ impl Functions {
             event: call.event,
             client_context: call.client_context,
             patience: call.patience,
+            is_streamed: call.stream.is_some(),
         };
         let Some(post) = self.posts.get(shard) else { return };
         match post.send(ToShard::Invoke(Box::new(invoke))) {
             Ok(()) => {
-                self.waiting.insert(number, done);
+                self.waiting.insert(number, shard, done, call.stream);
             }
             Err(_full) => {
                 let completion = Completion::NotDone(NotDone::Throttled);

@@ -414,6 +414,7 @@ impl Running {
             }
             FromShard::WorkerNotes { shard, notes } => self.functions.note(shard, notes, now),
             FromShard::Event(event) => self.functions.queue_event(*event),
+            FromShard::Streamed(streamed) => self.functions.streamed(streamed),
             FromShard::Invoked(invoked) => self.functions.invoked(*invoked),
             FromShard::Applied { shard, sequence } => {
                 self.status.lock().sign_of_life(shard, now);

@@ -7,6 +7,8 @@
 //! Numbers are of 4 bytes, the highest first. A header is the length of its name in a byte, the name, 7 for
 //! a text, the length of the value in two bytes, the value.
 
+use bytes::Bytes;
+
 /// Longest payload of one message here; readers take 16 MiB.
 const PIECE_BYTES_MAX: usize = 128 * 1024;
 
@@ -37,9 +39,10 @@ pub(super) fn push_event(out: &mut Vec<u8>, event: &str, content_type: &str, pay
     push_checksum(out, begin);
 }
 
-/// The pieces in which content is told.
-pub(super) fn pieces(content: &[u8]) -> impl Iterator<Item = &[u8]> {
-    content.chunks(PIECE_BYTES_MAX)
+/// Takes the next piece off content; `None` when nothing is left.
+pub(super) fn split_piece(content: &mut Bytes) -> Option<Bytes> {
+    let bytes = content.len().min(PIECE_BYTES_MAX);
+    (bytes > 0).then(|| content.split_to(bytes))
 }
 
 fn push_checksum(out: &mut Vec<u8>, begin: usize) {
@@ -68,8 +71,8 @@ mod tests {
 
     #[test]
     fn content_comes_in_pieces() {
-        let content = vec![b'x'; PIECE_BYTES_MAX + 1];
-        assert_eq!(pieces(&content).map(<[u8]>::len).collect::<Vec<_>>(), [PIECE_BYTES_MAX, 1]);
-        assert_eq!(pieces(b"").count(), 0);
+        let mut content = Bytes::from(vec![b'x'; PIECE_BYTES_MAX + 1]);
+        let mut next = || split_piece(&mut content).map(|piece| piece.len());
+        assert_eq!([next(), next(), next()], [Some(PIECE_BYTES_MAX), Some(1), None]);
     }
 }

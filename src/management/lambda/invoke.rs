@@ -1,9 +1,9 @@
 //! `Invoke`: from a call to an invocation, and from its outcome to the answer.
 
 use super::event_config;
-use super::event_stream;
+use super::events::Events;
 use super::fault::invalid;
-use super::invoker::{Invocation, Mode, Outcome, Refused};
+use super::invoker::{Invocation, Mode, Outcome, Refused, Telling};
 use super::place::Place;
 use crate::aws::Fault;
 use crate::management::Call;
@@ -158,41 +158,19 @@ pub(in crate::management) fn respond(ended: Option<Ended>) -> Result<Response<Bo
     Ok(response)
 }
 
-/// The answer of [`INVOKE_STREAMING`]: the same in events, once the function is done. What could not be
-/// invoked is refused as by `Invoke`.
+/// The answer of [`INVOKE_STREAMING`]: what is told of the version that runs, as it comes; `None` after a
+/// `DryRun`. What could not be invoked is refused as by `Invoke`.
 pub(in crate::management) fn respond_in_events(
-    ended: Option<Ended>,
+    begun: Option<(String, Result<Telling, Refused>)>,
 ) -> Result<Response<Body>, Fault> {
-    let (version, outcome) = match ended {
-        Some((_, version, Ok(outcome))) => (version, outcome),
-        other => return respond(other),
+    let (version, telling) = match begun {
+        Some((version, Ok(telling))) => (version, telling),
+        Some((version, Err(refused))) => {
+            return respond(Some((Mode::RequestResponse, version, Err(refused))));
+        }
+        None => return respond(None),
     };
-    let mut complete = serde_json::Map::new();
-    let mut events = Vec::with_capacity(outcome.payload.len() + 1024);
-    match outcome.error {
-        Some(error) => {
-            complete.insert("ErrorCode".into(), error.into());
-            let details = String::from_utf8_lossy(&outcome.payload).into_owned();
-            complete.insert("ErrorDetails".into(), details.into());
-        }
-        None => {
-            for piece in event_stream::pieces(&outcome.payload) {
-                let kind = "application/octet-stream";
-                event_stream::push_event(&mut events, "PayloadChunk", kind, piece);
-            }
-        }
-    }
-    if let Some(log) = outcome.log {
-        complete.insert("LogResult".into(), STANDARD.encode(log).into());
-    }
-    let complete = serde_json::Value::from(complete).to_string();
-    event_stream::push_event(
-        &mut events,
-        "InvokeComplete",
-        "application/json",
-        complete.as_bytes(),
-    );
-    let mut response = Response::new(Body::from(events));
+    let mut response = Response::new(Body::new(Events::new(telling)));
     let fields = response.headers_mut();
     let kind = HeaderValue::from_static("application/vnd.amazon.eventstream");
     fields.insert(header::CONTENT_TYPE, kind);

@@ -6,6 +6,7 @@ use crate::snapshot::function::EventRules;
 use bytes::Bytes;
 use std::pin::Pin;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// One invocation.
 #[derive(Debug, Clone)]
@@ -74,10 +75,29 @@ pub enum Refused {
 /// The future of an outcome.
 pub type Invoked = Pin<Box<dyn Future<Output = Result<Outcome, Refused>> + Send>>;
 
+/// What comes of an invocation while it runs.
+#[derive(Debug)]
+pub enum Told {
+    /// What the function has streamed; never empty.
+    Piece(Bytes),
+    /// The end. The payload is the whole result where nothing was streamed, and what the error's payload is.
+    Over(Outcome),
+}
+
+/// What an invocation tells, in order. One that closes without [`Told::Over`] was cut off.
+pub type Telling = mpsc::Receiver<Told>;
+
+/// The future of what an invocation tells. It is there when the function begins to answer.
+pub type Streamed = Pin<Box<dyn Future<Output = Result<Telling, Refused>> + Send>>;
+
 /// Runs functions.
 pub trait Invoker: Send + Sync {
     /// Runs one invocation. The future may be dropped: the invocation goes on then.
     fn invoke(&self, invocation: Invocation) -> Invoked;
+
+    /// The same, and tells what the function streams as it comes: never more of it than is taken and a
+    /// little. When what tells is dropped, the invocation goes on.
+    fn stream(&self, invocation: Invocation) -> Streamed;
 }
 
 /// Where there is no function host.
@@ -86,7 +106,14 @@ pub struct NoInvoker;
 
 impl Invoker for NoInvoker {
     fn invoke(&self, _: Invocation) -> Invoked {
-        let text = "this ringgate runs no functions".to_owned();
-        Box::pin(std::future::ready(Err(Refused::Failed(text))))
+        Box::pin(std::future::ready(Err(no_host())))
     }
+
+    fn stream(&self, _: Invocation) -> Streamed {
+        Box::pin(std::future::ready(Err(no_host())))
+    }
+}
+
+fn no_host() -> Refused {
+    Refused::Failed("this ringgate runs no functions".to_owned())
 }

@@ -9,6 +9,7 @@ mod concurrency;
 mod configuration;
 mod event_config;
 mod event_stream;
+mod events;
 mod fault;
 mod function;
 mod invoke;
@@ -24,7 +25,9 @@ mod zip;
 
 pub(super) use event_config::rules as event_rules;
 pub(super) use invoke::{Ended, INVOKE, INVOKE_STREAMING, prepare, respond, respond_in_events};
-pub use invoker::{Invocation, Invoked, Invoker, Mode, NoInvoker, Outcome, Refused};
+pub use invoker::{
+    Invocation, Invoked, Invoker, Mode, NoInvoker, Outcome, Refused, Streamed, Telling, Told,
+};
 pub(super) use permission::document as policy_document;
 
 use super::operation::Operation;

@@ -66,12 +66,14 @@ impl<E: Env> Shard<E> {
             true => self.invoke_version(&invoke.function, new),
             false => self.invoke(&invoke.function, new),
         };
-        if let Err(refused) = invoked {
-            self.send_report(FromShard::Invoked(Box::new(Invoked {
+        match invoked {
+            Ok(invocation) if invoke.is_streamed => self.expect_relay(invoke.call, invocation),
+            Ok(_) => {}
+            Err(refused) => self.send_report(FromShard::Invoked(Box::new(Invoked {
                 call: invoke.call,
                 request_id: request_id.as_str().into(),
                 completion: Completion::NotDone(refused),
-            })));
+            }))),
         }
     }
 
@@ -211,6 +213,7 @@ impl<E: Env> Shard<E> {
                 self.authorizer_answered(flight, *request_id, completion);
             }
             Caller::Control(call) => {
+                self.end_relay(call);
                 let request_id = request_id.as_str().into();
                 let told = Invoked { call, request_id, completion };
                 self.send_report(FromShard::Invoked(Box::new(told)));

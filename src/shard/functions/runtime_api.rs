@@ -11,6 +11,7 @@
 
 use super::super::client::Input;
 use super::super::stream::Stream;
+use super::super::streamed::StreamsTo;
 use super::super::timers::Deadline;
 use super::super::{Kind, Shard, is_cancelled};
 use super::worker::{Invocation, StartFault, WorkerState, failure_behind, too_large};
@@ -83,8 +84,8 @@ pub(in crate::shard) struct Posted {
     pub(in crate::shard) content: Vec<u8>,
     /// Behind streamed content: whether the function has failed in the middle of it.
     trailers: Vec<u8>,
-    /// The request whose client gets the content as it comes.
-    streams_to: Option<SlotId>,
+    /// Who gets the content as it comes.
+    streams_to: Option<StreamsTo>,
     /// Bytes above the limit.
     dropped_bytes: usize,
 }
@@ -332,8 +333,8 @@ impl<E: Env> Shard<E> {
                         }
                     };
                     let data = &input[piece.data.clone()];
-                    if let Some(asked) = posted.streams_to {
-                        self.stream_content(id, asked, &input, &piece);
+                    if let Some(to) = posted.streams_to {
+                        self.stream_content(id, to, &input, &piece);
                         input.advance(piece.consumed);
                         if piece.done {
                             self.posted(id);
@@ -457,7 +458,7 @@ impl<E: Env> Shard<E> {
             _ => 0,
         };
         let (content, trailers) = (Vec::with_capacity(declared), Vec::new());
-        let streams_to = stream.as_ref().map(|stream| stream.asked);
+        let streams_to = stream.as_ref().map(|stream| stream.to);
         let posted = Posted { what, body, content, trailers, streams_to, dropped_bytes: 0 };
         connection.state = RuntimeState::Content(Box::new(posted));
         if let Some(stream) = stream {

@@ -343,6 +343,14 @@ pub(super) fn too_large() -> Bytes {
     )
 }
 
+/// A streamed result is above its limit, of which a part has been handed on.
+pub(in crate::shard) fn streamed_too_much() -> Bytes {
+    Bytes::from_static(
+        b"{\"errorMessage\":\"Response payload size exceeded maximum allowed payload size \
+          (209715200 bytes).\",\"errorType\":\"Function.ResponseSizeTooLarge\"}",
+    )
+}
+
 /// What a shard asks of the control thread, kept until the end of the turn.
 #[derive(Debug, Default)]
 pub(in crate::shard) struct Errands {
