@@ -11,6 +11,9 @@ use bytes::Bytes;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
+/// What [`START_PATIENCE`] is enough for: what functions of the Lambda API may take to come up.
+const USUAL_START: Duration = Duration::from_secs(10);
+
 /// How long a log may take that is asked for: it is written a moment later than the result comes.
 const LOG_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -47,13 +50,15 @@ impl LambdaApi {
 impl lambda::Invoker for LambdaApi {
     fn invoke(&self, invocation: Invocation) -> Invoked {
         let runtime = &invocation.configuration.runtime;
-        if Runtime::from_name(runtime).is_none() {
+        if Runtime::of_file(runtime).is_none() {
             let text = format!(
                 "ringgate does not run {runtime}: it runs python3.*, nodejs*.x and provided.*"
             );
             return Box::pin(std::future::ready(Err(Refused::NotReady(text))));
         }
-        let timeout = Duration::from_secs(invocation.configuration.timeout.into());
+        // All that it may take once it has begun, and what a start may take beyond what is usual.
+        let timeout = Duration::from_secs(invocation.configuration.timeout.into())
+            + invocation.start.saturating_sub(USUAL_START);
         let order = Order {
             host: self.host.clone(),
             function: self.arn(&invocation),
@@ -174,6 +179,7 @@ mod tests {
             reserved_concurrency: None,
             payload: Bytes::from_static(b"{}"),
             mode,
+            start: Duration::ZERO,
             wants_log: false,
             client_context: None,
             trace_id: None,

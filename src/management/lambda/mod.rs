@@ -13,6 +13,7 @@ mod fault;
 mod function;
 mod invoke;
 mod invoker;
+mod of_file;
 mod permission;
 mod place;
 mod tags;
@@ -25,6 +26,7 @@ mod zip;
 pub(super) use event_config::rules as event_rules;
 pub(super) use invoke::{Ended, INVOKE, INVOKE_STREAMING, prepare, respond, respond_in_events};
 pub use invoker::{Invocation, Invoked, Invoker, Mode, NoInvoker, Outcome, Refused};
+pub(super) use of_file::read_only;
 pub(super) use permission::document as policy_document;
 
 use super::operation::Operation;
