@@ -111,7 +111,7 @@ pub struct Compiled {
     pub functions: Vec<Function>,
     /// What holds for all functions.
     pub all_functions: Functions,
-    /// The APIs as the management API shows them.
+    /// Its APIs and functions as the management API shows them.
     pub shown: BTreeMap<Key, Arc<dyn Object>>,
 }
 

@@ -32,6 +32,7 @@ impl Fixture {
                 template_findings: crate::model::TemplateFindings::Warn,
                 back_ends: std::sync::Arc::default(),
                 event_places: std::sync::Arc::default(),
+                file_functions: std::sync::Arc::default(),
             },
         }
     }

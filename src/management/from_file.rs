@@ -1,6 +1,8 @@
-//! APIs of the configuration file, as nouns: so that `aws apigatewayv2 get-apis` and the like show
-//! everything that is served. They are never stored and cannot be changed here: the file is their
-//! only source, and a reload replaces them as a whole.
+//! APIs and functions of the configuration file, as nouns: so that `aws apigatewayv2 get-apis`, `aws lambda
+//! list-functions` and the like show everything that is served. They are never stored and cannot be changed
+//! here: the file is their only source, and a reload replaces them as a whole.
+
+mod functions;
 
 use crate::model::{
     self, AuthorizerKind, AuthorizerResponse, IdentitySource, Integration, MethodMatch, Model,
@@ -13,13 +15,15 @@ use crate::snapshot::stable_id;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The tag that tells an API of the file from others, and its value.
+pub use functions::{FileFunction, FileFunctions};
+
+/// The tag that tells an API or a function of the file from others, and its value.
 const SOURCE_TAG: (&str, &str) = ("ringgate:source", "file");
 
 /// Nouns by their places.
 type Nouns = BTreeMap<Key, Arc<dyn Object>>;
 
-/// The file's APIs as nouns of its default region, made at `now`.
+/// The file's APIs and functions as nouns of its default region, read at `now`.
 pub fn nouns(model: &Model, now: Timestamp) -> Nouns {
     let mut nouns = Nouns::new();
     let mut file = File { model, now, nouns: &mut nouns };
@@ -28,6 +32,9 @@ pub fn nouns(model: &Model, now: Timestamp) -> Nouns {
             Protocol::Http => file.http(api),
             Protocol::Rest => file.rest(api),
         }
+    }
+    for function in &model.functions {
+        file.function(function);
     }
     nouns
 }

@@ -13,10 +13,13 @@
 
 use super::publish::{Affected, Publisher};
 use super::settings::{Current, Followed};
-use super::{Answer, Call, difference};
+use super::{Answer, Call, difference, lambda};
 use crate::aws::Fault;
 use crate::aws::id::IdSource;
-use crate::resources::{Before, Draft, Key, Object, State, Timestamp, Touched, decode, known_kind};
+use crate::resources::function::{Function, OWNER_PREFIX};
+use crate::resources::{
+    Before, Draft, Entity, Key, Object, State, Timestamp, Touched, decode, known_kind,
+};
 use crate::snapshot::ManagedDelta;
 use crate::store::last_good::keep;
 use crate::store::{Change, Entry, Revision, Row, RowKey, Store, StoreError};
@@ -283,19 +286,28 @@ impl Lane {
         Some(served)
     }
 
-    /// Takes up other settings: what they concern is compiled anew and handed to the shards. Compiling
-    /// is done elsewhere, because all stages may be concerned and this thread has other things to do.
-    async fn follow(&mut self, (settings, done): Followed) {
+    /// Takes up other settings, and what else the file shows: what they concern is compiled anew and handed
+    /// to the shards. Compiling is done elsewhere, because all stages may be concerned and this thread has
+    /// other things to do.
+    async fn follow(&mut self, followed: Followed) {
+        let Followed { settings, shown, done } = followed;
         let before = self.settings.now();
         self.settings.set(Arc::clone(&settings));
-        if before.serves_as(&settings) {
+        let moved = {
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            let moved = state.show(shown);
+            tell_of_hidden(&moved, &state);
+            moved
+        };
+        if moved.is_empty() && before.serves_as(&settings) {
             // It is handed over all the same: who waits is told by whoever takes it.
             return (self.publisher)(ManagedDelta::default(), done).await;
         }
         let state = Arc::clone(&self.state);
         let compiling = tokio::task::spawn_blocking(move || {
             let state = state.read().unwrap_or_else(PoisonError::into_inner);
-            before.affected_by(&settings, &state).compile(&state, &settings)
+            let affected = before.affected_by(&settings, &state).and(Affected::by(&moved));
+            affected.compile(&state, &settings)
         });
         match compiling.await {
             Ok(delta) => (self.publisher)(delta, done).await,
@@ -348,11 +360,10 @@ impl Lane {
     fn against(&self, rows: Vec<Row>) -> Result<Touched, StoreError> {
         let stored = nouns(rows)?;
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        let gone =
-            state.iter().filter(|(key, _)| stored.object(key).is_none() && !state.is_shown(key));
+        let gone = state.stored().filter(|(key, _)| stored.object(key).is_none());
         let mut touched = Touched(gone.map(|(key, _)| (key.clone(), None)).collect());
         let differs = |key: &Key, object: &Arc<dyn Object>| {
-            state.object(key).is_none_or(|known| known.to_json() != object.to_json())
+            state.stored_object(key).is_none_or(|known| known.to_json() != object.to_json())
         };
         let new = stored.iter().filter(|(key, object)| differs(key, object));
         touched.0.extend(new.map(|(key, object)| (key.clone(), Some(Arc::clone(object)))));
@@ -447,8 +458,25 @@ fn away() -> StoreError {
     }
 }
 
-/// APIs of the configuration file change with it.
+/// Says which functions of the store the file hides from now on, of what [`State::show`] has moved.
+pub(super) fn tell_of_hidden(moved: &[Key], state: &State) {
+    for key in moved.iter().filter(|key| key.kind == Function::KIND && state.is_shown(key)) {
+        tracing::warn!(
+            function = &*key.id,
+            region = &*key.region,
+            "the configuration file declares a function of this name: the one of the Lambda API is hidden"
+        );
+    }
+}
+
+/// APIs and functions of the configuration file change with it.
 fn read_only(key: &Key) -> Fault {
+    if key.kind == Function::KIND {
+        return lambda::read_only(&key.id);
+    }
+    if let Some(name) = key.owner.strip_prefix(OWNER_PREFIX) {
+        return lambda::read_only(name);
+    }
     let api = if key.owner.is_empty() { &key.id } else { &key.owner };
     Fault::bad_request(format!(
         "API {api} is declared in ringgate's configuration file and can only be changed there"

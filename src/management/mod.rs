@@ -67,6 +67,9 @@ use operation::{Access, Operation};
 /// # Errors
 /// What the operation refuses. The call's draft is to be dropped then.
 pub(crate) fn run(operation: &Operation, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    if let Some(guard) = operation.guard {
+        guard(call)?;
+    }
     let answer = (operation.run)(call)?;
     if operation.access == Access::Write {
         http::deployment::follow_changes(call)?;

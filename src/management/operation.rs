@@ -3,6 +3,9 @@
 use super::{Answer, Call};
 use crate::aws::Fault;
 
+/// What an operation asks before it is run.
+pub type Guard = fn(&Call<'_>) -> Result<(), Fault>;
+
 /// An operation's function.
 pub type Run = fn(&mut Call<'_>) -> Result<Answer, Fault>;
 
@@ -15,6 +18,15 @@ pub struct Operation {
     pub access: Access,
     /// What it does.
     pub run: Run,
+    /// What may refuse it before that.
+    pub guard: Option<Guard>,
+}
+
+impl Operation {
+    /// The same operation, run only where the guard does not refuse.
+    pub const fn guarded(self, guard: Guard) -> Self {
+        Self { guard: Some(guard), ..self }
+    }
 }
 
 /// Whether an operation changes anything.
@@ -28,12 +40,12 @@ pub enum Access {
 
 /// An operation that changes nothing.
 pub const fn read(name: &'static str, run: Run) -> Operation {
-    Operation { name, access: Access::Read, run }
+    Operation { name, access: Access::Read, run, guard: None }
 }
 
 /// An operation that changes something.
 pub const fn write(name: &'static str, run: Run) -> Operation {
-    Operation { name, access: Access::Write, run }
+    Operation { name, access: Access::Write, run, guard: None }
 }
 
 /// Finds an operation among the tables of a service.

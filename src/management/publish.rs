@@ -100,7 +100,18 @@ impl Affected {
 
     /// Everything: the start.
     pub(super) fn all(state: &State) -> Self {
-        Self::by(state.iter().map(|(key, _)| key))
+        Self::by(state.iter().map(|(key, _)| key).filter(|key| !state.is_shown(key)))
+    }
+
+    /// What one change touches, and another.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        let Self { stages, apis, domains, functions, urls } = other;
+        self.stages.extend(stages);
+        self.apis.extend(apis);
+        self.domains.extend(domains);
+        self.functions.extend(functions);
+        self.urls.extend(urls);
+        self
     }
 
     /// Compiles what is affected from the state after the change. Costs what it compiles, however
@@ -176,6 +187,11 @@ impl Affected {
         }
         self.functions.extend(parts);
         for (region, name, qualifier) in &self.functions {
+            // Shards have it with the file.
+            let whole = Key::new(region, "", Function::KIND, name);
+            if qualifier.is_none() && state.is_shown(&whole) {
+                continue;
+            }
             let account_id = &settings.account_id;
             let place = FunctionPlace { region, account_id, qualifier: qualifier.as_deref() };
             let compiled = compile_version(state, &place, name, settings);

@@ -4,7 +4,7 @@ use super::access::{Caller, Gate};
 use super::audit::{Audit, Entry, Slot};
 use super::incoming::Incoming;
 use super::lambda::{self, Invoker};
-use super::lane::{Ailment, Done, Job, Lane, Question, Work, nouns, since_epoch};
+use super::lane::{self, Ailment, Done, Job, Lane, Question, Work, nouns, since_epoch};
 use super::operation::{self, Access, Operation};
 use super::publish::{self, Affected, Publisher};
 use super::refusal::{self, Protocol};
@@ -40,7 +40,7 @@ pub struct Beginning {
     pub last_good: Option<PathBuf>,
     /// Account and names.
     pub settings: Settings,
-    /// What is shown besides: APIs of the configuration file.
+    /// What is shown besides: APIs and functions of the configuration file.
     pub shown: BTreeMap<Key, Arc<dyn Object>>,
     /// Who may call.
     pub gate: Gate,
@@ -151,10 +151,10 @@ impl Service {
             }
             Err(error) => return Err(error),
         };
+        let mut state = state;
+        lane::tell_of_hidden(&state.show(shown), &state);
         let initial = Affected::all(&state).compile(&state, &settings);
         let settings = Arc::new(Current::new(Arc::new(settings)));
-        let mut state = state;
-        state.show(shown);
         let state = Arc::new(RwLock::new(state));
         let (sender, jobs) = mpsc::channel(JOBS_MAX);
         let (asker, questions) = mpsc::channel(QUESTIONS_MAX);
@@ -206,15 +206,14 @@ impl Service {
         }
     }
 
-    /// Shows other APIs of the configuration file, after a reload.
-    pub fn show(&self, nouns: BTreeMap<Key, Arc<dyn Object>>) {
-        self.0.state.write().unwrap_or_else(PoisonError::into_inner).show(nouns);
-    }
-
-    /// Follows other settings, after a reload. What is returned ends when every shard serves what they
-    /// changed.
-    pub fn follow(&self, settings: Settings) -> oneshot::Receiver<()> {
-        self.0.settings.bring(settings)
+    /// Follows other settings and shows other APIs and functions of the configuration file, after a reload.
+    /// What is returned ends when every shard serves what they changed.
+    pub fn follow(
+        &self,
+        settings: Settings,
+        shown: BTreeMap<Key, Arc<dyn Object>>,
+    ) -> oneshot::Receiver<()> {
+        self.0.settings.bring(settings, shown)
     }
 
     fn settings(&self) -> Arc<Settings> {

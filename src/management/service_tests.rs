@@ -46,6 +46,7 @@ fn beginning(url: &str, last_good: Option<PathBuf>, ailment: Ailment) -> Beginni
             template_findings: crate::model::TemplateFindings::Warn,
             back_ends: std::sync::Arc::default(),
             event_places: std::sync::Arc::default(),
+            file_functions: Arc::default(),
         },
         shown: BTreeMap::new(),
         gate: Gate::new(access),

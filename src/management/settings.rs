@@ -3,10 +3,11 @@
 //! Stages are compiled with them, so others are the lane's business: it takes them up between two
 //! writes, compiles what they concern anew, and has the shards serve it.
 
+use super::from_file::FileFunctions;
 use super::publish::Affected;
 use crate::model::{EventPlace, Model, TemplateFindings};
 use crate::resources::function::Function;
-use crate::resources::{Entity, State, http_stage, rest_stage};
+use crate::resources::{Entity, Key, Object, State, http_stage, rest_stage};
 use crate::snapshot::managed::BackEnds;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -29,6 +30,8 @@ pub struct Settings {
     pub back_ends: Arc<BackEnds>,
     /// What the file says of where functions' events may go, by ARN.
     pub event_places: Arc<BTreeMap<String, EventPlace>>,
+    /// The functions that the file declares.
+    pub file_functions: Arc<FileFunctions>,
 }
 
 impl Settings {
@@ -42,6 +45,7 @@ impl Settings {
             template_findings: model.management.template_findings,
             back_ends: Arc::new(BackEnds::of(model)),
             event_places: Arc::new(model.all_functions.destinations.clone()),
+            file_functions: Arc::new(FileFunctions::of(model)),
         }
     }
 
@@ -123,8 +127,16 @@ pub(super) struct Current {
     arrived: Notify,
 }
 
-/// Settings to be followed, and who is told when the shards serve what they changed.
-pub(super) type Followed = (Arc<Settings>, oneshot::Sender<()>);
+/// What a reload brought.
+#[derive(Debug)]
+pub(super) struct Followed {
+    /// Settings to be followed.
+    pub settings: Arc<Settings>,
+    /// What of the file is shown from now on.
+    pub shown: BTreeMap<Key, Arc<dyn Object>>,
+    /// Who is told when the shards serve what has changed.
+    pub done: oneshot::Sender<()>,
+}
 
 impl Current {
     pub(super) fn new(settings: Arc<Settings>) -> Self {
@@ -141,11 +153,15 @@ impl Current {
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
-    /// Has the lane follow others. What is returned ends when every shard serves what they changed, or
-    /// when still others came before they were taken up.
-    pub(super) fn bring(&self, settings: Settings) -> oneshot::Receiver<()> {
+    /// Has the lane follow others, and show other nouns of the file. What is returned ends when every shard
+    /// serves what they changed, or when still others came before they were taken up.
+    pub(super) fn bring(
+        &self,
+        settings: Settings,
+        shown: BTreeMap<Key, Arc<dyn Object>>,
+    ) -> oneshot::Receiver<()> {
         let (done, served) = oneshot::channel();
-        let next = (Arc::new(settings), done);
+        let next = Followed { settings: Arc::new(settings), shown, done };
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(next);
         self.arrived.notify_one();
         served
@@ -198,13 +214,14 @@ mod tests {
     #[test]
     fn only_the_latest_settings_are_followed() {
         let current = Current::new(Arc::new(settings("")));
-        let mut first = current.bring(settings(LINKED));
-        let mut second = current.bring(settings("[aws]\naccount_id = \"111111111111\""));
-        let (next, done) = futures_lite::future::block_on(current.next());
-        assert_eq!(next.account_id, "111111111111");
+        let mut first = current.bring(settings(LINKED), BTreeMap::new());
+        let other = settings("[aws]\naccount_id = \"111111111111\"");
+        let mut second = current.bring(other, BTreeMap::new());
+        let next = futures_lite::future::block_on(current.next());
+        assert_eq!(next.settings.account_id, "111111111111");
         assert_eq!(first.try_recv(), Err(oneshot::error::TryRecvError::Closed));
         assert_eq!(second.try_recv(), Err(oneshot::error::TryRecvError::Empty));
-        done.send(()).unwrap();
+        next.done.send(()).unwrap();
         assert_eq!(second.try_recv(), Ok(()));
     }
 }

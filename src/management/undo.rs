@@ -83,6 +83,7 @@ mod tests {
             template_findings: crate::model::TemplateFindings::Warn,
             back_ends: std::sync::Arc::default(),
             event_places: std::sync::Arc::default(),
+            file_functions: std::sync::Arc::default(),
         };
         let mut call = Call {
             draft: Draft::new(&state, "r"),

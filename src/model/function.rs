@@ -275,6 +275,11 @@ impl Runtime {
             .then(|| Self::Provided(name.to_owned()))
     }
 
+    /// From a word of the file, which has more than Amazon.
+    pub fn of_file(name: &str) -> Option<Self> {
+        Self::from_name(name).or_else(|| Self::of_any_version(name))
+    }
+
     /// From the words for an interpreter of whichever version there is. Lambda has none.
     fn of_any_version(name: &str) -> Option<Self> {
         match name {
@@ -360,9 +365,7 @@ pub(super) fn read(reader: &Reader<'_>, all: &Functions) -> Option<Function> {
     });
     let runtime = reader.read("runtime", |value, key| {
         let name = text(value, key)?;
-        Runtime::from_name(name)
-            .or_else(|| Runtime::of_any_version(name))
-            .ok_or_else(|| Refused::new("bad-runtime", key.kind.expected()))
+        Runtime::of_file(name).ok_or_else(|| Refused::new("bad-runtime", key.kind.expected()))
     });
     let code = code::read(reader, runtime.as_ref());
     let handler = reader.text("handler").unwrap_or_else(|| match code {

@@ -14,10 +14,13 @@ use serde_json::{Map as Members, Value};
 /// The version that changes.
 pub const LATEST: &str = "$LATEST";
 
+/// What the [`owner`] of something begins with that belongs to a function.
+// Not the name alone: an API's id could be the same text, and deleting the API deletes what it owns.
+pub const OWNER_PREFIX: &str = "function/";
+
 /// The owner of what belongs to a function: its code, versions, aliases, policies, URLs.
 pub fn owner(function_name: &str) -> String {
-    // Not the name alone: an API's id could be the same text, and deleting the API deletes what it owns.
-    format!("function/{function_name}")
+    format!("{OWNER_PREFIX}{function_name}")
 }
 
 /// A function. Owner: none; id: its name.

@@ -14,10 +14,11 @@ use super::peers::runtime::RuntimeWire;
 use super::random::{PerMille, Random};
 use super::weather::Weather;
 use crate::control::invocation::{Completion, Ended, Invoke, NotDone, WorkerId};
-use crate::control::mailbox::{FromShard, ToShard};
+use crate::control::mailbox::{Delta, FromShard, ToShard};
 use crate::ring::Close;
 use crate::shard::{Activity, Shard};
 use crate::snapshot::Snapshot;
+use crate::snapshot::function::FunctionChange;
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -575,4 +576,39 @@ fn a_function_that_is_not_there_is_told_at_once() {
     })));
     world.take_reports();
     assert_eq!(world.asked[&9].ended, Some(Completion::NotDone(NotDone::NoFunction)));
+}
+
+#[test]
+fn the_files_function_goes_before_one_of_the_lambda_api_whichever_is_told_of_first() {
+    let mut world = World::new(1);
+    let of_file = |version| snapshot(version, version, [0, 1], 1);
+    let empty = |version| compiled("[server]\nlisten = []\n".to_owned(), version);
+    let made = snapshot(1, 99, [0, 1], 1).functions[0].clone();
+    let key = |world: &mut World, message: ToShard| {
+        world.shard.deliver(message);
+        world.step();
+        world.shard.function_keys()
+    };
+    let change = |change| {
+        let delta = Delta { functions: vec![change], ..Delta::default() };
+        ToShard::Delta(Box::new(delta))
+    };
+    let put = || change(FunctionChange::Put(Box::new(made.clone())));
+    let remove = || change(FunctionChange::Remove { arn: ARN.into() });
+    let file = |version| vec![of_file(version).functions[0].key.clone()];
+    let stored = vec![made.key.clone()];
+
+    assert_eq!(key(&mut world, ToShard::Snapshot(of_file(2))), file(2));
+    // It is told of before the file lets go of the name, and through a change of the file.
+    assert_eq!(key(&mut world, put()), file(2));
+    assert_eq!(key(&mut world, ToShard::Snapshot(of_file(3))), file(3));
+    assert_eq!(key(&mut world, ToShard::Snapshot(empty(4))), stored);
+    // The file takes the name; that the other is gone is told late.
+    assert_eq!(key(&mut world, ToShard::Snapshot(of_file(5))), file(5));
+    assert_eq!(key(&mut world, remove()), file(5));
+    assert_eq!(key(&mut world, ToShard::Snapshot(empty(6))), []);
+    // And after the file has let go.
+    assert_eq!(key(&mut world, put()), stored);
+    assert_eq!(key(&mut world, ToShard::Snapshot(empty(7))), stored);
+    assert_eq!(key(&mut world, remove()), []);
 }

@@ -2,8 +2,7 @@
 
 use super::api::{Api, HttpProxy, Integration, Phase, Program, Refusing, Route};
 use super::function::{
-    EventRules, EventTarget, Function, Lambda, LambdaFacts, Launch, Permission, STREAM_PAUSE_MAX,
-    function_arn,
+    EventRules, Function, Lambda, LambdaFacts, Launch, Permission, STREAM_PAUSE_MAX, function_arn,
 };
 use super::path_template::{PathTemplate, Piece, ProxyPath};
 use super::upstream::{Target, Upstream};
@@ -197,12 +196,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
         queue_max: workers.queue_max,
         reserved_concurrency: function.reserved_concurrency,
         permission: Permission::Everybody,
-        events: Arc::new(EventRules {
-            retries_max: function.retries_max,
-            age_max: function.event_age,
-            dead_letter: function.dead_letter.clone().map(EventTarget::Place),
-            ..EventRules::default()
-        }),
+        events: Arc::new(EventRules::of_file(function)),
         other: None,
         launch: Arc::new(Launch {
             name: function.name.clone(),

@@ -132,6 +132,18 @@ pub enum EventTarget {
     Place(EventPlace),
 }
 
+impl EventRules {
+    /// Those of a function of the file.
+    pub fn of_file(function: &crate::model::Function) -> Self {
+        Self {
+            retries_max: function.retries_max,
+            age_max: function.event_age,
+            dead_letter: function.dead_letter.clone().map(EventTarget::Place),
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for EventRules {
     /// Lambda's own.
     fn default() -> Self {

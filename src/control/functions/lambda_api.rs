@@ -14,6 +14,9 @@ use bytes::Bytes;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
+/// What [`START_PATIENCE`] is enough for: what functions of the Lambda API may take to come up.
+const USUAL_START: Duration = Duration::from_secs(10);
+
 /// How long a log may take that is asked for: it is written a moment later than the result comes.
 const LOG_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -54,12 +57,14 @@ impl LambdaApi {
     /// What the host is to do.
     fn order(&self, invocation: &Invocation) -> Result<Order, Refused> {
         let runtime = &invocation.configuration.runtime;
-        if Runtime::from_name(runtime).is_none() {
+        if Runtime::of_file(runtime).is_none() {
             return Err(Refused::NotReady(format!(
                 "ringgate does not run {runtime}: it runs python3.*, nodejs*.x and provided.*"
             )));
         }
-        let timeout = Duration::from_secs(invocation.configuration.timeout.into());
+        // All that it may take once it has begun, and what a start may take beyond what is usual.
+        let timeout = Duration::from_secs(invocation.configuration.timeout.into())
+            + invocation.start.saturating_sub(USUAL_START);
         Ok(Order {
             host: self.host.clone(),
             function: self.arn(invocation),
@@ -273,6 +278,7 @@ mod tests {
             reserved_concurrency: None,
             payload: Bytes::from_static(b"{}"),
             mode,
+            start: Duration::ZERO,
             wants_log: false,
             client_context: None,
             trace_id: None,

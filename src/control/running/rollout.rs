@@ -120,8 +120,8 @@ impl Running {
                         self.credentials.declare(&compiled.aws);
                         self.post_credentials();
                         self.calls.set_body_bytes_max(compiled.management_body_bytes_max);
-                        self.service.show(compiled.shown.clone());
-                        let stages = self.service.follow(compiled.settings.clone());
+                        let (settings, shown) = (compiled.settings.clone(), compiled.shown.clone());
+                        let stages = self.service.follow(settings, shown);
                         self.roll_out(*compiled, prepared, Some(stages), now);
                     }
                     Err(errors) => {

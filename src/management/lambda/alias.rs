@@ -3,10 +3,11 @@
 
 use super::fault::{changed_since, conflict, invalid, no_function, not_found};
 use super::function::listed;
+use super::of_file::change;
 use super::place::{self, Place, arn};
 use super::url;
 use crate::aws::Fault;
-use crate::management::operation::{Operation, read, write};
+use crate::management::operation::{Operation, read};
 use crate::management::page::Page;
 use crate::management::{Answer, Call};
 use crate::resources::function::{
@@ -18,10 +19,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) static OPERATIONS: &[Operation] = &[
-    write("CreateAlias", create),
+    change("CreateAlias", create),
     read("GetAlias", get),
-    write("UpdateAlias", update),
-    write("DeleteAlias", delete),
+    change("UpdateAlias", update),
+    change("DeleteAlias", delete),
     read("ListAliases", list),
 ];
 

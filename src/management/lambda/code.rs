@@ -2,10 +2,11 @@
 
 use super::configuration::{Given, answer};
 use super::fault::{changed_since, invalid, no_function, too_large};
+use super::of_file::change;
 use super::place::{Place, arn};
 use super::{version, zip};
 use crate::aws::Fault;
-use crate::management::operation::{Operation, write};
+use crate::management::operation::Operation;
 use crate::management::{Answer, Call};
 use crate::resources::State;
 use crate::resources::function::{Configuration, Function, FunctionCode, FunctionVersion, owner};
@@ -15,7 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-pub(super) static OPERATIONS: &[Operation] = &[write("UpdateFunctionCode", update)];
+pub(super) static OPERATIONS: &[Operation] = &[change("UpdateFunctionCode", update)];
 
 /// Bytes of a zip that is uploaded: Lambda's limit.
 pub const ZIP_BYTES_MAX: usize = 50 * 1024 * 1024;

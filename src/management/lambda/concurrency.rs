@@ -1,18 +1,19 @@
 //! Concurrency: how many invocations of a function may run at once, and what the account may have.
 
 use super::fault::no_function;
+use super::of_file::change;
 use super::place::{Place, arn};
 use crate::aws::Fault;
-use crate::management::operation::{Operation, read, write};
+use crate::management::operation::{Operation, read};
 use crate::management::{Answer, Call};
 use crate::resources::function::{Function, FunctionVersion, owner};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 pub(super) static OPERATIONS: &[Operation] = &[
-    write("PutFunctionConcurrency", put),
+    change("PutFunctionConcurrency", put),
     read("GetFunctionConcurrency", get),
-    write("DeleteFunctionConcurrency", delete),
+    change("DeleteFunctionConcurrency", delete),
     read("GetAccountSettings", account),
 ];
 

@@ -2,9 +2,10 @@
 
 use super::event_config::check_destination;
 use super::fault::{changed_since, invalid, no_function};
+use super::of_file::change;
 use super::place::{Place, arn};
 use crate::aws::Fault;
-use crate::management::operation::{Operation, read, write};
+use crate::management::operation::{Operation, read};
 use crate::management::{Answer, Call, Settings};
 use crate::resources::function::{Configuration, Environment, Function};
 use crate::runtimes::Runtime;
@@ -13,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 pub(super) static OPERATIONS: &[Operation] =
-    &[read("GetFunctionConfiguration", get), write("UpdateFunctionConfiguration", update)];
+    &[read("GetFunctionConfiguration", get), change("UpdateFunctionConfiguration", update)];
 
 /// Seconds that one invocation may take.
 const TIMEOUT_MAX: u32 = 900;

@@ -3,9 +3,10 @@
 
 use super::fault::{invalid, not_found};
 use super::function::listed;
+use super::of_file::change;
 use super::place::{Place, arn, version};
 use crate::aws::Fault;
-use crate::management::operation::{Operation, read, write};
+use crate::management::operation::{Operation, read};
 use crate::management::page::Page;
 use crate::management::{Answer, Call, Settings};
 use crate::resources::function::{
@@ -18,11 +19,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) static OPERATIONS: &[Operation] = &[
-    write("PutFunctionEventInvokeConfig", put),
-    write("UpdateFunctionEventInvokeConfig", update),
+    change("PutFunctionEventInvokeConfig", put),
+    change("UpdateFunctionEventInvokeConfig", update),
     read("GetFunctionEventInvokeConfig", get),
     read("ListFunctionEventInvokeConfigs", list),
-    write("DeleteFunctionEventInvokeConfig", delete),
+    change("DeleteFunctionEventInvokeConfig", delete),
 ];
 
 #[derive(Deserialize)]
@@ -83,14 +84,17 @@ pub(in crate::management) fn rules(
     rules
 }
 
-/// As [`rules`], of what a call invokes.
+/// As [`rules`], of what a call invokes; the file has its own.
 pub(super) fn rules_of(
     call: &Call<'_>,
     place: &Place,
     configuration: &Configuration,
-) -> EventRules {
+) -> Arc<EventRules> {
+    if let Some(declared) = call.settings.file_functions.get(call.region(), &place.name) {
+        return Arc::clone(&declared.rules);
+    }
     let config = call.draft.get::<FunctionEventConfig>(&owner(&place.name), id(place));
-    rules(config.as_deref(), configuration)
+    rules(config.as_deref(), configuration).into()
 }
 
 fn id(place: &Place) -> &str {

@@ -3,6 +3,7 @@
 use super::code::{self, Source};
 use super::configuration::{Given, answer};
 use super::fault::{conflict, invalid, no_function};
+use super::of_file::change;
 use super::place::{Place, arn, version};
 use super::version as versions;
 use crate::aws::Fault;
@@ -22,7 +23,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
     write("CreateFunction", create),
     read("GetFunction", get),
     read("ListFunctions", list),
-    write("DeleteFunction", delete),
+    change("DeleteFunction", delete),
     read("GetFunctionCodeSigningConfig", code_signing),
 ];
 

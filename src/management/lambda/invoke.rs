@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde_json::json;
+use std::time::Duration;
 
 /// The operation's name.
 pub(in crate::management) const INVOKE: &str = "Invoke";
@@ -70,7 +71,11 @@ pub(in crate::management) fn prepare(
             ),
         ));
     }
-    let rules = event_config::rules_of(call, &place, &configuration).into();
+    let rules = event_config::rules_of(call, &place, &configuration);
+    let declared = call.settings.file_functions.get(call.region(), &place.name);
+    let start = declared.map_or(Duration::ZERO, |it| it.init_timeout);
+    // What writes nothing has no end of a log to wait for.
+    let is_logged = declared.is_none_or(|it| it.is_logged);
     Ok(Prepared {
         invocation: Some(Invocation {
             region: call.region().to_owned(),
@@ -82,7 +87,8 @@ pub(in crate::management) fn prepare(
             reserved_concurrency: function.reserved_concurrency,
             payload: event(&incoming.body)?,
             mode,
-            wants_log: call.text_of("LogType") == Some("Tail"),
+            wants_log: is_logged && call.text_of("LogType") == Some("Tail"),
+            start,
             client_context: client_context(call)?,
             trace_id: incoming.field("x-amzn-trace-id").map(str::to_owned),
         }),

@@ -6,6 +6,7 @@ use crate::snapshot::function::EventRules;
 use bytes::Bytes;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// One invocation.
@@ -27,6 +28,8 @@ pub struct Invocation {
     pub payload: Bytes,
     /// Whether its answer is waited for.
     pub mode: Mode,
+    /// How long a worker may take to come up, where the function says so.
+    pub start: Duration,
     /// Whether the end of its log is asked for.
     pub wants_log: bool,
     /// What the client says of itself: JSON.

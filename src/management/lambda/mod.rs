@@ -14,6 +14,7 @@ mod fault;
 mod function;
 mod invoke;
 mod invoker;
+mod of_file;
 mod permission;
 mod place;
 mod tags;
@@ -28,6 +29,7 @@ pub(super) use invoke::{Ended, INVOKE, INVOKE_STREAMING, prepare, respond, respo
 pub use invoker::{
     Invocation, Invoked, Invoker, Mode, NoInvoker, Outcome, Refused, Streamed, Telling, Told,
 };
+pub(super) use of_file::read_only;
 pub(super) use permission::document as policy_document;
 
 use super::operation::Operation;

@@ -3,15 +3,16 @@
 //! API Gateway needs one before it invokes a function; what asks is `snapshot`'s business.
 
 use super::fault::{changed_since, conflict, invalid, not_found, nothing_there};
+use super::of_file::change;
 use super::place::Place;
 use crate::aws::Fault;
-use crate::management::operation::{Operation, read, write};
+use crate::management::operation::{Operation, read};
 use crate::management::{Answer, Call};
 use crate::resources::function::{FunctionPolicy, LATEST, owner};
 use serde_json::{Map, Value, json};
 
 pub(super) static OPERATIONS: &[Operation] =
-    &[write("AddPermission", add), write("RemovePermission", remove), read("GetPolicy", get)];
+    &[change("AddPermission", add), change("RemovePermission", remove), read("GetPolicy", get)];
 
 /// Bytes of a policy: Lambda's limit.
 const POLICY_BYTES_MAX: usize = 20_480;

@@ -1,9 +1,10 @@
 //! Tags of functions.
 
 use super::fault::{invalid, no_function};
+use super::of_file::change;
 use super::place::Place;
 use crate::aws::Fault;
-use crate::management::operation::{Operation, read, write};
+use crate::management::operation::{Operation, read};
 use crate::management::{Answer, Call, tagging};
 use crate::resources::function::Function;
 use crate::resources::rest::Map;
@@ -12,7 +13,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 pub(super) static OPERATIONS: &[Operation] =
-    &[read("ListTags", list), write("TagResource", tag), write("UntagResource", untag)];
+    &[read("ListTags", list), change("TagResource", tag), change("UntagResource", untag)];
 
 fn found(call: &Call<'_>) -> Result<(String, Arc<Function>), Fault> {
     let arn = call.text("Resource");

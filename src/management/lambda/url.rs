@@ -2,6 +2,7 @@
 
 use super::fault::{conflict, no_function, nothing_there};
 use super::function::listed;
+use super::of_file::change;
 use super::place::{Place, arn};
 use crate::aws::Fault;
 use crate::management::operation::{Operation, read, write};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 pub(super) static OPERATIONS: &[Operation] = &[
-    write("CreateFunctionUrlConfig", create),
+    change("CreateFunctionUrlConfig", create),
     read("GetFunctionUrlConfig", get),
     write("UpdateFunctionUrlConfig", update),
     write("DeleteFunctionUrlConfig", delete),

@@ -3,9 +3,10 @@
 use super::configuration::answer;
 use super::fault::{changed_since, invalid, no_function};
 use super::function::listed;
+use super::of_file::change;
 use super::place::{Place, arn};
 use crate::aws::Fault;
-use crate::management::operation::{Operation, read, write};
+use crate::management::operation::{Operation, read};
 use crate::management::page::Page;
 use crate::management::{Answer, Call};
 use crate::resources::function::{
@@ -14,7 +15,7 @@ use crate::resources::function::{
 use serde_json::Value;
 
 pub(super) static OPERATIONS: &[Operation] =
-    &[write("PublishVersion", create), read("ListVersionsByFunction", list)];
+    &[change("PublishVersion", create), read("ListVersionsByFunction", list)];
 
 /// Publishes `$LATEST` as it is; what has not changed since the last time is that version again.
 pub(super) fn publish(

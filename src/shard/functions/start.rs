@@ -292,19 +292,37 @@ impl<E: Env> Shard<E> {
             .map(|(arn, _)| arn.clone())
             .collect();
         for arn in gone {
-            self.undeclare(&arn, None);
+            match self.row_of_file(&arn).and_then(|row| row.set_aside.take()) {
+                Some(function) => self.declare(&function, false),
+                None => self.undeclare(&arn, None),
+            }
         }
         for function in functions {
             self.declare(function, true);
         }
     }
 
-    /// Takes a change of the functions that were made through the Lambda API.
+    /// Takes a change of the functions that were made through the Lambda API. Those of the file go before
+    /// them; changes of both may come in either order.
     pub(in crate::shard) fn change_function(&mut self, change: FunctionChange) {
-        match change {
-            FunctionChange::Put(function) => self.declare(&function, false),
-            FunctionChange::Remove { arn } => self.undeclare(&arn, None),
+        let (arn, function) = match change {
+            FunctionChange::Put(function) => (function.arn.clone(), Some(function)),
+            FunctionChange::Remove { arn } => (arn, None),
+        };
+        if let Some(row) = self.row_of_file(&arn) {
+            row.set_aside = function;
+            return;
         }
+        match function {
+            Some(function) => self.declare(&function, false),
+            None => self.undeclare(&arn, None),
+        }
+    }
+
+    /// The file's function of this ARN.
+    fn row_of_file(&mut self, arn: &str) -> Option<&mut FunctionRow> {
+        let id = *self.function_of_arn.get(arn)?;
+        self.functions.get_mut(id).filter(|row| row.is_of_file)
     }
 
     fn declare(&mut self, function: &Function, is_of_file: bool) {
@@ -318,7 +336,11 @@ impl<E: Env> Shard<E> {
             row.function.events = Arc::clone(&function.events);
             return;
         }
-        let id = self.functions.insert(FunctionRow::new(function.clone(), is_of_file));
+        let mut row = FunctionRow::new(function.clone(), is_of_file);
+        if is_of_file {
+            row.set_aside = self.row_of_file(&function.arn).and_then(|row| row.set_aside.take());
+        }
+        let id = self.functions.insert(row);
         if known.is_some() {
             self.undeclare(&function.arn, Some(id));
         }

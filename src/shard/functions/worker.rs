@@ -29,6 +29,8 @@ pub(in crate::shard) struct FunctionRow {
     pub(in crate::shard) is_declared: bool,
     /// Whether it came with the snapshot, and goes with it.
     pub(in crate::shard) is_of_file: bool,
+    /// Of one of the file: a function of the Lambda API with its ARN, which takes its place when it goes.
+    pub(in crate::shard) set_aside: Option<Box<Function>>,
     /// Invocations that no worker has, oldest first.
     pub(in crate::shard) waiting: VecDeque<SlotId>,
     /// Workers that wait for an event. The last one gets the next, so that the others become idle.
@@ -58,6 +60,7 @@ impl FunctionRow {
             function,
             is_declared: true,
             is_of_file,
+            set_aside: None,
             waiting: VecDeque::new(),
             idle: Vec::new(),
             workers: 0,
