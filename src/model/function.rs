@@ -8,6 +8,7 @@ use toml::de::DeValue;
 use super::code::{self, Code};
 use super::event_place::{self, EventPlace};
 use super::functions::Functions;
+use super::isolation::{self, Isolation};
 use super::reader::{Reader, Refused, text};
 use super::reference::{Absent, Key, Kind, Table};
 
@@ -133,6 +134,8 @@ pub(super) static TABLE: Table = Table {
             example: "# \"65534:65534\"",
             about: "Whose processes the workers are. Needs the right to change users, which root has. Without it a function can read whatever ringgate can, its configuration included.",
         },
+        isolation::FILTER,
+        isolation::NAMESPACES,
         Key {
             name: "log",
             kind: Kind::Text("\"stderr\", \"none\" or a file name"),
@@ -223,6 +226,8 @@ pub struct Function {
     pub dead_letter: Option<EventPlace>,
     /// Whose processes the workers are.
     pub user: Option<User>,
+    /// How far its workers are kept apart.
+    pub isolation: Isolation,
     /// Where output goes.
     pub log: FunctionLog,
     /// How many processes.
@@ -414,6 +419,7 @@ pub(super) fn read(reader: &Reader<'_>, all: &Functions) -> Option<Function> {
         event_age,
         dead_letter,
         user,
+        isolation: isolation::read(reader, all.isolation),
         log: log?,
         workers,
     })
