@@ -167,9 +167,14 @@ fn for_parameter(element: &[u8]) -> Option<&[u8]> {
 /// Pass no fields where the peer is not to be believed: the list then starts with it.
 pub fn write_x_forwarded_for(out: &mut Vec<u8>, fields: &[Field<'_>], peer: IpAddr) {
     out.extend_from_slice(b"x-forwarded-for: ");
+    write_x_forwarded_for_value(out, fields, peer);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The value of that field alone.
+pub fn write_x_forwarded_for_value(out: &mut Vec<u8>, fields: &[Field<'_>], peer: IpAddr) {
     copy_lists(out, fields, Known::XForwardedFor);
     write_address(out, peer);
-    out.extend_from_slice(b"\r\n");
 }
 
 /// What we say about the request in hand in `Forwarded` (RFC 7239 section 4).

@@ -1,6 +1,6 @@
 //! The content in an event: as text, or as base64 and said so.
 
-use super::json::{Object, text};
+use super::json::{Object, str_text};
 use super::{EventFacts, Format};
 use crate::http::Known;
 use base64::Engine;
@@ -16,10 +16,13 @@ pub(super) fn write(event: &mut Object<'_>, facts: &EventFacts<'_>, format: Form
         return;
     }
     // Amazon would damage text that is none; here it arrives whole, as on LocalStack.
-    let is_text = !is_declared_binary(facts, format) && std::str::from_utf8(facts.body).is_ok();
+    let text = match is_declared_binary(facts, format) {
+        true => None,
+        false => std::str::from_utf8(facts.body).ok(),
+    };
     let out = event.member("body");
-    if is_text {
-        text(out, facts.body);
+    if let Some(text) = text {
+        str_text(out, text);
     } else {
         out.push(b'"');
         let begin = out.len();
@@ -31,7 +34,7 @@ pub(super) fn write(event: &mut Object<'_>, facts: &EventFacts<'_>, format: Form
         }
         out.push(b'"');
     }
-    event.truth("isBase64Encoded", !is_text);
+    event.truth("isBase64Encoded", text.is_none());
 }
 
 fn is_declared_binary(facts: &EventFacts<'_>, format: Format) -> bool {

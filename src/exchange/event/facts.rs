@@ -1,7 +1,7 @@
 //! All that an event is made of, borrowed from who knows it.
 
 use crate::exchange::{Admitted, Exchange, Origin};
-use crate::http::{Field, Known, authority, forwarded};
+use crate::http::{Field, Known, authority, forwarded, write};
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -184,20 +184,21 @@ pub struct Forwarded<'x> {
 impl<'x> Forwarded<'x> {
     /// As a proxied back end is told: a trusted proxy's words are continued, anybody else's forgotten.
     pub fn of(exchange: &Exchange<'x>) -> Self {
-        const NAME: &[u8] = b"x-forwarded-for: ";
         let client = exchange.client;
         let fields = if client.peer_is_trusted { exchange.fields } else { &[] };
         let told = |known: Known| fields.iter().rfind(|field| field.known == known);
-        let mut line = Vec::with_capacity(NAME.len() + 48);
-        forwarded::write_x_forwarded_for(&mut line, fields, client.peer.ip());
-        line.truncate(line.len().saturating_sub(2));
-        line.drain(..NAME.len().min(line.len()));
+        // Most have the client's address alone.
+        let mut addresses = Vec::with_capacity(48);
+        forwarded::write_x_forwarded_for_value(&mut addresses, fields, client.peer.ip());
+        let port = || {
+            let mut port = Vec::with_capacity(5);
+            write::decimal(&mut port, client.local.port().into());
+            Cow::Owned(port)
+        };
         Self {
-            client: Cow::Owned(line),
-            port: told(Known::XForwardedPort).map_or_else(
-                || Cow::Owned(client.local.port().to_string().into_bytes()),
-                |field| Cow::Borrowed(field.value),
-            ),
+            client: Cow::Owned(addresses),
+            port: told(Known::XForwardedPort)
+                .map_or_else(port, |field| Cow::Borrowed(field.value)),
             proto: told(Known::XForwardedProto)
                 .map_or(if client.is_tls { b"https".as_slice() } else { b"http" }, |field| {
                     field.value

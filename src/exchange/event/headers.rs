@@ -25,25 +25,28 @@ pub(crate) struct Headers<'f> {
 }
 
 impl<'f> Headers<'f> {
+    /// None yet.
+    pub(crate) fn new(format: Format) -> Self {
+        Self { lines: ArrayVec::new(), format }
+    }
+
     /// Chooses the lines for an event. `content_bytes` is the number of bytes of content in decimal, or
     /// empty where it is not told: HTTP APIs tell their functions.
-    pub(crate) fn of(facts: &'f EventFacts<'_>, format: Format, content_bytes: &'f [u8]) -> Self {
-        let mut headers = Self { lines: ArrayVec::new(), format };
+    pub(crate) fn take(&mut self, facts: &'f EventFacts<'_>, content_bytes: &'f [u8]) {
         for field in facts.fields {
-            if !is_dropped(field, facts, format) {
-                headers.push(field.name, field.value, field.known);
+            if !is_dropped(field, facts, self.format) {
+                self.push(field.name, field.value, field.known);
             }
         }
-        if format != Format::Rest && !content_bytes.is_empty() {
-            headers.push(b"content-length", content_bytes, Known::ContentLength);
+        if self.format != Format::Rest && !content_bytes.is_empty() {
+            self.push(b"content-length", content_bytes, Known::ContentLength);
         }
         // The client's own were left out: nobody but the gateway says who asks.
         let forwarded = &facts.forwarded;
-        headers.push(b"X-Amzn-Trace-Id", facts.trace_id, Known::XAmznTraceId);
-        headers.push(b"X-Forwarded-For", &forwarded.client, Known::XForwardedFor);
-        headers.push(b"X-Forwarded-Port", &forwarded.port, Known::XForwardedPort);
-        headers.push(b"X-Forwarded-Proto", forwarded.proto, Known::XForwardedProto);
-        headers
+        self.push(b"X-Amzn-Trace-Id", facts.trace_id, Known::XAmznTraceId);
+        self.push(b"X-Forwarded-For", &forwarded.client, Known::XForwardedFor);
+        self.push(b"X-Forwarded-Port", &forwarded.port, Known::XForwardedPort);
+        self.push(b"X-Forwarded-Proto", forwarded.proto, Known::XForwardedProto);
     }
 
     /// `{"a":"2"}`: the last line of each name.

@@ -1,5 +1,6 @@
 //! JSON, written straight into bytes: the few forms that events need.
 
+use crate::http::write::decimal;
 use std::io::Write;
 
 /// An object that is being written. [`Object::end`] closes it.
@@ -47,7 +48,7 @@ impl<'o> Object<'o> {
 
     /// A member whose value is text.
     pub(crate) fn text(&mut self, name: &'static str, value: &str) {
-        text(self.member(name), value.as_bytes());
+        str_text(self.member(name), value);
     }
 
     /// A member whose value is text, or `null`.
@@ -65,8 +66,7 @@ impl<'o> Object<'o> {
 
     /// A member whose value is a whole number.
     pub(crate) fn number(&mut self, name: &'static str, value: u64) {
-        let out = self.member(name);
-        let _ = write!(out, "{value}");
+        decimal(self.member(name), value);
     }
 
     /// A member without a value.
@@ -99,8 +99,19 @@ pub(crate) fn text(out: &mut Vec<u8>, value: &[u8]) {
     out.push(b'"');
 }
 
+/// Writes text that is known to be UTF-8.
+pub(crate) fn str_text(out: &mut Vec<u8>, value: &str) {
+    out.push(b'"');
+    escaped(out, value.as_bytes());
+    out.push(b'"');
+}
+
 /// Writes text without the quotes around it, for texts that are put together.
 pub(crate) fn text_inside(out: &mut Vec<u8>, value: &[u8]) {
+    // Nearly everything that requests say.
+    if is_plain(value) {
+        return out.extend_from_slice(value);
+    }
     match std::str::from_utf8(value) {
         Ok(_) => escaped(out, value),
         Err(_) => escaped(out, String::from_utf8_lossy(value).as_bytes()),
@@ -109,7 +120,7 @@ pub(crate) fn text_inside(out: &mut Vec<u8>, value: &[u8]) {
 
 fn escaped(out: &mut Vec<u8>, value: &[u8]) {
     let mut rest = value;
-    while let Some(at) = rest.iter().position(|&byte| NEEDS_ESCAPE[usize::from(byte)]) {
+    while let Some(at) = first_to_escape(rest) {
         let (plain, behind) = rest.split_at(at);
         out.extend_from_slice(plain);
         let [byte, behind @ ..] = behind else { return };
@@ -128,6 +139,50 @@ fn escaped(out: &mut Vec<u8>, value: &[u8]) {
         rest = behind;
     }
     out.extend_from_slice(rest);
+}
+
+/// Bytes that are looked at together: loops over an array compile to vector instructions.
+const BLOCK: usize = 32;
+
+/// Where the next byte stands that needs an escape. Where there is one, more are near: the next bytes are
+/// looked at one by one, those behind them in blocks.
+fn first_to_escape(text: &[u8]) -> Option<usize> {
+    let is_one = |byte: &u8| NEEDS_ESCAPE[usize::from(*byte)];
+    let (near, far) = text.split_at(text.len().min(BLOCK));
+    if let Some(at) = near.iter().position(is_one) {
+        return Some(at);
+    }
+    let (blocks, _) = far.as_chunks::<BLOCK>();
+    let clean = blocks.iter().take_while(|block| !has_any(*block, needs_escape)).count() * BLOCK;
+    let found = far.get(clean..)?.iter().position(is_one)?;
+    Some(near.len() + clean + found)
+}
+
+/// Whether text is ASCII without a byte that needs an escape: its own JSON, but for the quotes.
+fn is_plain(text: &[u8]) -> bool {
+    let is_special = |byte: u8| !byte.is_ascii() | needs_escape(byte);
+    match text.len() {
+        0..8 => !text.iter().any(|byte| is_special(*byte)),
+        8..BLOCK => !has_any_in_blocks::<8>(text, is_special),
+        _ => !has_any_in_blocks::<BLOCK>(text, is_special),
+    }
+}
+
+/// Whether text holds such a byte. `N` is at most its length: the last block begins in the one before it.
+fn has_any_in_blocks<const N: usize>(text: &[u8], is_one: impl Fn(u8) -> bool + Copy) -> bool {
+    let (blocks, _) = text.as_chunks::<N>();
+    blocks.iter().chain(text.last_chunk::<N>()).any(|block| has_any(block, is_one))
+}
+
+/// Whether a block holds such a byte. Looks at all of them, which is quicker than to stop at the first.
+#[inline]
+fn has_any<const N: usize>(block: &[u8; N], is_one: impl Fn(u8) -> bool) -> bool {
+    block.iter().fold(false, |found, byte| found | is_one(*byte))
+}
+
+#[inline]
+fn needs_escape(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
 /// RFC 8259 section 7: controls, the quotation mark and the backslash.
@@ -158,11 +213,28 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_valid_json(value in prop::collection::vec(any::<u8>(), 0..40)) {
+        fn any_bytes_are_valid_json(value in prop::collection::vec(any::<u8>(), 0..200)) {
             let mut out = Vec::new();
             text(&mut out, &value);
             let read = serde_json::from_slice::<String>(&out).unwrap();
             prop_assert_eq!(read, String::from_utf8_lossy(&value).into_owned());
+        }
+
+        /// One byte that is not plain is found wherever it stands, in texts of all lengths around those
+        /// that are looked at in blocks.
+        #[test]
+        fn a_special_byte_is_found_anywhere(
+            bytes in 1..100_usize,
+            at in any::<prop::sample::Index>(),
+            special in prop::sample::select(b"\0\x1f\"\\\n\x80\xff".to_vec()),
+        ) {
+            let mut value = vec![b'x'; bytes];
+            prop_assert!(is_plain(&value));
+            prop_assert_eq!(first_to_escape(&value), None);
+            value[at.index(bytes)] = special;
+            prop_assert!(!is_plain(&value));
+            let found = special.is_ascii().then_some(at.index(bytes));
+            prop_assert_eq!(first_to_escape(&value), found);
         }
     }
 }

@@ -73,7 +73,8 @@ pub(crate) fn write_request_1(
     }
     event.text("httpMethod", facts.method);
     let content_bytes = content_bytes(facts);
-    let headers = Headers::of(facts, format, &content_bytes);
+    let mut headers = Headers::new(format);
+    headers.take(facts, &content_bytes);
     headers.write_last(event.member("headers"));
     headers.write_all(event.member("multiValueHeaders"));
     let query = Query::read(facts.query, format);
@@ -101,13 +102,14 @@ fn write_2(facts: &EventFacts<'_>, out: &mut Vec<u8>) {
 /// From `routeKey` to `stageVariables`, in format 2.0.
 pub(crate) fn write_request_2(facts: &EventFacts<'_>, tells: Tells, event: &mut Object<'_>) {
     event.text("routeKey", facts.route.route_key);
-    let mut raw_path = Vec::with_capacity(facts.path.len() + 16);
     let path = match facts.route.is_function_url {
         true => Cow::Borrowed(facts.path),
         false => decoded(facts.path),
     };
-    request_context::write_path(facts, &path, &mut raw_path);
-    event.member("rawPath").extend_from_slice(&raw_path);
+    let out = event.member("rawPath");
+    let begin = out.len();
+    request_context::write_path(facts, &path, out);
+    let raw_path = begin..out.len();
     event.bytes("rawQueryString", facts.query.unwrap_or_default());
     let mut cookies = facts
         .fields
@@ -121,13 +123,15 @@ pub(crate) fn write_request_2(facts: &EventFacts<'_>, tells: Tells, event: &mut 
         write_list(event.member("cookies"), cookies);
     }
     let content_bytes = content_bytes(facts);
-    Headers::of(facts, Format::Http2, &content_bytes).write_joined(event.member("headers"));
+    let mut headers = Headers::new(Format::Http2);
+    headers.take(facts, &content_bytes);
+    headers.write_joined(event.member("headers"));
     let query = Query::read(facts.query, Format::Http2);
     if !query.is_empty() {
         query.write_joined(event.member("queryStringParameters"));
     }
     let context = event.member("requestContext");
-    request_context::write_http_2(facts, tells, &raw_path, context);
+    request_context::write_http_2(facts, tells, raw_path, context);
     write_parameters(facts, Format::Http2, Empty::Absent, event);
     write_stage_variables(facts, Empty::Absent, event);
 }

@@ -1,10 +1,11 @@
 //! `requestContext`: who asked for what, when and where, in the words of `$context`.
 
-use super::json::{Object, text};
+use super::json::{Object, str_text};
 use super::{Authorized, AuthorizerContext, ClientCertificate, EventFacts, Format, Prefix};
 use crate::http::Known;
+use crate::http::forwarded::write_address;
 use crate::telemetry::access_log::push_clf_time;
-use std::io::Write;
+use std::ops::Range;
 
 /// Whether an event tells what authorizers found. Those of authorizers themselves do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,11 +70,12 @@ pub(crate) fn write_http_1(facts: &EventFacts<'_>, tells: Tells, out: &mut Vec<u
     context.end();
 }
 
-/// Of an HTTP API in format 2.0. `raw_path` is `rawPath`, quotes included.
+/// Of an HTTP API in format 2.0. `raw_path` is where in `out` the value of
+/// `rawPath` stands.
 pub(crate) fn write_http_2(
     facts: &EventFacts<'_>,
     tells: Tells,
-    raw_path: &[u8],
+    raw_path: Range<usize>,
     out: &mut Vec<u8>,
 ) {
     let route = facts.route;
@@ -92,7 +94,7 @@ pub(crate) fn write_http_2(
     context.bytes("domainPrefix", domain_prefix(facts.host));
     let mut http = Object::begin(context.member("http"));
     http.text("method", facts.method);
-    http.member("path").extend_from_slice(raw_path);
+    http.member("path").extend_from_within(raw_path);
     http.text("protocol", "HTTP/1.1");
     write_source_ip(facts, &mut http);
     http.bytes("userAgent", user_agent(facts).unwrap_or_default());
@@ -198,7 +200,7 @@ fn write_entries(given: &AuthorizerContext, authorizer: &mut Object<'_>) {
     for (key, value) in &given.entries {
         // Those two are the gateway's to say; a second member of the name would win in most readers.
         if !matches!(&**key, "principalId" | "integrationLatency") {
-            text(authorizer.entry(key.as_bytes()), value.as_bytes());
+            str_text(authorizer.entry(key.as_bytes()), value);
         }
     }
 }
@@ -207,7 +209,7 @@ fn write_entries(given: &AuthorizerContext, authorizer: &mut Object<'_>) {
 pub(super) fn write_pairs(pairs: &[(Box<str>, Box<str>)], out: &mut Vec<u8>) {
     let mut object = Object::begin(out);
     for (name, value) in pairs {
-        text(object.entry(name.as_bytes()), value.as_bytes());
+        str_text(object.entry(name.as_bytes()), value);
     }
     object.end();
 }
@@ -287,7 +289,9 @@ fn write_certificate(certificate: &ClientCertificate, out: &mut Vec<u8>) {
 
 fn write_source_ip(facts: &EventFacts<'_>, object: &mut Object<'_>) {
     let out = object.member("sourceIp");
-    let _ = write!(out, "\"{}\"", facts.source_ip);
+    out.push(b'"');
+    write_address(out, facts.source_ip);
+    out.push(b'"');
 }
 
 fn write_user_agent(facts: &EventFacts<'_>, object: &mut Object<'_>) {

@@ -108,7 +108,7 @@ fn rest<'r>(result: &'r [u8], facts: &AnswerFacts<'_>) -> Result<Answer<'r>, Fau
     let body = if result.is_base64 && is_decoded(&fields, facts) {
         base64_decoded(&body)?
     } else {
-        into_bytes(body)
+        body
     };
     Ok(Answer { status, fields, body })
 }
@@ -134,7 +134,7 @@ fn http(result: ProxyResult<'_>) -> Result<Answer<'_>, Fault> {
     let cookies = result.cookies.unwrap_or_default();
     let fields = fields(result.headers, result.multi_value_headers, cookies, PLAIN_TEXT)?;
     let body = result.body.unwrap_or_default();
-    let body = if result.is_base64 { base64_decoded(&body)? } else { into_bytes(body) };
+    let body = if result.is_base64 { base64_decoded(&body)? } else { body };
     Ok(Answer { status, fields, body })
 }
 
@@ -229,6 +229,6 @@ fn into_bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
     }
 }
 
-fn base64_decoded<'r>(text: &str) -> Result<Cow<'r, [u8]>, Fault> {
+fn base64_decoded<'r>(text: &[u8]) -> Result<Cow<'r, [u8]>, Fault> {
     STANDARD.decode(text).map(Cow::Owned).map_err(|_| Fault::Base64)
 }

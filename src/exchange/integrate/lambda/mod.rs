@@ -13,6 +13,7 @@
 mod answer;
 pub mod custom;
 mod head;
+mod members;
 mod permission;
 mod request;
 mod result;

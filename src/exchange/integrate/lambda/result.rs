@@ -1,9 +1,11 @@
 //! The members of a proxy function's result, as Amazon's JSON reader takes them: numbers as text and
 //! text as numbers, `null` for what is not there, the last of two members of one name.
 
+use super::members::{Members, NoJson};
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 /// The text of a header's value; `None`: `null`, which is not sent.
 pub(super) type HeaderValue<'r> = Option<Cow<'r, str>>;
@@ -15,7 +17,8 @@ pub(super) struct ProxyResult<'r> {
     pub(super) headers: Vec<(Cow<'r, str>, HeaderValue<'r>)>,
     pub(super) multi_value_headers: Vec<(Cow<'r, str>, Vec<HeaderValue<'r>>)>,
     pub(super) cookies: Option<Vec<Cow<'r, str>>>,
-    pub(super) body: Option<Cow<'r, str>>,
+    /// UTF-8.
+    pub(super) body: Option<Cow<'r, [u8]>>,
     pub(super) is_base64: bool,
     /// There is a member that none of these is.
     pub(super) has_unknown: bool,
@@ -26,15 +29,45 @@ const MALFORMED: &str = "the result is not an object of the members that a proxy
 impl<'r> ProxyResult<'r> {
     /// Reads an object.
     pub(super) fn read(result: &'r [u8]) -> Result<Self, &'static str> {
-        let mut reader = serde_json::Deserializer::from_slice(result);
-        let read = reader.deserialize_map(Members).map_err(|_| MALFORMED)?;
-        reader.end().map_err(|_| MALFORMED)?;
+        Self::read_members(result).map_err(|NoJson| MALFORMED)
+    }
+
+    fn read_members(result: &'r [u8]) -> Result<Self, NoJson> {
+        let mut members = Members::of(result)?;
+        let mut read = Self::default();
+        while let Some(name) = members.next_name()? {
+            match &*name {
+                b"statusCode" => read.status = members.value(Status)?,
+                b"headers" => read.headers = members.value(Map(Scalar))?,
+                b"multiValueHeaders" => {
+                    read.multi_value_headers = members.value(Map(List(Scalar)))?;
+                }
+                b"cookies" => read.cookies = members.value(Cookies)?,
+                b"body" => read.body = members.text_or_null()?,
+                b"isBase64Encoded" => read.is_base64 = members.value(Truth)?,
+                _ => {
+                    members.value(PhantomData::<IgnoredAny>)?;
+                    read.has_unknown = true;
+                }
+            }
+        }
         Ok(read)
     }
 
     /// Whether it is an object with a `statusCode`, whatever else is in it.
     pub(super) fn declares_status(result: &[u8]) -> bool {
-        serde_json::Deserializer::from_slice(result).deserialize_map(HasStatus).unwrap_or(false)
+        let read = || {
+            let mut members = Members::of(result)?;
+            let mut has_status = false;
+            while let Some(name) = members.next_name()? {
+                let value = members.value(PhantomData::<Option<IgnoredAny>>)?;
+                if &*name == b"statusCode" {
+                    has_status = value.is_some();
+                }
+            }
+            Ok(has_status)
+        };
+        read().unwrap_or_else(|NoJson| false)
     }
 
     /// Reads any JSON: the text where it is one.
@@ -53,59 +86,6 @@ impl<'r> ProxyResult<'r> {
     }
 }
 
-struct Members;
-
-impl<'r> Visitor<'r> for Members {
-    type Value = ProxyResult<'r>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'r>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut result = ProxyResult::default();
-        while let Some(name) = map.next_key_seed(Text)? {
-            match &*name {
-                "statusCode" => result.status = map.next_value_seed(Status)?,
-                "headers" => result.headers = map.next_value_seed(Map(Scalar))?,
-                "multiValueHeaders" => {
-                    result.multi_value_headers = map.next_value_seed(Map(List(Scalar)))?;
-                }
-                "cookies" => result.cookies = map.next_value_seed(Cookies)?,
-                "body" => result.body = map.next_value_seed(TextOrNull)?,
-                "isBase64Encoded" => result.is_base64 = map.next_value_seed(Truth)?,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                    result.has_unknown = true;
-                }
-            }
-        }
-        Ok(result)
-    }
-}
-
-struct HasStatus;
-
-impl<'r> Visitor<'r> for HasStatus {
-    type Value = bool;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'r>>(self, mut map: A) -> Result<bool, A::Error> {
-        let mut has_status = false;
-        while let Some(name) = map.next_key_seed(Text)? {
-            if name == "statusCode" {
-                has_status = map.next_value::<Option<IgnoredAny>>()?.is_some();
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(has_status)
-    }
-}
-
 /// Makes a seed of a visitor that takes any kind of value it has a method for.
 macro_rules! reads_any {
     ($($reader:ident => $value:ty),+ $(,)?) => {$(
@@ -121,7 +101,6 @@ macro_rules! reads_any {
 
 reads_any! {
     Text => Cow<'r, str>,
-    TextOrNull => Option<Cow<'r, str>>,
     Scalar => HeaderValue<'r>,
     Status => Option<i64>,
     Truth => bool,
@@ -129,7 +108,7 @@ reads_any! {
 }
 
 #[derive(Clone, Copy)]
-struct Text;
+pub(super) struct Text;
 
 impl<'r> Visitor<'r> for Text {
     type Value = Cow<'r, str>;
@@ -148,33 +127,6 @@ impl<'r> Visitor<'r> for Text {
 
     fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
         Ok(Cow::Owned(text))
-    }
-}
-
-#[derive(Clone, Copy)]
-struct TextOrNull;
-
-impl<'r> Visitor<'r> for TextOrNull {
-    type Value = Option<Cow<'r, str>>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a text or null")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'r str) -> Result<Self::Value, E> {
-        Ok(Some(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
-        Ok(Some(Cow::Owned(text)))
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
     }
 }
 
