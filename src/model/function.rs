@@ -403,6 +403,7 @@ pub(super) fn read(reader: &Reader<'_>, all: &Functions) -> Option<Function> {
     let storage_bytes = reader.size("ephemeral_storage");
     let timeout = reader.duration("timeout");
     let reserved_concurrency = reader.count_if_set("reserved_concurrency");
+    let isolation = isolation::read(reader, all.isolation);
     let workers = read_workers(&reader.table("workers"));
     Some(Function {
         name: name?,
@@ -419,7 +420,7 @@ pub(super) fn read(reader: &Reader<'_>, all: &Functions) -> Option<Function> {
         event_age,
         dead_letter,
         user,
-        isolation: isolation::read(reader, all.isolation),
+        isolation,
         log: log?,
         workers,
     })
