@@ -66,6 +66,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "telemetry",
             // A listener is handed to a shard as the socket that its ring takes.
             "ring::Socket",
+            // What a worker's process needs and only `unsafe` code gives.
+            "ring::process",
         ],
     ),
     // Reads and changes resources; what shards serve of them is compiled by the snapshot's code.

@@ -4,6 +4,7 @@
 //! changes nothing, except that the soft limit of file descriptors is raised to the hard one first,
 //! as `serve` does. How a ring is tried is the ring's matter and comes in as a function.
 
+use super::functions::host::Layer;
 use super::listeners::first_unprivileged_port;
 use crate::model::Model;
 use rustix::event::{EventfdFlags, eventfd};
@@ -341,6 +342,18 @@ pub fn table(requirements: &[Requirement]) -> String {
             let _ = writeln!(text, "    Docker      {}", requirement.fix_docker);
             let _ = writeln!(text, "    Kubernetes  {}", requirement.fix_kubernetes);
         }
+    }
+    text
+}
+
+/// What keeps functions' workers apart, as lines below the table.
+pub fn layers(layers: &[Layer]) -> String {
+    let width = layers.iter().map(|it| it.name.len()).max().unwrap_or(0);
+    let mut text =
+        "\nisolation of functions' workers (docs/functions.md says what each is for):\n".to_owned();
+    for Layer { name, is_there, found } in layers {
+        let is_there = if *is_there { "ok" } else { "NO" };
+        let _ = writeln!(text, "{is_there:3}  {name:width$}  {found}");
     }
     text
 }

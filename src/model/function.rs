@@ -8,6 +8,7 @@ use toml::de::DeValue;
 use super::code::{self, Code};
 use super::event_place::{self, EventPlace};
 use super::functions::Functions;
+use super::isolation::{self, Isolation};
 use super::reader::{Reader, Refused, text};
 use super::reference::{Absent, Key, Kind, Table};
 
@@ -133,6 +134,8 @@ pub(super) static TABLE: Table = Table {
             example: "# \"65534:65534\"",
             about: "Whose processes the workers are. Needs the right to change users, which root has. Without it a function can read whatever ringgate can, its configuration included.",
         },
+        isolation::FILTER,
+        isolation::NAMESPACES,
         Key {
             name: "log",
             kind: Kind::Text("\"stderr\", \"none\" or a file name"),
@@ -223,6 +226,8 @@ pub struct Function {
     pub dead_letter: Option<EventPlace>,
     /// Whose processes the workers are.
     pub user: Option<User>,
+    /// How far its workers are kept apart.
+    pub isolation: Isolation,
     /// Where output goes.
     pub log: FunctionLog,
     /// How many processes.
@@ -401,6 +406,7 @@ pub(super) fn read(reader: &Reader<'_>, all: &Functions) -> Option<Function> {
     let storage_bytes = reader.size("ephemeral_storage");
     let timeout = reader.duration("timeout");
     let reserved_concurrency = reader.count_if_set("reserved_concurrency");
+    let isolation = isolation::read(reader, all.isolation);
     let workers = read_workers(&reader.table("workers"));
     Some(Function {
         name: name?,
@@ -417,6 +423,7 @@ pub(super) fn read(reader: &Reader<'_>, all: &Functions) -> Option<Function> {
         event_age,
         dead_letter,
         user,
+        isolation,
         log: log?,
         workers,
     })

@@ -9,6 +9,7 @@ use toml::de::DeValue;
 
 use super::event_place::{self, EventPlace};
 use super::function::{CLIENTS, Client};
+use super::isolation::{self, Isolation};
 use super::problem::ProblemKind;
 use super::reader::{Reader, Refused};
 use super::reference::{Absent, Key, Kind, Table};
@@ -33,13 +34,8 @@ pub(super) static TABLE: Table = Table {
             example: "true",
             about: "For development: when a file in a function's `code` folder changes, its workers are replaced without a failed request, and those of the old code stay while the new one does not start. Only where every listener is on loopback.",
         },
-        Key {
-            name: "system_call_filter",
-            kind: Kind::Flag,
-            absent: Absent::Default("true"),
-            example: "true",
-            about: "Whether workers are refused system calls that functions have no use for: `ptrace`, `mount`, `unshare`, `bpf` and others ([the list](functions.md#isolation-and-what-it-is-not)). A change is for workers that start later.",
-        },
+        isolation::FILTER_OF_ALL,
+        isolation::NAMESPACES_OF_ALL,
         Key {
             name: "retry_pause",
             kind: Kind::Duration(Duration::from_millis(1), Duration::from_secs(3600)),
@@ -64,8 +60,8 @@ pub struct Functions {
     pub client: Client,
     /// Whether changed code replaces workers.
     pub watch: bool,
-    /// Whether workers' system calls are filtered.
-    pub system_call_filter: bool,
+    /// How far workers are kept apart.
+    pub isolation: Isolation,
     /// Until an event is tried again after its function has failed.
     pub retry_pause: Duration,
     /// What stands for the destinations of events, by ARN.
@@ -81,10 +77,10 @@ pub(super) fn read(reader: &Reader<'_>, listeners: &[Spanned<SocketAddr>]) -> Fu
         let address = address.get_ref().to_string();
         reader.findings.add(reader.span_of("watch"), ProblemKind::WatchedInTheOpen { address });
     }
-    let system_call_filter = reader.flag("system_call_filter");
+    let isolation = isolation::read(reader, Isolation::default());
     let retry_pause = reader.duration("retry_pause");
     let destinations = read_destinations(reader);
-    Functions { client, watch, system_call_filter, retry_pause, destinations }
+    Functions { client, watch, isolation, retry_pause, destinations }
 }
 
 fn read_destinations(reader: &Reader<'_>) -> BTreeMap<String, EventPlace> {

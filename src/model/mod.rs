@@ -18,6 +18,7 @@ mod event_place;
 mod function;
 mod functions;
 mod integration;
+mod isolation;
 mod log;
 mod management;
 pub(crate) mod percent;
@@ -58,6 +59,7 @@ pub use integration::{
     HttpProxy, Integration, Lambda, Mock, PathPattern, PathPiece, PayloadFormat, ProxyPath,
 };
 pub(crate) use integration::{RESERVED_FIELDS, is_field_name, is_field_value};
+pub use isolation::{Isolation, Namespaces};
 pub use log::{Log, LogFormat};
 pub use management::{AuditLog, Credential, Management, Role, TemplateFindings};
 pub(crate) use problem::nearest;

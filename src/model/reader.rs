@@ -230,11 +230,15 @@ impl<'a> Reader<'a> {
 
     /// A flag; absent ones need a default.
     pub(super) fn flag(&self, name: &'static str) -> bool {
+        self.flag_if_set(name).unwrap_or_default()
+    }
+
+    /// A flag whose absence means something else than either.
+    pub(super) fn flag_if_set(&self, name: &'static str) -> Option<bool> {
         self.read(name, |value, key| match value {
             DeValue::Boolean(flag) => Ok(*flag),
             _ => Err(wrong_type(key)),
         })
-        .unwrap_or_default()
     }
 
     /// A text, not empty.

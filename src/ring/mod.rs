@@ -11,6 +11,7 @@ pub mod outgoing;
 pub mod park;
 mod peer;
 pub mod probe;
+pub mod process;
 pub mod slots;
 mod provided;
 

@@ -206,6 +206,7 @@ fn compile_function(function: &model::Function, aws: &model::Aws) -> Function {
             handler: function.handler.clone(),
             code: function.code.place(),
             client: Some(function.client),
+            isolation: Some(function.isolation),
             environment: function.environment.clone(),
             memory_bytes: function.memory_bytes,
             storage_bytes: function.storage_bytes,

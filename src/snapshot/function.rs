@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use crate::model::{Client, EventPlace, FunctionLog, PayloadFormat, Runtime, User};
+pub use crate::model::{Client, EventPlace, FunctionLog, Isolation, Namespaces};
+pub use crate::model::{PayloadFormat, Runtime, User};
 
 /// A request handed to a function, its result the answer.
 #[derive(Debug, Clone)]
@@ -186,6 +187,8 @@ pub struct Launch {
     pub code: PathBuf,
     /// What stands between the Runtime API and the handler; `None` is what holds for all.
     pub client: Option<Client>,
+    /// How far workers are kept apart; `None` is what holds for all.
+    pub isolation: Option<Isolation>,
     /// Names and values; may hold secrets.
     pub environment: Vec<(String, String)>,
     /// What one worker's processes may hold.

@@ -201,12 +201,12 @@ fn idle_workers_are_ended() {
 #[test]
 fn a_reload_that_changes_a_function_replaces_its_workers() {
     let gateway = gateway("environment = { X = \"1\" }");
-    let first = gateway.get("/pid").text();
+    let first = gateway.get("/worker").text();
     gateway.reload("", &tables("http", "environment = { X = \"1\" }", "29s"));
-    assert_eq!(gateway.get("/pid").text(), first, "the function is the same");
+    assert_eq!(gateway.get("/worker").text(), first, "the function is the same");
     gateway.reload("", &tables("http", "environment = { X = \"2\" }", "29s"));
     assert!(gateway.get("/environment").text().contains("X=2"));
-    assert_ne!(gateway.get("/pid").text(), first);
+    assert_ne!(gateway.get("/worker").text(), first);
     await_workers(&gateway, 1);
 }
 

@@ -170,7 +170,8 @@ fn serve(runtime: &mut Runtime, id: &str, event: &Value, next: &Answer) {
                 std::io::stdout().write_all(line.as_bytes()).unwrap();
             }
         }
-        "pid" => body = std::process::id().to_string(),
+        // Numbers of processes begin anew in each worker's name space.
+        "worker" => body = std::env::var("AWS_LAMBDA_LOG_STREAM_NAME").unwrap(),
         "descriptors" => {
             let files = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
             let targets = files.filter_map(|file| std::fs::read_link(file.path()).ok());

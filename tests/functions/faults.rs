@@ -40,18 +40,18 @@ fn a_worker_that_ends_in_mid_invocation_fails_that_one_only() {
 #[test]
 fn a_function_that_takes_too_long_is_killed() {
     let gateway = gateway_of("rest", "timeout = \"300ms\"", "29s");
-    let pid = gateway.get("/pid").text();
+    let pid = gateway.get("/worker").text();
     let begun = Instant::now();
     assert_eq!(gateway.get("/sleep/20000").status, 502);
     assert!(begun.elapsed() < Duration::from_secs(5));
     goes_on(&gateway, 1);
-    assert_ne!(gateway.get("/pid").text(), pid);
+    assert_ne!(gateway.get("/worker").text(), pid);
 }
 
 #[test]
 fn a_client_waits_no_longer_than_the_integration_says_and_the_function_goes_on() {
     let gateway = gateway_of("http", "workers = { max = 1 }", "300ms");
-    let pid = gateway.get("/pid").text();
+    let pid = gateway.get("/worker").text();
     let reply = gateway.get("/sleep/1000");
     assert_eq!(
         (reply.status, reply.text().as_str()),
@@ -60,7 +60,7 @@ fn a_client_waits_no_longer_than_the_integration_says_and_the_function_goes_on()
     // The only worker is busy: this one waits in the queue until it may wait no longer.
     assert_eq!(gateway.get("/echo").status, 503);
     eventually("the worker is free", || gateway.get("/echo").status == 200);
-    assert_eq!(gateway.get("/pid").text(), pid);
+    assert_eq!(gateway.get("/worker").text(), pid);
 }
 
 #[test]
@@ -96,7 +96,8 @@ fn a_worker_that_never_asks_again_is_killed() {
 
 #[test]
 fn a_workers_temporary_folder_goes_with_it() {
-    let gateway = gateway_of("rest", "timeout = \"300ms\"\nworkers = { max = 1 }", "29s");
+    let gateway =
+        gateway_of("rest", "namespaces = false\ntimeout = \"300ms\"\nworkers = { max = 1 }", "29s");
     let environment = gateway.get("/environment").text();
     let folder = environment.lines().find_map(|line| line.strip_prefix("TMPDIR=")).unwrap();
     assert!(std::path::Path::new(folder).is_dir());
@@ -121,15 +122,16 @@ fn a_result_has_a_limit() {
     let reply = gateway.get("/raw/6291556");
     let around = "{\"statusCode\":200,\"body\":\"\"}".len();
     assert_eq!((reply.status, reply.body.len()), (200, 6_291_556 - around));
-    let pid = gateway.get("/pid").text();
+    let pid = gateway.get("/worker").text();
     assert_eq!(gateway.get("/raw/6291557").status, 500);
     assert_eq!(gateway.get("/raw/20000000").status, 500);
-    assert_eq!(gateway.get("/pid").text(), pid, "the worker was told, and goes on");
+    assert_eq!(gateway.get("/worker").text(), pid, "the worker was told, and goes on");
 }
 
 #[test]
 fn what_a_worker_has_forked_ends_with_it() {
-    let gateway = gateway("workers = { idle_timeout = \"1s\" }");
+    // With name spaces it is the kernel that ends it.
+    let gateway = gateway("namespaces = false\nworkers = { idle_timeout = \"1s\" }");
     let near: u32 = gateway.get("/fork/near").text().parse().unwrap();
     let far: u32 = gateway.get("/fork/far").text().parse().unwrap();
     // One that is just starting its program shows no environment for a moment.

@@ -76,7 +76,7 @@ fn tables() -> String {
         "{}{}[[api]]\nname = \"a\"\nprotocol = \"http\"\n\
          [[api.route]]\nroute = \"ANY /{{proxy+}}\"\n\
          integration = {{ type = \"lambda\", function = \"f\" }}\n",
-        function("f", "timeout = \"20s\""),
+        function("f", "timeout = \"20s\"\nnamespaces = false"),
         function("code", "environment = { SECRET = \"hush\" }\nworkers = { min = 1 }"),
     )
 }
@@ -154,7 +154,7 @@ const ENOSYS: i64 = 38;
 
 #[test]
 fn system_calls_that_functions_have_no_use_for_are_refused() {
-    let told = calls("", "timeout = \"20s\"");
+    let told = calls("[functions]\nnamespaces = false\n", "timeout = \"20s\"");
     assert_eq!(told["seccomp"], "2", "{told:#}");
     for (name, outcome) in told.as_object().unwrap() {
         if let Some(outcome) = outcome.as_i64()
@@ -171,7 +171,8 @@ fn system_calls_that_functions_have_no_use_for_are_refused() {
 
 #[test]
 fn the_filter_can_be_switched_off() {
-    let told = calls("[functions]\nsystem_call_filter = false\n", "timeout = \"20s\"");
+    let told =
+        calls("[functions]\nsystem_call_filter = false\nnamespaces = false\n", "timeout = \"20s\"");
     assert_eq!(told["seccomp"], "0", "{told:#}");
     assert_eq!((&told["unshare"], &told["ptrace"]), (&"done".into(), &"done".into()), "{told:#}");
 }
@@ -182,7 +183,7 @@ fn a_function_may_have_a_user_of_its_own() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
-    let told = calls("", "timeout = \"20s\"\nuser = \"65534:65533\"");
+    let told = calls("", "timeout = \"20s\"\nnamespaces = false\nuser = \"65534:65533\"");
     assert_eq!(told["user"], serde_json::json!([65534, 65533, [65533]]), "{told:#}");
     assert_eq!(told["seccomp"], "2", "{told:#}");
     assert_eq!(told["environment of ringgate"], "refused", "{told:#}");

@@ -50,9 +50,9 @@ fn no_fault_leaves_anything_behind() {
 fn a_worker_that_closes_its_output_goes_on() {
     let keys = "log = \"f.log\"\nenvironment = { OUTPUT = \"closed\" }\nworkers = { max = 1 }";
     let gateway = gateway_of("rest", keys, "29s");
-    let pid = gateway.get("/pid").text();
+    let pid = gateway.get("/worker").text();
     assert_eq!(gateway.get("/print/one").status, 200);
-    assert_eq!(gateway.get("/pid").text(), pid);
+    assert_eq!(gateway.get("/worker").text(), pid);
     eventually("the report", || {
         let log = fs::read_to_string(gateway.folder().join("f.log")).unwrap_or_default();
         log.matches("REPORT RequestId").count() == 3

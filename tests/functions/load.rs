@@ -1,10 +1,10 @@
 //! Many at once, and the end of the gateway.
 
-use super::harness::{Client, Gateway, eventually};
-use super::host::{await_workers, gateway, gateway_of, workers_of};
+use super::harness::{Client, eventually};
+use super::host::{await_workers, gateway, gateway_of};
+use rustix::process::Signal;
 use std::collections::HashSet;
 use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
 #[test]
@@ -83,7 +83,7 @@ fn waiting_invocations_start_workers_up_to_the_maximum() {
     assert_eq!(ok.count(), 6);
     let mut clients: Vec<Client> = (0..9).map(|_| gateway.client()).collect();
     for client in &mut clients {
-        client.send("GET /pid HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.send("GET /worker HTTP/1.1\r\nHost: a\r\n\r\n");
     }
     let pids: HashSet<String> = clients.iter_mut().map(|client| client.reply().text()).collect();
     assert!(pids.len() <= 3, "{pids:?}");
@@ -97,7 +97,7 @@ fn the_end_of_the_gateway_is_the_end_of_its_workers() {
     let mut client = gateway.client();
     client.send("GET /sleep/500 HTTP/1.1\r\nHost: a\r\n\r\n");
     std::thread::sleep(Duration::from_millis(100));
-    signal(&gateway, "TERM");
+    gateway.signal(Signal::TERM);
     let reply = client.reply();
     assert_eq!(reply.status, 200, "a drain waits for the function");
     await_workers(&gateway, 0);
@@ -107,15 +107,6 @@ fn the_end_of_the_gateway_is_the_end_of_its_workers() {
 fn a_gateway_that_is_killed_leaves_no_worker() {
     let gateway = gateway("workers = { min = 2 }");
     await_workers(&gateway, 2);
-    signal(&gateway, "KILL");
+    gateway.signal(Signal::KILL);
     await_workers(&gateway, 0);
-}
-
-/// Sends the gateway a signal: it is the parent of its workers.
-fn signal(gateway: &Gateway, signal: &str) {
-    let worker = workers_of(gateway)[0];
-    let stat = fs::read_to_string(format!("/proc/{worker}/stat")).unwrap();
-    let parent = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap();
-    let done = Command::new("kill").arg(format!("-{signal}")).arg(parent).status();
-    assert!(done.unwrap().success());
 }

@@ -21,6 +21,7 @@ mod isolation;
 mod languages;
 mod leaks;
 mod load;
+mod namespaces;
 mod reports;
 mod runtimes;
 mod streaming;

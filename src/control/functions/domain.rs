@@ -30,6 +30,28 @@ pub(super) fn enter() -> Result<(), String> {
     bare().map_err(|error| format!("cannot enter a domain: {error}"))
 }
 
+/// Which domains the kernel has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Available {
+    No,
+    /// Those that keep from looking into other processes.
+    Bare,
+    /// Those that keep from signalling them as well.
+    Scoped,
+}
+
+/// Asks the kernel, and enters none.
+pub(super) fn available() -> Available {
+    let strict = || Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    if strict().scope(Scope::from_all(ABI::V6)).and_then(Ruleset::create).is_ok() {
+        return Available::Scoped;
+    }
+    match strict().handle_access(AccessFs::MakeBlock).and_then(Ruleset::create) {
+        Ok(_) => Available::Bare,
+        Err(_) => Available::No,
+    }
+}
+
 fn give_up() -> rustix::io::Result<()> {
     let mut sets = rustix::thread::capabilities(None)?;
     if !sets.permitted.intersects(GIVEN_UP) {

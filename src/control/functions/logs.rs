@@ -36,7 +36,8 @@ const UNSETTLED_MAX: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct WorkerLog {
     launch: Arc<Launch>,
-    pid: u32,
+    /// The process that is looked at; `None` until it is known.
+    pid: Option<u32>,
     started: Instant,
     /// In the order of arrival.
     unsettled: Vec<(Instant, Entry)>,
@@ -58,7 +59,7 @@ enum Entry {
 }
 
 impl WorkerLog {
-    pub(super) fn new(launch: Arc<Launch>, pid: u32, started: Instant) -> Self {
+    pub(super) fn new(launch: Arc<Launch>, pid: Option<u32>, started: Instant) -> Self {
         Self {
             launch,
             pid,
@@ -85,9 +86,14 @@ impl WorkerLog {
         self.unsettled.push((note.at, Entry::Noted(note.what)));
     }
 
+    /// This is its process.
+    pub(super) fn is_process(&mut self, pid: u32) {
+        self.pid = Some(pid);
+    }
+
     /// Looks at how much its process has held; one that is gone tells nothing.
     pub(super) fn measure(&mut self) {
-        self.saw_memory(processes::peak_bytes(self.pid).unwrap_or(0));
+        self.saw_memory(self.pid.and_then(processes::peak_bytes).unwrap_or(0));
     }
 
     /// What its processes hold was seen to be so much.
@@ -95,9 +101,14 @@ impl WorkerLog {
         self.peak_bytes = self.peak_bytes.max(bytes);
     }
 
-    /// Its process has ended.
-    pub(super) fn has_ended(&mut self, now: Instant) {
+    /// Its process has ended, and was told to have held so much at most, if it was told.
+    pub(super) fn has_ended(&mut self, now: Instant, peak_bytes: u64) {
         self.ended = Some(now);
+        if self.peak_bytes == 0 {
+            // It was gone before anybody looked. What is told is less exact: it counts what the process held
+            // before it became the runtime.
+            self.peak_bytes = peak_bytes;
+        }
     }
 
     /// Whether there is nothing to write, and nothing will come.
@@ -316,6 +327,7 @@ mod tests {
             handler: "bootstrap".into(),
             code: "/code".into(),
             client: None,
+            isolation: None,
             environment: Vec::new(),
             memory_bytes: 128 << 20,
             storage_bytes: 512 << 20,
@@ -342,7 +354,7 @@ mod tests {
                 },
             },
         };
-        let mut log = WorkerLog::new(launch(), 0, start);
+        let mut log = WorkerLog::new(launch(), None, start);
         log.line(b"starting".to_vec(), at(1));
         log.line(b"in one".to_vec(), at(12));
         log.line(b"in two".to_vec(), at(32));
@@ -375,7 +387,7 @@ mod tests {
     /// What stands behind the ids of a log in which something ended like this, a second after its start.
     fn lines_of(what: Vec<Noted>) -> Vec<String> {
         let start = Instant::now();
-        let mut log = WorkerLog::new(launch(), 0, start);
+        let mut log = WorkerLog::new(launch(), None, start);
         for what in what {
             log.note(Note { worker: WorkerId(1), at: start + Duration::from_secs(1), what });
         }
@@ -426,7 +438,7 @@ mod tests {
     #[test]
     fn what_is_fresh_waits() {
         let start = Instant::now();
-        let mut log = WorkerLog::new(launch(), 0, start);
+        let mut log = WorkerLog::new(launch(), None, start);
         log.line(b"late".to_vec(), start + Duration::from_secs(1));
         let epoch = Epoch { now: start, time: SystemTime::UNIX_EPOCH };
         assert_eq!(log.settle(start, epoch, &mut Tails::default()), "");

@@ -12,10 +12,13 @@ mod destinations;
 mod domain;
 mod events;
 mod filter;
+pub mod host;
 mod invoker;
 mod lambda_api;
 mod languages;
 mod logs;
+pub mod namespaces;
+mod places;
 mod processes;
 mod queued;
 mod readiness;
@@ -30,13 +33,13 @@ mod unpack;
 use super::invocation::{
     Completion, Ended, Invoke, Invoked, NotDone, Note, StartWorker, StopWorker, Streamed, WorkerId,
 };
-use super::listeners::BACKLOG;
-use super::mailbox::{Listener, ListenerId, ListenerKind, Post, ShardId, ToShard};
-use crate::model::{self, Client, Function};
+use super::mailbox::{Post, ShardId, ToShard};
+use crate::model::{self, Client, Function, Isolation};
 use crate::snapshot::function::{FunctionLog, Launch};
 pub use codes::Codes;
 pub(super) use destinations::Destinations;
 pub(super) use events::Events;
+use host::Host;
 pub(super) use invoker::Calls;
 pub use invoker::{Call, Invoker, Piece};
 use invoker::{Taken, Waiting};
@@ -47,16 +50,14 @@ use processes::Process;
 pub use readiness::{Readiness, RunsBy, readiness};
 use rustix::process::Signal;
 pub(super) use shelf::Shelf;
-use socket2::{Domain, Protocol, Socket, Type};
 use sources::{Sources, Watched};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use supervise::{read, supervise, words};
+use supervise::{Started, read, supervise, words};
 use tails::Tails;
 use tokio::sync::{mpsc, oneshot};
 
@@ -116,14 +117,17 @@ pub(super) struct Functions {
     sources: Sources,
     /// Whether sources are watched.
     is_watching: bool,
-    /// Whether workers' system calls are filtered.
-    is_filtering: bool,
+    /// For functions that do not say it themselves.
+    isolation: Isolation,
+    host: Host,
 }
 
 #[derive(Debug)]
 struct Running {
     launch: Arc<Launch>,
     pid: u32,
+    /// The process of the runtime, where it is another and has been told.
+    inside: Option<u32>,
     runtime_api: String,
     stop: mpsc::Sender<StopWorker>,
     is_over_memory: bool,
@@ -138,6 +142,13 @@ pub(super) enum News {
         name: Name,
         pid: u32,
         status: io::Result<ExitStatus>,
+        /// The most that it has held, as far as that was told; else 0.
+        peak_bytes: u64,
+    },
+    /// The runtime is this process, and not the one that was started.
+    Inside {
+        name: Name,
+        pid: u32,
     },
     Line {
         name: Name,
@@ -195,7 +206,8 @@ impl Functions {
             client: Client::default(),
             sources: Sources::new(),
             is_watching: false,
-            is_filtering: true,
+            isolation: Isolation::default(),
+            host: Host::default(),
         }
     }
 
@@ -211,7 +223,10 @@ impl Functions {
 
     pub(super) fn on_news(&mut self, news: News, now: Instant) {
         match news {
-            News::Ended { name, pid, status } => self.on_ended(name, pid, status),
+            News::Ended { name, pid, status, peak_bytes } => {
+                self.on_ended(name, pid, status, peak_bytes);
+            }
+            News::Inside { name, pid } => self.on_inside(name, pid),
             News::Line { name, line, at } => {
                 if let Some(log) = self.logs.get_mut(&name) {
                     log.line(line, at);
@@ -271,6 +286,8 @@ impl Functions {
         let port = self.port(shard).map_err(|error| refuse(error.to_string()))?;
         let folder = self.folder().map_err(|error| refuse(error.to_string()))?;
         let client = launch.client.unwrap_or(self.client);
+        let isolation = launch.isolation.unwrap_or(self.isolation);
+        let namespaces = self.host.level(isolation.namespaces).map_err(refuse)?;
         let program = self.languages.program(&launch, client, &folder).map_err(refuse)?;
         let folder = folder.join(format!("{}-{shard}-{:x}", launch.name, worker.0));
         let runtime_api = format!("{address}:{port}");
@@ -287,11 +304,12 @@ impl Functions {
             runtime_api: runtime_api.clone(),
             folder: &folder,
             keeps_bytecode: !self.is_watching,
-            is_filtered: self.is_filtering,
+            is_filtered: isolation.system_call_filter,
+            namespaces,
             log_stream: format!("{today}/[{}]{shard:016x}{:016x}", launch.version, worker.0),
             output: writer,
         });
-        let child = started.map_err(|error| {
+        let spawn::Spawned { child, told } = started.map_err(|error| {
             let _ = std::fs::remove_dir_all(&folder);
             refuse(error)
         })?;
@@ -303,13 +321,17 @@ impl Functions {
         self.pids.insert(pid);
         self.next_watch.get_or_insert(now + WATCH);
         if is_logged {
+            // What holds the memory is told where it is not the process that was started.
+            let pid = told.is_none().then_some(pid);
             self.logs.insert(name, WorkerLog::new(Arc::clone(&launch), pid, now));
         }
         let reading = reader.map(|reader| tokio::spawn(read(reader, name, self.news.0.clone())));
         let (stop, stops) = mpsc::channel(2);
         let news = self.news.0.clone();
-        tokio::spawn(supervise(child, pid, name, folder.clone(), stops, reading, news));
-        let running = Running { launch, pid, runtime_api, stop, is_over_memory: false, folder };
+        let started = Started { child, told, pid, name, folder: folder.clone() };
+        tokio::spawn(supervise(started, stops, reading, news));
+        let running =
+            Running { launch, pid, inside: None, runtime_api, stop, is_over_memory: false, folder };
         self.workers.insert(name, running);
         Ok(())
     }
@@ -415,48 +437,18 @@ impl Functions {
         }
     }
 
-    /// The port where a shard's workers find it. The first time it gets a listener, which is its alone:
-    /// at every address of the loopback interface, because each worker has one of its own to connect to,
-    /// and at no other.
-    fn port(&mut self, shard: ShardId) -> io::Result<u16> {
-        if let Some(port) = self.ports.get(shard).copied().flatten() {
-            return Ok(port);
-        }
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-        socket.bind_device(Some(b"lo"))?;
-        socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())?;
-        socket.listen(BACKLOG)?;
-        socket.set_tcp_nodelay(true)?;
-        let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let id = ListenerId(self.next_listener);
-        self.next_listener += 1;
-        let kind = ListenerKind::Runtime;
-        let listener = Listener { id, kind, address, socket: socket.into() };
-        self.tell(shard, ToShard::TakeListeners(vec![listener]));
-        if let Some(place) = self.ports.get_mut(shard) {
-            *place = Some(address.port());
-        }
-        Ok(address.port())
-    }
-
-    /// The folder of all temporary folders.
-    fn folder(&mut self) -> io::Result<PathBuf> {
-        use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-        if let Some(folder) = &self.folder {
-            return Ok(folder.clone());
-        }
-        let random = jiff::Timestamp::now().as_nanosecond() as u64;
-        let name = format!("ringgate-{}-{random:x}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        // Not `create_dir_all`: one that is there already is somebody else's.
-        std::fs::DirBuilder::new().mode(0o711).create(&folder)?;
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o711))?;
-        Ok(self.folder.insert(folder).clone())
-    }
-
     // ---- processes ----
 
-    fn on_ended(&mut self, name: Name, pid: u32, status: io::Result<ExitStatus>) {
+    fn on_inside(&mut self, name: Name, pid: u32) {
+        if let Some(running) = self.workers.get_mut(&name) {
+            running.inside = Some(pid);
+        }
+        if let Some(log) = self.logs.get_mut(&name) {
+            log.is_process(pid);
+        }
+    }
+
+    fn on_ended(&mut self, name: Name, pid: u32, status: io::Result<ExitStatus>, peak_bytes: u64) {
         self.pids.remove(&pid);
         let Some(running) = self.workers.remove(&name) else { return };
         let how = match status {
@@ -468,7 +460,7 @@ impl Functions {
         self.tell(name.0, ToShard::WorkerEnded { worker: name.1, how });
         let now = Instant::now();
         if let Some(log) = self.logs.get_mut(&name) {
-            log.has_ended(now);
+            log.has_ended(now, peak_bytes);
         }
         self.next_settle.get_or_insert(now + SETTLE);
         self.scan();
@@ -488,7 +480,8 @@ impl Functions {
 
     fn on_scanned(&mut self, all: &[Process]) {
         self.is_scanning = false;
-        let memory = processes::memory_of(&self.pids, all);
+        let inside = self.workers.values().filter_map(|it| Some((it.pid, it.inside?))).collect();
+        let memory = processes::memory_of(&self.pids, &inside, all);
         for (name, running) in &mut self.workers {
             let held = memory.get(&running.pid).copied().unwrap_or(0);
             if let Some(log) = self.logs.get_mut(name) {
@@ -588,7 +581,7 @@ impl Functions {
     pub(super) fn look_at(&mut self, functions: Vec<Function>, all: &model::Functions) {
         self.client = all.client;
         self.is_watching = all.watch;
-        self.is_filtering = all.system_call_filter;
+        self.isolation = all.isolation;
         if functions.is_empty() {
             return;
         }
@@ -596,10 +589,15 @@ impl Functions {
             Ok(folder) => folder,
             Err(error) => return tracing::error!(%error, "there is no folder for functions"),
         };
-        let (codes, languages) = (self.codes.clone(), self.languages.clone());
+        let (codes, languages, host) =
+            (self.codes.clone(), self.languages.clone(), self.host.clone());
         // A thread and not a task: the process may end while an interpreter does not answer.
         let looking = std::thread::Builder::new().name("runtimes".to_owned()).spawn(move || {
             for function in functions {
+                let wanted = function.isolation.namespaces;
+                if let Err(error) = host.level(wanted) {
+                    tracing::warn!(function = function.name, error, "a function cannot be run");
+                }
                 let code = codes.folder(function.code.place());
                 if let Err(error) = languages.make_ready(&function, &code, &folder) {
                     tracing::warn!(function = function.name, error, "a function cannot be run");

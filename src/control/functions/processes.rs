@@ -38,11 +38,20 @@ fn parse(pid: u32, stat: &str) -> Option<Process> {
     })
 }
 
-/// Bytes in memory of each of these processes with its group and descendants.
-pub(super) fn memory_of(leaders: &HashSet<u32>, all: &[Process]) -> HashMap<u32, u64> {
+/// Bytes in memory of each of these processes with its group and descendants. Where the runtime is a child of
+/// the leader (`inside`), the leader and its other child are ringgate's and not the function's.
+pub(super) fn memory_of(
+    leaders: &HashSet<u32>,
+    inside: &HashMap<u32, u32>,
+    all: &[Process],
+) -> HashMap<u32, u64> {
     let parents: HashMap<u32, u32> = all.iter().map(|it| (it.pid, it.parent)).collect();
+    let is_ours = |it: &Process| {
+        inside.contains_key(&it.pid)
+            || inside.get(&it.parent).is_some_and(|runtime| *runtime != it.pid)
+    };
     let mut memory = HashMap::new();
-    for process in all {
+    for process in all.iter().filter(|it| !is_ours(it)) {
         let leader = match leaders.contains(&process.group) {
             true => Some(process.group),
             // Bounded, lest a table that changed while it was read goes round in circles.
@@ -153,8 +162,12 @@ mod tests {
             process(20, 1, 20),
             process(1000, 1, 1000),
         ];
-        let memory = memory_of(&HashSet::from([10, 20]), &all);
+        let leaders = HashSet::from([10, 20]);
+        let memory = memory_of(&leaders, &HashMap::new(), &all);
         assert_eq!(memory, HashMap::from([(10, 10 + 11 + 12 + 100), (20, 20)]));
+        // The leader waits for 12, and 11 is the first process of its name space.
+        let memory = memory_of(&leaders, &HashMap::from([(10, 12)]), &all);
+        assert_eq!(memory, HashMap::from([(10, 12 + 100), (20, 20)]));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //! signals that end it.
 
 use super::logs::LINE_BYTES_MAX;
+use super::namespaces::Told;
 use super::processes;
 use super::{Name, News, TERM_PATIENCE};
 use crate::control::invocation::StopWorker;
 use rustix::process::Signal;
+use std::io::PipeReader;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -18,16 +20,28 @@ use tokio::sync::mpsc;
 /// other end for ever.
 const OUTPUT_PATIENCE: Duration = Duration::from_millis(50);
 
+/// A worker that was started.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) child: tokio::process::Child,
+    /// What is told of the runtime where the child is who waits for it.
+    pub(super) told: Option<PipeReader>,
+    pub(super) pid: u32,
+    pub(super) name: Name,
+    /// Its temporary folder, removed at its end.
+    pub(super) folder: PathBuf,
+}
+
 /// Waits for a worker's end, and brings it about when asked to.
 pub(super) async fn supervise(
-    mut child: tokio::process::Child,
-    pid: u32,
-    name: Name,
-    folder: PathBuf,
+    started: Started,
     mut stops: mpsc::Receiver<StopWorker>,
     reading: Option<tokio::task::JoinHandle<()>>,
     news: mpsc::Sender<News>,
 ) {
+    let Started { mut child, told, pid, name, folder } = started;
+    let mut telling = told.and_then(|it| pipe::Receiver::from_owned_fd(it.into()).ok());
+    let mut told = Told::default();
     let mut kill_at: Option<Instant> = None;
     let status = loop {
         let killing = async {
@@ -45,6 +59,14 @@ pub(super) async fn supervise(
                 }
                 StopWorker::AtOnce => processes::signal_group(pid, Signal::KILL),
             },
+            is_open = hear(&mut telling, &mut told) => match (is_open, told.pid()) {
+                // Its end is not far, and what is left is read then.
+                (false, _) => telling = None,
+                (true, Some(pid)) => {
+                    let _ = news.send(News::Inside { name, pid }).await;
+                }
+                (true, None) => {}
+            },
             () = killing => {
                 kill_at = None;
                 processes::signal_group(pid, Signal::KILL);
@@ -59,7 +81,24 @@ pub(super) async fn supervise(
         reading.abort();
     }
     let _ = tokio::fs::remove_dir_all(&folder).await;
-    let _ = news.send(News::Ended { name, pid, status }).await;
+    let mut last = [0; 16];
+    if let Some(count) = telling.and_then(|it| it.try_read(&mut last).ok()) {
+        told.take(&last[..count]);
+    }
+    let _ = news.send(News::Ended { name, pid, status, peak_bytes: told.peak_bytes() }).await;
+}
+
+/// Takes in what is told next; whether more may come. Waits for ever where nobody tells.
+async fn hear(telling: &mut Option<pipe::Receiver>, told: &mut Told) -> bool {
+    let Some(telling) = telling else { return std::future::pending().await };
+    let mut bytes = [0; 16];
+    match telling.read(&mut bytes).await {
+        Ok(0) | Err(_) => false,
+        Ok(count) => {
+            told.take(&bytes[..count]);
+            true
+        }
+    }
 }
 
 /// Reads a worker's output line by line.

@@ -92,6 +92,7 @@ pub fn compile_function(
             handler: configuration.handler.clone(),
             code: PathBuf::from(code_id),
             client: None,
+            isolation: None,
             environment,
             memory_bytes,
             storage_bytes,

@@ -4,6 +4,8 @@ use super::{Client, DEADLINE, Reply, eventually};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -45,7 +47,13 @@ impl Gateway {
     ) -> Self {
         let file = folder.path().join("ringgate.toml");
         fs::write(&file, configuration(server, tables)).unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_ringgate"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringgate"));
+        // Whose folder it is runs it.
+        let owner = fs::metadata(folder.path()).unwrap();
+        if owner.uid() != rustix::process::geteuid().as_raw() {
+            command.uid(owner.uid()).gid(owner.gid());
+        }
+        let mut process = command
             .current_dir(folder.path())
             .envs(environment.iter().copied())
             .args(["serve", "--config"])
@@ -105,9 +113,14 @@ impl Gateway {
     pub(crate) fn reload(&self, server: &str, tables: &str) {
         let before = self.metric("ringgate_snapshot_version");
         fs::write(self.folder().join("ringgate.toml"), configuration(server, tables)).unwrap();
-        let process = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(process, rustix::process::Signal::HUP).unwrap();
+        self.signal(rustix::process::Signal::HUP);
         eventually("the new configuration", || self.metric("ringgate_snapshot_version") > before);
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let process = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(process, signal).unwrap();
     }
 
     /// The page of metrics.
