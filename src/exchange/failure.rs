@@ -31,6 +31,7 @@ impl Failure {
         match (&self.message, self.refusal) {
             (Some(message), _) => Some(message),
             (None, Refusal::AuthorizerMisconfigured | Refusal::AuthorizerFailed) if is_rest => None,
+            (None, Refusal::NoUrl) => None,
             (None, refusal) => Some(refusal.message(protocol)),
         }
     }

@@ -83,7 +83,7 @@ pub fn built_in(failure: &Failure, protocol: Option<Protocol>) -> GatewayAnswer 
         headers[0].1 = b"text/plain".to_vec();
         return GatewayAnswer { status, headers, content };
     }
-    if is_rest {
+    if is_rest || refusal.is_lambdas() {
         let kind = refusal.error_type().as_bytes().to_vec();
         headers.push((b"x-amzn-errortype".to_vec(), kind));
     }
@@ -91,7 +91,8 @@ pub fn built_in(failure: &Failure, protocol: Option<Protocol>) -> GatewayAnswer 
     // has none either.
     let message = failure.told(protocol);
     let is_denied = matches!(refusal, Refusal::AccessDenied | Refusal::DeniedExplicitly);
-    let name = if is_denied && is_rest { "Message" } else { "message" };
+    let is_capital = is_denied && is_rest || refusal.is_lambdas();
+    let name = if is_capital { "Message" } else { "message" };
     let blank = if is_rest && status >= 500 && message.is_some() { " " } else { "" };
     let message = serde_json::Value::from(message);
     GatewayAnswer { status, headers, content: format!("{{\"{name}\":{blank}{message}}}").into() }
@@ -174,13 +175,16 @@ mod tests {
     use crate::exchange::Ids;
     use crate::exchange::respond::{Connection, refuse};
 
-    const ALL: [Refusal; 27] = [
+    const ALL: [Refusal; 30] = [
         Refusal::BadRequest(400),
         Refusal::NoApi,
         Refusal::NoRoute,
         Refusal::Forbidden,
         Refusal::AccessDenied,
         Refusal::Unsigned,
+        Refusal::NoUrl,
+        Refusal::UrlForbidden,
+        Refusal::UrlUnsigned,
         Refusal::AuthorizerMisconfigured,
         Refusal::AuthorizerFailed,
         Refusal::Unauthorized,
@@ -203,6 +207,23 @@ mod tests {
         Refusal::FunctionRefused,
         Refusal::Internal,
     ];
+
+    /// As Lambda itself answers at function URLs, whatever rules for browsers the URL has.
+    #[test]
+    fn a_function_url_refuses_in_lambdas_words() {
+        let advice = "Forbidden. For troubleshooting Function URL authorization issues, see: \
+                      https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html";
+        for (refusal, content) in [
+            (Refusal::UrlForbidden, format!("{{\"Message\":\"{advice}\"}}")),
+            (Refusal::UrlUnsigned, "{\"Message\":\"Forbidden\"}".to_owned()),
+            (Refusal::NoUrl, "{\"Message\":null}".to_owned()),
+        ] {
+            let answer = built_in(&refusal.into(), Some(Protocol::Http));
+            assert_eq!((answer.status, answer.content), (403, content.into_bytes()));
+            let kind = (b"x-amzn-errortype".to_vec(), b"AccessDeniedException".to_vec());
+            assert!(answer.headers.contains(&kind), "{refusal:?}");
+        }
+    }
 
     /// An API that customises one kind answers all others as one that customises none: the two ways to
     /// write a built-in answer say the same.

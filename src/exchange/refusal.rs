@@ -19,6 +19,12 @@ pub enum Refusal {
     AccessDenied,
     /// The route wants a signature.
     Unsigned,
+    /// A function URL's id is nobody's.
+    NoUrl,
+    /// A function does not permit that everybody invokes it by its URL.
+    UrlForbidden,
+    /// A function URL wants a signature.
+    UrlUnsigned,
     /// What decides about callers of this route cannot be asked, or its answer is none.
     AuthorizerMisconfigured,
     /// What decides about callers of this route failed.
@@ -78,6 +84,7 @@ impl Refusal {
             (Self::Forbidden | Self::AccessDenied | Self::DeniedExplicitly | Self::Unsigned, _) => {
                 403
             }
+            (Self::NoUrl | Self::UrlForbidden | Self::UrlUnsigned, _) => 403,
             (Self::FunctionFailed, Some(Protocol::Rest)) => 502,
             (Self::FunctionFailed | Self::AuthorizerFailed, _) => 500,
             (Self::UnsupportedMediaType, _) => 415,
@@ -96,7 +103,12 @@ impl Refusal {
         }
     }
 
-    /// The text in the answer's `message`.
+    /// Whether Lambda answers so, at function URLs: with `Message` and an error type, as REST APIs do.
+    pub fn is_lambdas(self) -> bool {
+        matches!(self, Self::NoUrl | Self::UrlForbidden | Self::UrlUnsigned)
+    }
+
+    /// The text in the answer's `message`. [`Self::NoUrl`] has none.
     pub fn message(self, protocol: Option<Protocol>) -> &'static str {
         match self {
             Self::BadRequest(status) => crate::http::write::reason(status),
@@ -113,6 +125,12 @@ impl Refusal {
             }
             Self::Forbidden | Self::AccessDenied | Self::DeniedExplicitly | Self::Unsigned => {
                 "Forbidden"
+            }
+            Self::NoUrl => "",
+            Self::UrlUnsigned => "Forbidden",
+            Self::UrlForbidden => {
+                "Forbidden. For troubleshooting Function URL authorization issues, see: \
+                 https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
             }
             Self::Unauthorized => "Unauthorized",
             Self::UnsupportedMediaType => "Unsupported Media Type",
@@ -145,13 +163,17 @@ impl Refusal {
         }
     }
 
-    /// The value of `x-amzn-ErrorType` (REST only).
+    /// The value of `x-amzn-ErrorType` (REST APIs and function URLs).
     pub fn error_type(self) -> &'static str {
         match self {
             Self::NoRoute | Self::Unsigned => "MissingAuthenticationTokenException",
             Self::IncompleteSignature => "IncompleteSignatureException",
             Self::NoApi | Self::Forbidden => "ForbiddenException",
-            Self::AccessDenied | Self::DeniedExplicitly => "AccessDeniedException",
+            Self::AccessDenied
+            | Self::DeniedExplicitly
+            | Self::NoUrl
+            | Self::UrlForbidden
+            | Self::UrlUnsigned => "AccessDeniedException",
             Self::Unauthorized => "UnauthorizedException",
             // Reported for failing functions as well.
             Self::AuthorizerMisconfigured | Self::AuthorizerFailed => {
@@ -186,7 +208,10 @@ impl Refusal {
             | Self::BadBody
             | Self::TooSlow
             | Self::BadJson
-            | Self::Forbidden => "DEFAULT_4XX",
+            | Self::Forbidden
+            | Self::NoUrl
+            | Self::UrlForbidden
+            | Self::UrlUnsigned => "DEFAULT_4XX",
             Self::BadRequestParameters => "BAD_REQUEST_PARAMETERS",
             Self::BadRequestBody => "BAD_REQUEST_BODY",
             Self::AccessDenied | Self::DeniedExplicitly => "ACCESS_DENIED",
@@ -216,6 +241,7 @@ impl From<Refusing> for Refusal {
             Refusing::Forbidden => Self::Forbidden,
             Refusing::AccessDenied => Self::AccessDenied,
             Refusing::Unsigned => Self::Unsigned,
+            Refusing::UrlUnsigned => Self::UrlUnsigned,
             Refusing::AuthorizerMisconfigured => Self::AuthorizerMisconfigured,
         }
     }
@@ -237,6 +263,7 @@ mod tests {
             (Refusal::AccessDenied, 403, "Forbidden"),
             (Refusal::DeniedExplicitly, 403, "Forbidden"),
             (Refusal::Unsigned, 403, "Forbidden"),
+            (Refusal::UrlUnsigned, 403, "Forbidden"),
             (Refusal::NoApi, 404, "Not Found"),
             (Refusal::NoRoute, 404, "Not Found"),
             (too_large, 413, "Request Entity Too Large"),

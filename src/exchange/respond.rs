@@ -104,6 +104,8 @@ pub fn refuse(
     let is_rest = protocol == Some(Protocol::Rest);
     // Built-in bodies of REST APIs have a blank behind the colon from 500 on, and none below.
     let (lead, message, end): (&[u8], &str, &[u8]) = match refusal {
+        Refusal::NoUrl => (b"{\"Message\":null", "", b"}"),
+        _ if refusal.is_lambdas() => (b"{\"Message\":\"", message, b"\"}"),
         Refusal::AuthorizerMisconfigured | Refusal::AuthorizerFailed if is_rest => {
             (b"{\"message\":null", "", b"}")
         }
@@ -117,7 +119,7 @@ pub fn refuse(
     http::write::status_line(out, status);
     out.extend_from_slice(b"content-type: application/json\r\n");
     http::write::content_length(out, body_bytes as u64);
-    if is_rest {
+    if is_rest || refusal.is_lambdas() {
         http::write::field(out, b"x-amzn-errortype", refusal.error_type().as_bytes());
     }
     out.extend_from_slice(more);

@@ -342,7 +342,7 @@ impl<E: Env> Shard<E> {
         let row = self.function_of_arn.get(arn).and_then(|row| self.functions.get(*row));
         if row.is_some_and(|row| !lambda::is_permitted(exchange, declared, &row.function)) {
             return Err(match declared.facts.is_function_url {
-                true => Refusal::Forbidden,
+                true => Refusal::UrlForbidden,
                 false => Refusal::FunctionRefused,
             });
         }

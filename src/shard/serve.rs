@@ -241,6 +241,9 @@ pub(super) fn counted(refusal: Refusal) -> Counted {
         | Refusal::AccessDenied
         | Refusal::DeniedExplicitly
         | Refusal::Unauthorized
+        | Refusal::NoUrl
+        | Refusal::UrlForbidden
+        | Refusal::UrlUnsigned
         | Refusal::Unsigned => Counted::NoRoute,
         Refusal::BodyTooLarge { .. } => Counted::BodyTooLarge,
         Refusal::TooSlow => Counted::BodyTimeout,

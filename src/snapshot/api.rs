@@ -98,6 +98,8 @@ pub enum Refusing {
     AccessDenied,
     /// It asks for a signature.
     Unsigned,
+    /// It is a function URL that asks for one.
+    UrlUnsigned,
     /// Its authorizer cannot be asked.
     AuthorizerMisconfigured,
 }

@@ -17,6 +17,22 @@ def handler(event, context):
 """
 
 
+ADVICE = (
+    "Forbidden. For troubleshooting Function URL authorization issues, see: "
+    "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
+)
+
+
+def refused(answer):
+    """The message of a refusal, which is Lambda's and not API Gateway's."""
+    status, fields, content = answer
+    assert (status, fields["content-type"]) == (403, "application/json")
+    assert fields["x-amzn-errortype"] == "AccessDeniedException"
+    told = json.loads(content)
+    assert list(told) == ["Message"]
+    return told["Message"]
+
+
 @pytest.fixture
 def client(gateway):
     return gateway.client("lambda")
@@ -86,7 +102,7 @@ def test_clients_without_such_names_use_a_path(serve):
     status, _, content = call(path=f"/_aws/lambda-url/{url_id}/pets?a=b", host="any.test")
     assert status == 200, content
     assert json.loads(content)["event"]["rawPath"] == "/pets"
-    assert call(path="/_aws/lambda-url/none/pets", host="any.test")[0] == 403
+    assert refused(call(path="/_aws/lambda-url/none/pets", host="any.test")) is None
     # A URL is no API.
     assert call(path=f"/_aws/execute-api/{url_id}/pets", host="any.test")[0] != 200
     assert call(host=call.host.replace("lambda-url", "execute-api"))[0] != 200
@@ -104,7 +120,8 @@ def test_results_are_inferred_and_failures_502(serve):
 
 def test_a_url_needs_a_permission_of_its_own(serve, client, name):
     call = serve(permit=False)
-    assert call()[0] != 200
+    assert refused(call()) == ADVICE
+    assert call(method="HEAD")[2] == b""
     client.add_permission(
         FunctionName=name,
         StatementId="url",
@@ -114,12 +131,15 @@ def test_a_url_needs_a_permission_of_its_own(serve, client, name):
     )
     assert call()[0] == 200
     client.remove_permission(FunctionName=name, StatementId="url")
-    assert call()[0] == 403
+    assert refused(call()) == ADVICE
+    # Rules for browsers change nothing of it.
+    client.update_function_url_config(FunctionName=name, Cors={"AllowOrigins": ["https://a.test"]})
+    answer = call(Origin="https://a.test")
+    assert (refused(answer), answer[1]["access-control-allow-origin"]) == (ADVICE, "https://a.test")
 
 
 def test_signatures_are_not_looked_at_so_nobody_is_let_in(serve):
-    status, _, content = serve(auth_type="AWS_IAM")()
-    assert (status, json.loads(content)) == (403, {"message": "Forbidden"})
+    assert refused(serve(auth_type="AWS_IAM")()) == "Forbidden"
 
 
 def test_rules_for_browsers(serve, client, name):
@@ -143,15 +163,15 @@ def test_an_alias_has_a_url_of_its_own(serve, client, name, function):
     of_alias = serve(Qualifier="prod")
     assert json.loads(of_alias()[2])["arn"] == f"{function}:prod"
     client.delete_alias(FunctionName=name, Name="prod")
-    assert of_alias()[0] == 403
+    assert refused(of_alias()) is None
 
 
 def test_a_url_goes_with_its_function(serve, client, name):
     call = serve()
     assert call()[0] == 200
     client.delete_function_url_config(FunctionName=name)
-    assert call()[0] == 403
+    assert refused(call()) is None
     again = serve(permit=False)
     assert again()[0] == 200
     client.delete_function(FunctionName=name)
-    assert again()[0] == 403
+    assert refused(again()) is None

@@ -93,7 +93,7 @@ fn function_url<'x>(
     base_path_bytes: usize,
 ) -> Place<'x> {
     const NOBODYS: Place<'static> =
-        Place::Nowhere { refusal: Refusal::Forbidden, protocol: Protocol::Http };
+        Place::Nowhere { refusal: Refusal::NoUrl, protocol: Protocol::Http };
     let id = in_lower_case(id);
     let stages = id.and_then(|id| managed.api(text(&id)));
     let Some(stage) = stages.and_then(ApiStages::any) else { return NOBODYS };

@@ -51,7 +51,7 @@ pub fn compile_function_url(
             warnings.push(format!(
                 "the URL of {of} refuses everybody: AuthType {auth_type} is not served"
             ));
-            (Phase::Refuse(Refusing::Forbidden), Integration::Misconfigured)
+            (Phase::Refuse(Refusing::UrlUnsigned), Integration::Misconfigured)
         }
     };
     let declared = url.cors.clone().and_then(|cors| serde_json::from_value(cors).ok());
@@ -157,7 +157,7 @@ mod tests {
     fn one_that_asks_for_signatures_lets_nobody_in() {
         let compiled = compiled("AWS_IAM", None);
         let phases = &compiled.stage.release.routes[0].program.phases;
-        assert_eq!(**phases, [Phase::Refuse(Refusing::Forbidden)]);
+        assert_eq!(**phases, [Phase::Refuse(Refusing::UrlUnsigned)]);
         assert_eq!(compiled.warnings.len(), 1);
     }
 
