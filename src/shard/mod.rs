@@ -39,6 +39,7 @@ mod prepare;
 mod proxy;
 mod record;
 mod remote;
+mod remote_stream;
 mod response;
 mod serve;
 mod services;
