@@ -84,6 +84,20 @@ impl<E: Env> Shard<E> {
                 return false;
             }
         };
+        let streams = exchange
+            .remote
+            .as_ref()
+            .is_some_and(|call| call.stream.is_some() && matches!(call.answer.status, 200..=299));
+        if streams {
+            if !self.take_remote_stream(exchange_id, &input[piece.data.clone()]) {
+                return false;
+            }
+            input.advance(piece.consumed);
+            if piece.done {
+                self.response_complete(id, exchange_id, input.is_empty());
+            }
+            return true;
+        }
         let answer = exchange.kept_answer();
         let Some(answer) = answer else { return false };
         if (answer.content.len() + piece.data.len()) as u64 > CONTENT_BYTES_MAX {

@@ -40,6 +40,7 @@ mod proxy;
 mod record;
 mod relay;
 mod remote;
+mod remote_stream;
 mod response;
 mod serve;
 mod services;

@@ -12,10 +12,12 @@
 //! What is tried again is what Amazon's SDKs try again: 429, 500, 502, 503, 504 and broken connections,
 //! three tries in all, as the upstream's retry budget allows.
 
+use super::asked::Asked;
 use super::exchanges::{Proxied, ServedBy, Stage};
 use super::functions::NewInvocation;
 use super::functions::worker::{Caller, Invocation};
 use super::kept::KeptAnswer;
+use super::remote_stream::RemoteStream;
 use super::timers::Deadline;
 use super::{Kind, Shard};
 use crate::control::invocation::{Completion, NotDone, PAYLOAD_BYTES_MAX};
@@ -41,10 +43,32 @@ const THROTTLED_PAUSE: Duration = Duration::from_millis(500);
 /// An invocation that is a request to a back end.
 #[derive(Debug)]
 pub(super) struct RemoteCall {
-    invocation: SlotId,
+    pub(super) invocation: SlotId,
     /// The answer so far.
     pub(super) answer: KeptAnswer,
     retries: u32,
+    /// What is streamed to the client as it comes, where its route wants that.
+    pub(super) stream: Option<Box<RemoteStream>>,
+}
+
+/// What the place where a function runs calls an invocation.
+pub(super) struct Names {
+    request_id: Option<Uuid>,
+    version: Option<Box<str>>,
+}
+
+impl Names {
+    pub(super) fn of(answer: &KeptAnswer) -> Self {
+        let fields = answer.fields();
+        let field = |name: &str| {
+            let found = fields.iter().find(|it| it.name.eq_ignore_ascii_case(name.as_bytes()));
+            found.and_then(|it| std::str::from_utf8(it.value).ok())
+        };
+        Self {
+            request_id: field("x-amzn-requestid").and_then(ids::known_uuid),
+            version: field("x-amz-executed-version").map(Into::into),
+        }
+    }
 }
 
 /// A row that no table has.
@@ -78,9 +102,10 @@ impl<E: Env> Shard<E> {
         let now = self.since_epoch;
         let mut request = self.spare_requests.pop().unwrap_or_default();
         let client_context = new.client_context.as_deref();
+        let streams = self.wants_stream(new.caller);
         let host_place = match self.keyring.key(service, now) {
             Ok(key) => {
-                let facts = InvocationFacts { trace: &trace, client_context };
+                let facts = InvocationFacts { trace: &trace, client_context, streams };
                 service::invocation(&place, facts, &new.event, (key, now), &mut request)
             }
             Err(error) => {
@@ -102,7 +127,8 @@ impl<E: Env> Shard<E> {
             deadline: Deadline::default(),
         });
         let answer = KeptAnswer::awaited(Overrides::default());
-        let call = RemoteCall { invocation: invocation_id, answer, retries: 0 };
+        let stream = streams.then(Box::default);
+        let call = RemoteCall { invocation: invocation_id, answer, retries: 0, stream };
         let exchange_id = self.exchanges.insert(Proxied {
             client: nobody(),
             snapshot: Rc::clone(&snapshot),
@@ -154,6 +180,13 @@ impl<E: Env> Shard<E> {
         Ok(invocation_id)
     }
 
+    /// Whether a caller's route wants the answer as it comes.
+    fn wants_stream(&self, caller: Caller) -> bool {
+        let Caller::Asked(id) = caller else { return false };
+        let declared = self.asked.get(id).and_then(Asked::function);
+        declared.is_some_and(|it| it.facts.streams.is_some())
+    }
+
     fn pause(&mut self, id: SlotId, pause: Duration) {
         let Some(exchange) = self.exchanges.get_mut(id) else { return };
         exchange.stage = Stage::Pausing;
@@ -192,16 +225,14 @@ impl<E: Env> Shard<E> {
             .fields()
             .iter()
             .any(|it| it.name.eq_ignore_ascii_case(b"x-amz-function-error"));
-        let field = |name: &str| {
-            let fields = call.answer.fields();
-            let found = fields.iter().find(|it| it.name.eq_ignore_ascii_case(name.as_bytes()));
-            found.and_then(|it| std::str::from_utf8(it.value).ok()).map(Box::<str>::from)
-        };
-        let request_id = field("x-amzn-requestid").and_then(|id| ids::known_uuid(&id));
-        let version = field("x-amz-executed-version");
+        let names = Names::of(&call.answer);
         let content = Bytes::from(std::mem::take(&mut call.answer.content));
-        self.name_invocation(invocation, request_id, version);
+        let stream = call.stream.take().filter(|_| matches!(status, 200..=299));
+        self.name_invocation(invocation, names);
         let completion = match status {
+            _ if stream.is_some() => {
+                stream.map_or(Completion::NotDone(NotDone::NotStarted), |it| it.completion())
+            }
             200..=299 if function_failed => Completion::Failure(content),
             200..=299 => Completion::Result(content),
             _ => {
@@ -219,15 +250,15 @@ impl<E: Env> Shard<E> {
     }
 
     /// The place where it runs has named an invocation, so that its log is found, and the version.
-    fn name_invocation(&mut self, id: SlotId, request_id: Option<Uuid>, version: Option<Box<str>>) {
+    pub(super) fn name_invocation(&mut self, id: SlotId, names: Names) {
         let Some(invocation) = self.invocations.get_mut(id) else { return };
-        invocation.request_id = request_id.unwrap_or(invocation.request_id);
+        invocation.request_id = names.request_id.unwrap_or(invocation.request_id);
         let Caller::Asked(asked) = invocation.caller else { return };
         let Some(asked) = self.asked.get_mut(asked) else { return };
         asked.invoked(invocation.request_id);
         if let Some(templated) = &mut asked.templated {
             templated.request_id = invocation.request_id;
-            templated.version = version.unwrap_or_default();
+            templated.version = names.version.unwrap_or_default();
         }
     }
 

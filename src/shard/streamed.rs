@@ -35,7 +35,7 @@ pub(super) const STREAM_CUT: u16 = 460;
 /// An answer whose head has been sent.
 #[derive(Debug)]
 pub(super) struct Streamed {
-    /// The worker's, on which it comes.
+    /// The worker's, on which it comes; none of a function elsewhere.
     pub(super) connection: SlotId,
     invocation: SlotId,
     framing: ResponseFraming,
@@ -157,7 +157,7 @@ impl<E: Env> Shard<E> {
     }
 
     /// Queues the head of a streamed answer.
-    fn begin_stream(&mut self, connection: SlotId, id: SlotId, answer: &Answer<'_>) {
+    pub(super) fn begin_stream(&mut self, connection: SlotId, id: SlotId, answer: &Answer<'_>) {
         let Some(asked) = self.asked.get(id) else { return };
         let AskedStage::Invoking(invocation) = asked.stage else { return };
         let Some(client) = self.clients.get_mut(asked.client) else { return };
@@ -201,7 +201,7 @@ impl<E: Env> Shard<E> {
     }
 
     /// Queues content of a streamed answer.
-    fn send_stream(&mut self, id: SlotId, input: &Input, piece: &Piece) {
+    pub(super) fn send_stream(&mut self, id: SlotId, input: &Input, piece: &Piece) {
         let Some(asked) = self.asked.get_mut(id) else { return };
         let Some(streamed) = &mut asked.streamed else { return };
         let Some(client) = self.clients.get_mut(asked.client) else { return };
@@ -218,7 +218,7 @@ impl<E: Env> Shard<E> {
     }
 
     /// Sends what is queued, and makes the worker wait where the client does not take it.
-    fn flush_stream(&mut self, id: SlotId) {
+    pub(super) fn flush_stream(&mut self, id: SlotId) {
         let Some(asked) = self.asked.get(id) else { return };
         let Some(streamed) = &asked.streamed else { return };
         let client_id = asked.client;
@@ -226,8 +226,12 @@ impl<E: Env> Shard<E> {
         let ring = self.env.ring();
         client.stream.flush(ring);
         let is_full = client.stream.pending_bytes() >= PENDING_BYTES_MAX;
-        if is_full && let Some(connection) = self.runtime_connections.get_mut(streamed.connection) {
-            connection.stream.pause(ring);
+        if is_full {
+            let invocation = streamed.invocation;
+            if let Some(connection) = self.runtime_connections.get_mut(streamed.connection) {
+                connection.stream.pause(ring);
+            }
+            self.pause_remote(invocation);
         }
         self.set_pause(id, is_full);
         self.touch_client(client_id);
@@ -250,8 +254,9 @@ impl<E: Env> Shard<E> {
     /// The client has taken what was waiting for it: more of its answer is wanted.
     pub(super) fn resume_stream(&mut self, id: SlotId) {
         let streamed = self.asked.get(id).and_then(|asked| asked.streamed.as_ref());
-        let Some(connection) = streamed.map(|streamed| streamed.connection) else { return };
-        if self.resume_worker(connection) {
+        let Some(streamed) = streamed else { return };
+        let (connection, invocation) = (streamed.connection, streamed.invocation);
+        if self.resume_worker(connection) || self.resume_remote(invocation) {
             self.set_pause(id, false);
         }
     }

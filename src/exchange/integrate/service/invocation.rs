@@ -16,6 +16,8 @@ pub struct InvocationFacts<'f> {
     pub trace: &'f str,
     /// `X-Amz-Client-Context`, decoded.
     pub client_context: Option<&'f str>,
+    /// Whether the answer is wanted as it comes (`InvokeWithResponseStream`).
+    pub streams: bool,
 }
 
 /// Writes the request, content and all, to `out`.
@@ -26,9 +28,12 @@ pub fn invocation(
     (key, now): (&ScopedKey, Duration),
     out: &mut Vec<u8>,
 ) -> HostPlace {
-    let mut path = String::from("/2015-03-31/functions/");
-    path.push_str(&encoded(place.function.as_bytes(), false));
-    path.push_str("/invocations");
+    let (version, resource) = match facts.streams {
+        true => ("2021-11-15", "response-streaming-invocations"),
+        false => ("2015-03-31", "invocations"),
+    };
+    let function = encoded(place.function.as_bytes(), false);
+    let path = format!("/{version}/functions/{function}/{resource}");
     let mut query = String::new();
     if let Some(qualifier) = place.qualifier {
         query.push_str("Qualifier=");

@@ -5,6 +5,7 @@
 //! for; the rest of the head is the gateway's own and no business of the service's.
 
 mod action;
+pub mod event_stream;
 mod invocation;
 mod keyring;
 #[cfg(test)]
