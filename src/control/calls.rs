@@ -236,7 +236,7 @@ async fn drop_rest(mut body: Body) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::management::{router, serve};
+    use crate::control::management::{Serving, router};
     use crate::control::status::{SharedStatus, Status};
     use crate::management::access::Access;
     use crate::management::limit::Pace;
@@ -270,7 +270,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let calls = Calls::new(open_gate(), BODY_BYTES_MAX, answering);
-        tokio::spawn(serve(listener, calls.behind(router(status))));
+        Serving::begin(listener, calls.behind(router(status)));
         address
     }
 

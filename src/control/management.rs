@@ -22,11 +22,13 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Connections at once. Scrapers and probes hold a handful; more wait in the backlog.
 const CONNECTIONS_MAX: usize = 256;
@@ -55,7 +57,7 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(300);
 /// After an accept failed (`EMFILE`), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The routes there are. Other parts add theirs with [`Router::merge`] before [`serve`]; what no
+/// The routes there are. Other parts add theirs with [`Router::merge`] before [`Serving::begin`]; what no
 /// route takes is a call ([`super::calls::Calls::behind`]), and without those it is answered in the shape of
 /// Amazon's APIs.
 pub fn router(status: SharedStatus) -> Router {
@@ -68,10 +70,60 @@ pub fn router(status: SharedStatus) -> Router {
         .method_not_allowed_fallback(not_found)
 }
 
-/// Answers on the listener until the task is aborted; its connections end with it.
-pub async fn serve(listener: TcpListener, router: Router) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+/// A listener that is answered on. Dropped, it goes on.
+#[derive(Debug)]
+pub struct Serving {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Serving {
+    /// Answers on the listener from now on.
+    pub fn begin(listener: TcpListener, router: Router) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        Self { stop, task: tokio::spawn(serve(listener, router, stopped)) }
+    }
+
+    /// Closes the listener, and each connection when what it was asked has been answered.
+    pub fn turn_away(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// As [`Serving::turn_away`], and waits for it. What takes longer than `patience` is cut.
+    pub async fn end(mut self, patience: Duration) {
+        self.turn_away();
+        if tokio::time::timeout(patience, &mut self.task).await.is_err() {
+            tracing::debug!("management connections are cut");
+            self.task.abort();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
+    tokio::select! {
+        () = accept(&listener, &router, &stopped, &mut connections) => {}
+        () = until(stopped.clone()) => {}
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// Until everything is to end: never, when nobody is left who could say so.
+async fn until(mut stopped: watch::Receiver<bool>) {
+    if stopped.wait_for(|stopped| *stopped).await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// Accepts connections for as long as it is polled.
+async fn accept(
+    listener: &TcpListener,
+    router: &Router,
+    stopped: &watch::Receiver<bool>,
+    connections: &mut JoinSet<()>,
+) {
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
             return;
@@ -86,43 +138,60 @@ pub async fn serve(listener: TcpListener, router: Router) {
         };
         // Where the kernel refuses, the client's own end is waited for.
         let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(SEND_TIMEOUT));
-        let router = router.clone();
+        let (router, stopped) = (router.clone(), stopped.clone());
         connections.spawn(async move {
-            let routes = TowerToHyperService::new(router);
-            let service = service_fn(move |mut request: Request<Received>| {
-                request.extensions_mut().insert(Peer(peer));
-                let patience = match lambda::is_invocation(request.uri().path()) {
-                    true => INVOCATION_TIMEOUT,
-                    false => ANSWER_TIMEOUT,
-                };
-                let answer = tokio::time::timeout(patience, routes.call(request));
-                async move {
-                    let late = || {
-                        let fault = Fault::unavailable("Service Unavailable", 1);
-                        refusal::fault(&fault, Protocol::RestJson, &IdSource::random().uuid())
-                    };
-                    let answered = answer.await.unwrap_or_else(|_| Ok(late()));
-                    // A call's answer has a name already; the pages' answers get theirs here.
-                    answered.map(|response| match response.headers().contains_key(REQUEST_ID) {
-                        true => response,
-                        false => refusal::with_request_id(response, &IdSource::random().uuid()),
-                    })
-                }
-            });
-            let served = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
-                .max_buf_size(HEAD_BYTES_MAX)
-                .max_headers(FIELD_COUNT_MAX)
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-            if let Err(error) = served {
-                tracing::debug!(%error, "management connection ended");
-            }
+            answer_on(stream, peer, router, stopped).await;
             drop(permit);
         });
         // Those that have ended would otherwise be kept until the end.
         while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Answers on one connection, to its end.
+async fn answer_on(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    stopped: watch::Receiver<bool>,
+) {
+    let routes = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Received>| {
+        request.extensions_mut().insert(Peer(peer));
+        let patience = match lambda::is_invocation(request.uri().path()) {
+            true => INVOCATION_TIMEOUT,
+            false => ANSWER_TIMEOUT,
+        };
+        let answer = tokio::time::timeout(patience, routes.call(request));
+        async move {
+            let late = || {
+                let fault = Fault::unavailable("Service Unavailable", 1);
+                refusal::fault(&fault, Protocol::RestJson, &IdSource::random().uuid())
+            };
+            let answered = answer.await.unwrap_or_else(|_| Ok(late()));
+            // A call's answer has a name already; the pages' answers get theirs here.
+            answered.map(|response| match response.headers().contains_key(REQUEST_ID) {
+                true => response,
+                false => refusal::with_request_id(response, &IdSource::random().uuid()),
+            })
+        }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(FIELD_COUNT_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = until(stopped) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "management connection ended");
     }
 }
 
@@ -187,14 +256,12 @@ mod tests {
     use super::*;
     use crate::control::status::{Phase, Status};
     use crate::telemetry::Metrics;
-    use std::net::SocketAddr;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
 
     async fn start() -> (SharedStatus, SocketAddr) {
         let (status, listener) = prepare().await;
         let address = listener.local_addr().unwrap();
-        tokio::spawn(serve(listener, router(status.clone())));
+        Serving::begin(listener, router(status.clone()));
         (status, address)
     }
 
@@ -281,5 +348,48 @@ mod tests {
         assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
         let reply = exchange(address, &request(2 * HEAD_BYTES_MAX)).await;
         assert!(reply.starts_with("HTTP/1.1 431 "), "{reply}");
+    }
+
+    #[tokio::test]
+    async fn what_is_being_answered_is_answered_to_its_end_and_nobody_else() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (asked, mut is_asked) = tokio::sync::mpsc::channel(1);
+        let (answer, may_answer) = watch::channel(false);
+        let slow = move || async move {
+            asked.send(()).await.unwrap();
+            until(may_answer).await;
+            "to its end"
+        };
+        let serving = Serving::begin(listener, Router::new().route("/", axum::routing::get(slow)));
+        // One that is kept open between two requests, and one that waits for its answer.
+        let mut idle = TcpStream::connect(address).await.unwrap();
+        let request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        let waiting = tokio::spawn(async move { exchange(address, request).await });
+        is_asked.recv().await.unwrap();
+        let ending = tokio::spawn(serving.end(Duration::from_secs(30)));
+        assert_eq!(idle.read(&mut [0]).await.unwrap(), 0, "it is closed at once");
+        while TcpStream::connect(address).await.is_ok() {}
+        assert!(!waiting.is_finished() && !ending.is_finished());
+        answer.send_replace(true);
+        let reply = waiting.await.unwrap();
+        assert!(reply.ends_with("\r\n\r\nto its end"), "{reply}");
+        ending.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_at_the_end_is_cut() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let never = Router::new().route("/", axum::routing::get(std::future::pending::<String>));
+        let serving = Serving::begin(listener, never);
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        tokio::time::timeout(Duration::from_secs(30), serving.end(Duration::from_millis(20)))
+            .await
+            .unwrap();
+        let mut reply = Vec::new();
+        let _ = stream.read_to_end(&mut reply).await;
+        assert!(reply.is_empty());
     }
 }

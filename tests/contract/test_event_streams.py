@@ -2,9 +2,11 @@
 
 import base64
 import json
+import signal
 import time
 
 import pytest
+from gateway import Gateway
 from test_streaming import make
 
 CODE = """
@@ -155,3 +157,20 @@ def test_a_client_that_goes_away_lets_the_function_go_on(client, function, tmp_p
     events.close()
     eventually(told, "done")
     assert split(begin(client, function, {"pause": 1})) == (b"one two", {})
+
+
+@pytest.mark.parametrize("event", [{"pause": 500}, {"kind": "much", "bytes": 8 << 20}])
+def test_a_drain_waits_for_what_is_streamed_and_for_its_end(tmp_path, event):
+    with Gateway(tmp_path) as gateway:
+        client = gateway.client("lambda")
+        make(client, "streams", CODE)
+        events = iter(begin(client, "streams", event, LogType="Tail"))
+        read = len(next(events)["PayloadChunk"]["Payload"])
+        gateway.child.send_signal(signal.SIGTERM)
+        # The function ends before anything more is read of it.
+        time.sleep(1)
+        for event in events:
+            read += len(event.get("PayloadChunk", {}).get("Payload", b""))
+        assert read in (len("one two"), 8 << 20)
+        assert b"START RequestId: " in base64.b64decode(event["InvokeComplete"]["LogResult"])
+        gateway.child.wait(20)

@@ -569,6 +569,7 @@ impl Functions {
         processes::end_orphans(&self.pids, &all, |_| false);
         let now = Instant::now();
         self.settle(now, now);
+        self.tails.tell_all();
         self.writer.close(Duration::from_secs(1));
         if let Some(folder) = self.folder.take() {
             let _ = std::fs::remove_dir_all(folder);

@@ -59,18 +59,29 @@ impl Tails {
     /// Tells the logs that are complete.
     pub(super) fn tell(&mut self, now: Instant) {
         let is_due = |tail: &Tail| tail.end.as_ref().is_some_and(|(_, due)| *due <= now);
-        for (_, mut tail) in self.0.extract_if(|_, tail| is_due(tail)) {
-            if let Some((end, _)) = &tail.end {
-                tail.text.extend_from_slice(end.as_bytes());
-            }
-            tail.shorten();
-            // Whoever waited may have gone.
-            let _ = tail.told.send(tail.text.into());
+        for (_, tail) in self.0.extract_if(|_, tail| is_due(tail)) {
+            tail.tell();
+        }
+    }
+
+    /// Tells all logs as they are: nothing is written any more.
+    pub(super) fn tell_all(&mut self) {
+        for (_, tail) in self.0.drain() {
+            tail.tell();
         }
     }
 }
 
 impl Tail {
+    fn tell(mut self) {
+        if let Some((end, _)) = &self.end {
+            self.text.extend_from_slice(end.as_bytes());
+        }
+        self.shorten();
+        // Whoever waited may have gone.
+        let _ = self.told.send(self.text.into());
+    }
+
     fn shorten(&mut self) {
         let over = self.text.len().saturating_sub(TAIL_BYTES_MAX);
         self.text.drain(..over);

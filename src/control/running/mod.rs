@@ -41,6 +41,9 @@ use tokio::task::{JoinError, JoinHandle};
 /// Between two looks at the rates that the metrics work out.
 const TICK: Duration = Duration::from_secs(1);
 
+/// What management connections may take at the end to send what has been answered.
+const ANSWERS_PATIENCE: Duration = Duration::from_secs(2);
+
 /// What a shard may take beyond its drain deadline to say that it has drained.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -167,10 +170,10 @@ struct Running {
     full_warnings: RateLimiter,
 }
 
-/// The management listener's task.
+/// The management listener.
 struct Management {
     address: SocketAddr,
-    task: JoinHandle<()>,
+    serving: management::Serving,
 }
 
 /// Runs until the end. Called inside the runtime.
@@ -245,7 +248,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         remote,
         _remote_sender: remote_sender,
         listeners,
-        management: Management { address, task: tokio::spawn(management::serve(listener, routes)) },
+        management: Management { address, serving: management::Serving::begin(listener, routes) },
         audit,
         gate,
         service: answering,
@@ -285,7 +288,7 @@ pub(super) async fn run(control: Control) -> Result<Ended, RunError> {
         running.post_all(|_| ToShard::Stop);
     }
     running.functions.close().await;
-    running.management.task.abort();
+    running.management.serving.end(ANSWERS_PATIENCE).await;
     running.service.end(STORE_PATIENCE).await;
     running.audit.close(LOG_PATIENCE);
     let (writer, stage_logs) = (running.writer, running.stage_logs);
@@ -538,7 +541,7 @@ impl Running {
         self.listeners.turn_away(&self.listeners.ids());
         if super::port_holder::listeners_on(self.management.address) > 1 {
             // Another process shares the port: probes and scrapes are its business from now on.
-            self.management.task.abort();
+            self.management.serving.turn_away();
         }
         self.ending = Ending::TurningAway { until: now + TURN_AWAY };
     }
