@@ -51,7 +51,7 @@ authorizer = "callers"
 integration = { type = "mock", status = 200, body = "in" }
 [[api.route]]
 route = "GET /streamed/{id}"
-integration = { type = "lambda", function = "far", timeout = "60s", stream = true }
+integration = { type = "lambda", function = "far", timeout = "15m", stream = true }
 "#;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +135,11 @@ fn frame(event: &str, payload: &[u8]) -> Vec<u8> {
     out.extend_from_slice(payload);
     out.extend_from_slice(&crc32fast::hash(&out).to_be_bytes());
     out
+}
+
+/// How much a stream holds: of few requests so much that it must wait.
+fn stream_bytes(id: usize) -> usize {
+    if id.is_multiple_of(4) { STREAM_BYTES } else { 20_000 }
 }
 
 /// What a stream holds at that place: another thing for every request.
@@ -333,8 +338,8 @@ impl World {
         let mut stream = frame("PayloadChunk", b"{\"statusCode\":201}\0\0\0\0\0\0\0\0");
         let mut at = 0;
         let bytes = match does {
-            Does::EndsEarly => self.random.below(STREAM_BYTES),
-            _ => STREAM_BYTES,
+            Does::EndsEarly => self.random.below(stream_bytes(id)),
+            _ => stream_bytes(id),
         };
         while at < bytes {
             let count = self.random.between(1, 60_000).min(bytes - at);
@@ -445,7 +450,10 @@ impl World {
                 }
                 let is_prefix = got.iter().enumerate().all(|(at, it)| *it == byte(caller.id, at));
                 assert!(is_prefix, "another's content");
-                assert!(!body.is_done() || got.len() == STREAM_BYTES, "a part told as the whole");
+                assert!(
+                    !body.is_done() || got.len() == stream_bytes(caller.id),
+                    "a part told as the whole"
+                );
                 assert!(body.is_done() || !self.is_calm, "cut without a cause");
             }
         }
@@ -457,7 +465,7 @@ impl World {
         while self.callers.iter().any(|caller| !caller.is_done) {
             steps += 1;
             let waited = self.clock.now() - begun;
-            assert!(steps < 1_000_000 && waited < Duration::from_secs(600), "{:?}", self.callers);
+            assert!(steps < 1_000_000 && waited < Duration::from_secs(3000), "{:?}", self.callers);
             self.step();
         }
         for caller in &self.callers {
