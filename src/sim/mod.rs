@@ -30,6 +30,7 @@ mod host;
 mod network;
 mod peers;
 mod random;
+mod remotes;
 mod ring;
 mod trace;
 mod shard;
