@@ -395,6 +395,29 @@ mod tests {
     }
 
     #[test]
+    fn what_the_file_hides_is_taken_from_the_shards_and_given_back() {
+        let mut fixture = fixture();
+        let (whole, version) = (key(Function::KIND, "", "f"), "0000000001");
+        let put = |end: &str, version: &str| (end.to_owned(), Some(version.to_owned()));
+        let gone = |end: &str| (end.to_owned(), None);
+        let file = || {
+            let noun: Arc<dyn crate::resources::Object> = Arc::new(Function::default());
+            [(whole.clone(), noun)].into()
+        };
+        let moved = fixture.state.show(file());
+        // Of the function itself nothing is told: the file's takes its place.
+        assert_eq!(changes(&fixture, &moved), [gone(":1"), gone(":prod")]);
+        assert_eq!(changes(&fixture, std::slice::from_ref(&whole)), []);
+        let of_another_host = [key(FunctionVersion::KIND, "function/f", version)];
+        assert_eq!(changes(&fixture, &of_another_host), [gone(":1")]);
+        let delta = Affected::all(&fixture.state).compile(&fixture.state, &fixture.settings);
+        assert!(delta.functions.is_empty(), "nothing of it is served from the start");
+        let moved = fixture.state.show([].into());
+        let whole = [put("", LATEST), put(":1", "1"), put(":prod", "1")];
+        assert_eq!(changes(&fixture, &moved), whole);
+    }
+
+    #[test]
     fn an_api_is_told_of_without_its_stages() {
         let mut fixture = Fixture::new();
         let mut made = |input: serde_json::Value| {
