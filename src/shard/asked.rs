@@ -69,7 +69,7 @@ pub(super) struct Asked {
     phase: usize,
     pub(super) version: Version,
     pub(super) is_head: bool,
-    /// The value of `X-Amzn-Trace-Id`, once there is one.
+    /// The value of `X-Amzn-Trace-Id`, once there is one and where an answer tells it.
     pub(super) trace: Box<str>,
     /// The client's `Accept`, where the answer depends on it.
     accept: Option<Box<[u8]>>,
@@ -357,9 +357,11 @@ impl<E: Env> Shard<E> {
         )?;
         let event = Bytes::from(event);
         let mut asked = self.new_asked(id, exchange, raw, 0, persistent)?;
-        // The client is told the whole trace, the function only what it began with.
-        let whole = Trace::whole(trace.as_bytes(), root, exchange.seed());
-        asked.trace = String::from_utf8_lossy(whole.as_bytes()).into();
+        if asked.protocol == Protocol::Rest {
+            // The client is told the whole trace, the function only what it began with.
+            let whole = Trace::whole(trace.as_bytes(), root, exchange.seed());
+            asked.trace = String::from_utf8_lossy(whole.as_bytes()).into();
+        }
         asked.accept = lambda::accept_for(exchange, declared).map(Box::from);
         if let Some(mut execution) = self.execution.take() {
             let call = FunctionCall {

@@ -21,9 +21,6 @@ impl Functions {
         socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())?;
         socket.listen(BACKLOG)?;
         socket.set_tcp_nodelay(true)?;
-        // Nothing is lost inside a host: the simplest congestion control is the cheapest. Where the kernel
-        // refuses, its default does as well.
-        let _ = socket.set_tcp_congestion(b"reno");
         let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
         let id = ListenerId(self.next_listener);
         self.next_listener += 1;

@@ -197,8 +197,7 @@ impl<'x> Forwarded<'x> {
         };
         Self {
             client: Cow::Owned(addresses),
-            port: told(Known::XForwardedPort)
-                .map_or_else(port, |field| Cow::Borrowed(field.value)),
+            port: told(Known::XForwardedPort).map_or_else(port, |field| Cow::Borrowed(field.value)),
             proto: told(Known::XForwardedProto)
                 .map_or(if client.is_tls { b"https".as_slice() } else { b"http" }, |field| {
                     field.value

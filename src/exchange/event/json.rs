@@ -153,7 +153,7 @@ fn first_to_escape(text: &[u8]) -> Option<usize> {
         return Some(at);
     }
     let (blocks, _) = far.as_chunks::<BLOCK>();
-    let clean = blocks.iter().take_while(|block| !has_any(*block, needs_escape)).count() * BLOCK;
+    let clean = blocks.iter().take_while(|block| !has_any(block, needs_escape)).count() * BLOCK;
     let found = far.get(clean..)?.iter().position(is_one)?;
     Some(near.len() + clean + found)
 }

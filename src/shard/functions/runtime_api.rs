@@ -30,6 +30,13 @@ const HEAD_LIMITS: HeadLimits =
 /// A worker has two or three; one that opens more must not use up the shard's descriptors.
 const CONNECTIONS_PER_WORKER: usize = 16;
 
+/// Longest question for an event that is remembered; those of the official clients have some 200 bytes.
+const QUESTION_BYTES_MAX: usize = 1024;
+
+/// Events up to this size, which are nearly all, are copied behind their head: one piece is sent by
+/// `send`, two by `sendmsg`, which costs more.
+const EVENT_COPY_BYTES_MAX: usize = 4096;
+
 /// Content above the limit that is read and dropped, so that the worker sees the answer.
 const DROPPED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -49,6 +56,9 @@ pub(in crate::shard) struct RuntimeConnection {
     persistent: bool,
     /// A head of which only a part has arrived.
     partial: Vec<u8>,
+    /// The head with which it asked for an event last. Runtimes ask with the same bytes each time, which
+    /// then need not be taken apart again.
+    question: Vec<u8>,
     pub(in crate::shard) deadline: Deadline,
 }
 
@@ -171,7 +181,10 @@ pub(super) fn write_event(
         http::write::field(head, b"Lambda-Runtime-Client-Context", context.as_bytes());
     }
     head.extend_from_slice(b"\r\n");
-    out.share(&invocation.event);
+    match &invocation.event {
+        small if small.len() <= EVENT_COPY_BYTES_MAX => out.copy(small),
+        large => out.share(large),
+    }
 }
 
 impl<E: Env> Shard<E> {
@@ -189,6 +202,7 @@ impl<E: Env> Shard<E> {
             worker,
             persistent: true,
             partial: Vec::new(),
+            question: Vec::new(),
             deadline: Deadline::default(),
         });
         if !is_heard {
@@ -356,6 +370,15 @@ impl<E: Env> Shard<E> {
         let connection = self.runtime_connections.get_mut(id)?;
         let looked_at = connection.partial.len().saturating_sub(3);
         if connection.partial.is_empty() {
+            let question = &connection.question;
+            if !question.is_empty() && input.starts_with(question) {
+                let mut input = input;
+                input.advance(question.len());
+                let worker_slot = connection.worker?;
+                connection.persistent = true;
+                self.runtime_next(id, worker_slot);
+                return Some(input);
+            }
             if let Some(consumed) = self.read_runtime_head(id, &input)? {
                 let mut input = input;
                 input.advance(consumed);
@@ -382,7 +405,7 @@ impl<E: Env> Shard<E> {
         match http::request_head(bytes, &mut fields, &HEAD_LIMITS) {
             Ok(Some(head)) => {
                 let consumed = head.head_bytes;
-                self.runtime_request(id, &head, &fields);
+                self.runtime_request(id, &head, &fields, bytes.get(..consumed).unwrap_or_default());
                 Some(Some(consumed))
             }
             Ok(None) => Some(None),
@@ -394,7 +417,14 @@ impl<E: Env> Shard<E> {
         }
     }
 
-    fn runtime_request(&mut self, id: SlotId, head: &RequestHead<'_>, fields: &Fields<'_>) {
+    /// A request. `raw` is its head as received.
+    fn runtime_request(
+        &mut self,
+        id: SlotId,
+        head: &RequestHead<'_>,
+        fields: &Fields<'_>,
+        raw: &[u8],
+    ) {
         let path = match head.target {
             Target::Origin { path, .. } | Target::Absolute { path, .. } => path,
             _ => b"",
@@ -404,6 +434,10 @@ impl<E: Env> Shard<E> {
         connection.persistent = head.persistent;
         let rest = path.strip_prefix(b"/2018-06-01/runtime/").unwrap_or_default();
         if (head.method, rest) == ("GET", b"invocation/next") {
+            if head.persistent && raw.len() <= QUESTION_BYTES_MAX {
+                connection.question.clear();
+                connection.question.extend_from_slice(raw);
+            }
             return self.runtime_next(id, worker_slot);
         }
         let what = match (head.method, rest) {

@@ -105,11 +105,8 @@ fn rest<'r>(result: &'r [u8], facts: &AnswerFacts<'_>) -> Result<Answer<'r>, Fau
     let status = checked_status(result.status.unwrap_or(200))?;
     let fields = fields(result.headers, result.multi_value_headers, Vec::new(), JSON)?;
     let body = result.body.unwrap_or_default();
-    let body = if result.is_base64 && is_decoded(&fields, facts) {
-        base64_decoded(&body)?
-    } else {
-        body
-    };
+    let body =
+        if result.is_base64 && is_decoded(&fields, facts) { base64_decoded(&body)? } else { body };
     Ok(Answer { status, fields, body })
 }
 

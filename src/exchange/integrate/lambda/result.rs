@@ -56,7 +56,7 @@ impl<'r> ProxyResult<'r> {
 
     /// Whether it is an object with a `statusCode`, whatever else is in it.
     pub(super) fn declares_status(result: &[u8]) -> bool {
-        let read = || {
+        let read = || -> Result<bool, NoJson> {
             let mut members = Members::of(result)?;
             let mut has_status = false;
             while let Some(name) = members.next_name()? {
@@ -67,7 +67,7 @@ impl<'r> ProxyResult<'r> {
             }
             Ok(has_status)
         };
-        read().unwrap_or_else(|NoJson| false)
+        read().unwrap_or(false)
     }
 
     /// Reads any JSON: the text where it is one.
