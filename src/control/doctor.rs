@@ -350,7 +350,7 @@ pub fn table(requirements: &[Requirement]) -> String {
 pub fn layers(layers: &[Layer]) -> String {
     let width = layers.iter().map(|it| it.name.len()).max().unwrap_or(0);
     let mut text =
-        "\nisolation of functions' workers (docs/functions.md says what each is for):\n".to_owned();
+        "\nisolation of functions' workers (functions.md says what each is for):\n".to_owned();
     for Layer { name, is_there, found } in layers {
         let is_there = if *is_there { "ok" } else { "NO" };
         let _ = writeln!(text, "{is_there:3}  {name:width$}  {found}");

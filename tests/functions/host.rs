@@ -51,14 +51,13 @@ pub(crate) fn workers_of(gateway: &Gateway) -> Vec<u32> {
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|it| it.file_name().to_str()?.parse::<u32>().ok());
     let is_one = |pid: &u32| {
-        // What waits for a worker has its environment too.
-        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        if command.split(|byte| *byte == 0).any(|word| word == b"worker-exec") {
-            return false;
-        }
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         let root = format!("LAMBDA_TASK_ROOT={folder}").into_bytes();
-        environment.split(|byte| *byte == 0).any(|variable| variable == root)
+        // What becomes a worker, or waits for one, has its environment too. The command is read behind it,
+        // because it may become another at any time.
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        !command.split(|byte| *byte == 0).any(|word| word == b"worker-exec")
+            && environment.split(|byte| *byte == 0).any(|variable| variable == root)
     };
     pids.filter(is_one).collect()
 }

@@ -213,6 +213,25 @@ fn all_that_a_function_has_started_ends_with_it() {
 }
 
 #[test]
+fn libraries_below_the_hosts_folder_are_seen_where_the_file_names_them() {
+    if let Some(missing) = missing() {
+        return eprintln!("not tested, this host does not allow it: {missing}");
+    }
+    let library = tempfile::tempdir_in("/tmp").unwrap();
+    let path = library.path().display();
+    let variables = format!("{{ PYTHONPATH = \"/tmp:/tmp/none:{path}\", OTHER = \"/tmp\" }}");
+    let gateway = gateway(None, &format!("namespaces = true\nenvironment = {variables}"));
+    let seen = told(&gateway, "/f/look");
+    let name = library.path().file_name().unwrap().to_str().unwrap();
+    let mut shown: Vec<_> =
+        seen["tmp"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    // Where the code and ringgate's loops are, if they are there.
+    let folder = gateway.folder().file_name().unwrap().to_str().unwrap();
+    shown.retain(|name| !name.starts_with("ringgate-") && *name != folder);
+    assert_eq!(shown, [name], "the library, and not all of the host's: {seen:#}");
+}
+
+#[test]
 fn each_function_may_do_without() {
     let keys = "namespaces = false";
     let gateway = gateway(None, keys);

@@ -14,7 +14,14 @@ use std::sync::{Arc, OnceLock};
 
 /// What was found out. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Host(Arc<OnceLock<Found>>);
+pub(super) struct Host(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    found: OnceLock<Found>,
+    /// Whether it was said that functions do without.
+    is_told: OnceLock<()>,
+}
 
 /// Which name spaces workers can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,26 +40,23 @@ impl Host {
         if wanted == Namespaces::Never {
             return Ok(None);
         }
-        let found = self.0.get_or_init(|| {
-            let found = look();
-            if let (Some(cause), Namespaces::Tried) = (&found.cause, wanted) {
-                let left = found.level.map_or("none", |_| "all but that of processes");
-                tracing::warn!(cause, left, "functions do without name spaces of their own");
-            }
-            found
-        });
-        match (&found.cause, wanted) {
-            (Some(cause), Namespaces::Required) => {
-                Err(format!("`namespaces` is true, and {cause}"))
-            }
-            _ => Ok(found.level),
+        let found = self.0.found.get_or_init(look);
+        let Some(cause) = &found.cause else { return Ok(found.level) };
+        if wanted == Namespaces::Required {
+            return Err(format!("`namespaces` is true, and {cause}"));
         }
+        self.0.is_told.get_or_init(|| {
+            let left = found.level.map_or("none", |_| "all but that of processes");
+            tracing::warn!(cause, left, "functions do without name spaces of their own");
+        });
+        Ok(found.level)
     }
 }
 
 /// Tries all, then less.
 fn look() -> Found {
-    let Err(cause) = attempt(Level::All) else {
+    // Twice: whoever looks for what workers leave behind may have been quicker to learn how it ended.
+    let Err(cause) = attempt(Level::All).or_else(|_| attempt(Level::All)) else {
         return Found { level: Some(Level::All), cause: None };
     };
     let cause = Some(with_reason(cause));
@@ -155,12 +159,12 @@ mod tests {
     fn nobody_is_asked_about_what_is_not_wanted_and_what_is_required_must_be_there() {
         let host = Host::default();
         assert_eq!(host.level(Namespaces::Never), Ok(None));
-        assert!(host.0.get().is_none());
+        assert!(host.0.found.get().is_none());
         let found = Found {
             level: Some(Level::WithoutProcesses),
             cause: Some("cannot mount /proc: no".to_owned()),
         };
-        host.0.set(found).unwrap();
+        host.0.found.set(found).unwrap();
         assert_eq!(host.level(Namespaces::Tried), Ok(Some(Level::WithoutProcesses)));
         let error = host.level(Namespaces::Required).unwrap_err();
         assert_eq!(error, "`namespaces` is true, and cannot mount /proc: no");

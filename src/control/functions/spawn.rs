@@ -25,6 +25,9 @@ const DESCRIPTORS_MAX: u64 = 1024;
 /// Variables of ringgate's own environment that workers see.
 const PASSED_ON: &[&str] = &["PATH", "LD_LIBRARY_PATH", "TZ"];
 
+/// Variables that name folders in which runtimes look for libraries.
+const SEARCHED: &[&str] = &["LD_LIBRARY_PATH", "NODE_PATH", "PYTHONPATH"];
+
 /// What a worker is started with besides its function.
 #[derive(Debug)]
 pub(super) struct Start<'s> {
@@ -120,15 +123,23 @@ fn own_files(start: &Start<'_>) -> Files {
     let is_hidden = |path: &Path| {
         path.starts_with(own) || path.canonicalize().is_ok_and(|path| path.starts_with(own))
     };
-    let code = &start.launch.code;
-    let program = start.program.command.first().map(Path::new);
-    // An interpreter is more than its program, and where the rest of it is only it knows.
-    let is_hosts = program.is_some_and(|it| !it.starts_with(code) && is_hidden(it))
-        || [code, &start.program.runtime_folder].into_iter().any(|it| own.starts_with(it));
-    let needed = [code, &start.program.runtime_folder];
-    let real = needed.into_iter().filter_map(|it| it.canonicalize().ok());
-    let kept: BTreeSet<PathBuf> =
-        needed.into_iter().cloned().chain(real).filter(|it| it.starts_with(own)).collect();
+    let (code, runtime) = (&start.launch.code, &start.program.runtime_folder);
+    // An interpreter is more than its program, a client more than its first file, and where the rest is only
+    // they know.
+    let words = start.program.command.iter().map(Path::new).filter(|it| it.is_absolute());
+    let mut elsewhere = words.filter(|it| !it.starts_with(code) && !it.starts_with(runtime));
+    let is_hosts =
+        elsewhere.any(is_hidden) || [code, runtime].into_iter().any(|it| own.starts_with(it));
+    let mut needed = vec![code.clone(), runtime.clone()];
+    // Libraries that the file names. What users of the Lambda API name is not for them to choose.
+    if start.launch.isolation.is_some() {
+        let named = start.launch.environment.iter();
+        let named = named.filter(|(name, _)| SEARCHED.contains(&name.as_str()));
+        needed.extend(named.flat_map(|(_, folders)| std::env::split_paths(folders)));
+    }
+    let real: Vec<_> = needed.iter().filter_map(|it| it.canonicalize().ok()).collect();
+    let is_below = |it: &PathBuf| it.starts_with(own) && it != own && it.is_dir();
+    let kept: BTreeSet<PathBuf> = needed.into_iter().chain(real).filter(is_below).collect();
     Files {
         temporary: (!is_hosts).then(|| start.folder.to_owned()),
         kept: kept.into_iter().collect(),
