@@ -190,8 +190,10 @@ def bootstrap_folder(folder, program, cores=None):
     if cores is None:
         shutil.copy(program, there)
     else:
+        # Beside it: what lies elsewhere a worker may not see.
+        shutil.copy(program, folder / "program")
         cores = ",".join(map(str, cores))
-        there.write_text(f"#!/bin/sh\nexec taskset -c {cores} {program}\n")
+        there.write_text(f'#!/bin/sh\nexec taskset -c {cores} "$LAMBDA_TASK_ROOT/program"\n')
         there.chmod(0o755)
 
 

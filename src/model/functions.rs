@@ -77,7 +77,7 @@ pub(super) fn read(reader: &Reader<'_>, listeners: &[Spanned<SocketAddr>]) -> Fu
         let address = address.get_ref().to_string();
         reader.findings.add(reader.span_of("watch"), ProblemKind::WatchedInTheOpen { address });
     }
-    let isolation = isolation::read(reader, Isolation::default());
+    let isolation = isolation::read(reader, Isolation::unsaid(open.is_some()));
     let retry_pause = reader.duration("retry_pause");
     let destinations = read_destinations(reader);
     Functions { client, watch, isolation, retry_pause, destinations }

@@ -17,7 +17,9 @@ pub(super) const FILTER_OF_ALL: Key = Key {
 pub(super) const NAMESPACES_OF_ALL: Key = Key {
     name: "namespaces",
     kind: Kind::Flag,
-    absent: Absent::Means("as far as the host allows it, with a warning where it does not"),
+    absent: Absent::Means(
+        "none where every listener is on loopback; else as far as the host allows it, with a warning where it does not",
+    ),
     example: "# true",
     about: "Whether each worker has name spaces of its own: it sees no other processes, `/tmp` and `/dev/shm` are its own, and whatever it starts ends with it. With `true` a worker that the host does not allow them is not started. For functions that do not say it themselves; of the Lambda API's, for workers that start later.",
 };
@@ -45,23 +47,26 @@ pub struct Isolation {
     pub namespaces: Namespaces,
 }
 
-impl Default for Isolation {
-    /// That of a file which says nothing.
-    fn default() -> Self {
-        Self { system_call_filter: true, namespaces: Namespaces::Tried }
+impl Isolation {
+    /// That of a file which says nothing. `is_open`: a listener can be reached from elsewhere. A gateway on loopback
+    /// alone is a developer's own, and what functions share with the host, files below `/tmp` and the numbers of
+    /// processes, is worth more there than a wall.
+    pub fn unsaid(is_open: bool) -> Self {
+        let namespaces = if is_open { Namespaces::Tried } else { Namespaces::Never };
+        Self { system_call_filter: true, namespaces }
     }
 }
 
 /// Whether workers have name spaces of their own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Namespaces {
-    /// As far as the host allows it.
+    /// No.
     #[default]
+    Never,
+    /// As far as the host allows it.
     Tried,
     /// Yes, or they are not started.
     Required,
-    /// No.
-    Never,
 }
 
 impl From<bool> for Namespaces {
@@ -77,5 +82,29 @@ pub(super) fn read(reader: &Reader<'_>, others: Isolation) -> Isolation {
             .flag_if_set("system_call_filter")
             .unwrap_or(others.system_call_filter),
         namespaces: reader.flag_if_set("namespaces").map_or(others.namespaces, Namespaces::from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn workers_get_name_spaces_where_somebody_else_can_reach_the_gateway() {
+        let read = |text: &str| {
+            let model = parse(Path::new("a.toml"), text.to_owned()).expect("a valid configuration");
+            model.all_functions.isolation.namespaces
+        };
+        assert_eq!(read(""), Namespaces::Never);
+        assert_eq!(read("[server]\nlisten = [\"127.0.0.1:0\", \"[::1]:0\"]\n"), Namespaces::Never);
+        assert_eq!(
+            read("[server]\nlisten = [\"127.0.0.1:0\", \"0.0.0.0:0\"]\n"),
+            Namespaces::Tried
+        );
+        assert_eq!(read("[functions]\nnamespaces = true\n"), Namespaces::Required);
+        let open = "[server]\nlisten = [\"0.0.0.0:0\"]\n[functions]\nnamespaces = false\n";
+        assert_eq!(read(open), Namespaces::Never);
     }
 }

@@ -3,9 +3,7 @@
 import base64
 import json
 import signal
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 from gateway import Gateway
@@ -38,13 +36,6 @@ exports.handler = awslambda.streamifyResponse(async (event, stream) => {
   stream.end();
 });
 """
-
-
-@pytest.fixture
-def told():
-    """A file that both a function and its test see: `/tmp` is the worker's own."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        yield Path(folder) / "told"
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +133,8 @@ def test_a_stream_has_a_limit(client, function):
     assert split(begin(client, function, {"pause": 1})) == (b"one two", {}), "the next one finds a worker"
 
 
-def test_who_reads_slowly_makes_the_function_wait(client, function, told):
+def test_who_reads_slowly_makes_the_function_wait(client, function, tmp_path):
+    told = tmp_path / "told"
     size = 64 << 20
     events = iter(begin(client, function, {"kind": "much", "bytes": size, "told": str(told)}))
     read = len(next(events)["PayloadChunk"]["Payload"])
@@ -158,7 +150,8 @@ def test_who_reads_slowly_makes_the_function_wait(client, function, told):
 
 
 @pytest.mark.parametrize("event", [{"pause": 500}, {"kind": "much", "bytes": 64 << 20}])
-def test_a_client_that_goes_away_lets_the_function_go_on(client, function, told, event):
+def test_a_client_that_goes_away_lets_the_function_go_on(client, function, tmp_path, event):
+    told = tmp_path / "told"
     events = begin(client, function, {**event, "told": str(told)})
     next(iter(events))
     events.close()

@@ -206,7 +206,7 @@ impl Functions {
             client: Client::default(),
             sources: Sources::new(),
             is_watching: false,
-            isolation: Isolation::default(),
+            isolation: Isolation::unsaid(true),
             host: Host::default(),
         }
     }
