@@ -101,6 +101,13 @@ impl<T> Slots<T> {
         self.insert_with(|_| value)
     }
 
+    /// Who lives now at the place of that tenancy.
+    pub fn tenant(&self, id: SlotId) -> Option<SlotId> {
+        let slot = self.slots.get(id.index())?;
+        let is_taken = matches!(slot.content, Content::Taken(_));
+        is_taken.then(|| SlotId::new(id.index(), slot.generation))
+    }
+
     /// The value, when that tenancy still lives.
     #[inline]
     pub fn get(&self, id: SlotId) -> Option<&T> {
@@ -159,7 +166,9 @@ mod tests {
         let mut slots = Slots::new();
         let first = slots.insert("first");
         assert_eq!(slots.remove(first), Some("first"));
+        assert_eq!(slots.tenant(first), None);
         let second = slots.insert("second");
+        assert_eq!((slots.tenant(first), slots.tenant(second)), (Some(second), Some(second)));
         assert_eq!(first.index(), second.index());
         assert_ne!(first, second);
         assert_eq!(slots.get(first), None);

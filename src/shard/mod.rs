@@ -104,6 +104,9 @@ enum Kind {
 }
 
 impl Kind {
+    /// How many there are.
+    const COUNT: usize = 8;
+
     fn token(self, id: SlotId) -> Token {
         Token((self as u64) << 56 | id.bits())
     }
@@ -457,6 +460,14 @@ impl<E: Env> Shard<E> {
         let mut fired = false;
         while let Some((token, entry)) = self.timers.pop(self.now) {
             let (kind, id) = Kind::of(token);
+            let id = match kind {
+                // Their entries outlive them.
+                Kind::Exchange => self.exchanges.tenant(id),
+                Kind::Invocation => self.invocations.tenant(id),
+                _ => Some(id),
+            };
+            let Some(id) = id else { continue };
+            let token = kind.token(id);
             let deadline: Option<&mut Deadline> = match kind {
                 Kind::Client => self.clients.get_mut(id).map(|client| &mut client.deadline),
                 Kind::Backend => self.backends.get_mut(id).map(|backend| &mut backend.deadline),

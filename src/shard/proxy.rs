@@ -435,6 +435,7 @@ impl<E: Env> Shard<E> {
     /// Takes a request off the table: frees its connection, counts it, logs it.
     pub(super) fn end_exchange(&mut self, id: SlotId, refusal: Option<Refusal>) {
         let Some(mut exchange) = self.exchanges.remove(id) else { return };
+        self.timers.leave(exchange.deadline, Kind::Exchange.token(id));
         if let Some(execution) = exchange.execution.take() {
             let api = exchange.api.api(&exchange.snapshot);
             let request_id = exchange.ids.request.as_str();

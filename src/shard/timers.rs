@@ -4,7 +4,12 @@
 //! store. The heap holds one entry per owner at most times, at or before the deadline; when it comes
 //! up too early it is put back. So a busy keep-alive connection, whose deadline moves twice per
 //! request, costs a heap operation once per time-out and not once per request.
+//!
+//! Rows that come and go with requests leave their entry to whoever has their place in the table next
+//! ([`Timers::leave`]). Else each request would leave one in the heap for as long as its time-out is: a
+//! million of them at thirty thousand requests a second.
 
+use super::Kind;
 use crate::ring::Token;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -35,6 +40,8 @@ impl Deadline {
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     heap: BinaryHeap<Reverse<(Instant, u64)>>,
+    /// By kind and place: when an entry comes up that a row has left behind, until another has it.
+    left: [Vec<Option<Instant>>; Kind::COUNT],
 }
 
 impl Timers {
@@ -42,10 +49,33 @@ impl Timers {
     #[inline]
     pub(super) fn set(&mut self, deadline: &mut Deadline, due: Instant, owner: Token) {
         deadline.due = Some(due);
+        if deadline.entry.is_none() {
+            deadline.entry = self.left_at(owner).and_then(Option::take);
+        }
         if deadline.entry.is_none_or(|entry| due < entry) {
             deadline.entry = Some(due);
             self.heap.push(Reverse((due, owner.0)));
         }
+    }
+
+    /// A row is over, and leaves its entry to the next one at its place. When the entry comes up, that one is
+    /// to be asked.
+    #[inline]
+    pub(super) fn leave(&mut self, deadline: Deadline, owner: Token) {
+        if deadline.entry.is_none() {
+            return;
+        }
+        let (kind, place) = Kind::of(owner);
+        let left = &mut self.left[kind as usize];
+        if left.len() <= place.index() {
+            left.resize(place.index() + 1, None);
+        }
+        left[place.index()] = deadline.entry;
+    }
+
+    fn left_at(&mut self, owner: Token) -> Option<&mut Option<Instant>> {
+        let (kind, place) = Kind::of(owner);
+        self.left[kind as usize].get_mut(place.index())
     }
 
     /// Takes the next entry that has come up. Its owner must call [`Timers::came_up`].
@@ -55,7 +85,15 @@ impl Timers {
         if entry > now {
             return None;
         }
-        self.heap.pop().map(|Reverse((entry, owner))| (Token(owner), entry))
+        let Reverse((entry, owner)) = self.heap.pop()?;
+        let owner = Token(owner);
+        // Nobody can have it any more.
+        if let Some(left) = self.left_at(owner)
+            && *left == Some(entry)
+        {
+            *left = None;
+        }
+        Some((owner, entry))
     }
 
     /// An entry of this owner has come up: is it due? If not, a new entry stands for it.
@@ -93,6 +131,7 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ring::SlotId;
     use std::time::Duration;
 
     const OWNER: Token = Token(5);
@@ -126,6 +165,56 @@ mod tests {
         assert!(timers.came_up(&mut deadline, entry, owner, at(10)));
         let (owner, entry) = timers.pop(at(60)).unwrap();
         assert!(!timers.came_up(&mut deadline, entry, owner, at(60)));
+    }
+
+    fn row(place: usize, generation: u64) -> Token {
+        Kind::Invocation.token(SlotId::from_bits(generation << 32 | place as u64))
+    }
+
+    #[test]
+    fn rows_at_one_place_share_an_entry_and_each_has_its_deadline() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut timers = Timers::default();
+        for begun in 0..10_000 {
+            let (mut deadline, owner) = (Deadline::default(), row(3, begun));
+            timers.set(&mut deadline, at(30_000 + begun), owner);
+            timers.leave(deadline, owner);
+        }
+        assert_eq!(timers.heap.len(), 1);
+        let (mut last, owner) = (Deadline::default(), row(3, 10_000));
+        timers.set(&mut last, at(40_000), owner);
+        let (found, entry) = timers.pop(at(30_000)).unwrap();
+        assert_eq!(Kind::of(found).1.index(), 3);
+        assert!(!timers.came_up(&mut last, entry, owner, at(30_000)));
+        let (found, entry) = timers.pop(at(40_000)).unwrap();
+        assert_eq!(found, owner);
+        assert!(timers.came_up(&mut last, entry, owner, at(40_000)));
+    }
+
+    #[test]
+    fn an_entry_that_has_come_up_is_left_to_nobody() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut timers = Timers::default();
+        let mut first = Deadline::default();
+        timers.set(&mut first, at(10), row(0, 0));
+        timers.leave(first, row(0, 0));
+        assert!(timers.pop(at(10)).is_some(), "while nobody is there");
+        let mut second = Deadline::default();
+        timers.set(&mut second, at(20), row(0, 1));
+        timers.set(&mut second, at(15), row(0, 1));
+        let (owner, entry) = timers.pop(at(15)).unwrap();
+        assert!(timers.came_up(&mut second, entry, owner, at(15)));
+        // An earlier deadline than what was left does not wait for that.
+        timers.leave(second, row(0, 1));
+        let (mut third, mut other) = (Deadline::default(), Deadline::default());
+        timers.set(&mut third, at(17), row(0, 2));
+        timers.set(&mut other, at(16), row(1, 0));
+        assert_eq!(timers.pop(at(30)).unwrap().0, row(1, 0));
+        let (owner, entry) = timers.pop(at(30)).unwrap();
+        assert_eq!(owner, row(0, 2));
+        assert!(timers.came_up(&mut third, entry, owner, at(30)));
     }
 
     #[test]

@@ -194,6 +194,7 @@ impl<E: Env> Shard<E> {
     /// An invocation is over: takes it off the table and tells who waits.
     pub(super) fn end_invocation(&mut self, id: SlotId, completion: Completion) {
         let Some(invocation) = self.invocations.remove(id) else { return };
+        self.timers.leave(invocation.deadline, Kind::Invocation.token(id));
         if let Some(request) = invocation.remote {
             self.end_exchange(request, None);
         }
