@@ -1,5 +1,6 @@
 //! What `ringgate worker-exec` asks of the kernel about its own process and cannot ask safely by other
-//! means: to become two, to be deaf to a signal, to end by one, and how much its children have held.
+//! means: to become two, to be deaf to a signal, to end by one, to give way to others, and how much its
+//! children have held.
 //!
 //! It stands here because this folder has the project's only `unsafe` code; no shard uses it.
 
@@ -56,6 +57,21 @@ fn disposition(signal: Signal, to: libc::sighandler_t) {
     // SAFETY: neither of the two is a function that would run, so there is nothing that it could break; and
     // a `Signal` is one that no runtime keeps for itself.
     unsafe { libc::signal(signal.as_raw(), to) };
+}
+
+/// Moves this process, and all that it starts, to the kernel's batch class (`SCHED_BATCH`, sched(7)): its
+/// share of the processors stays, but when it wakes up it does not interrupt what runs.
+///
+/// # Errors
+/// The kernel refuses, as some containers' filters have it.
+pub fn be_batch() -> io::Result<()> {
+    // SAFETY: all zeroes are a valid `sched_param`, whose priority has to be 0 for this class; the kernel
+    // reads it during the call, and it concerns no memory of the process.
+    let done = unsafe {
+        let parameter: libc::sched_param = std::mem::zeroed();
+        libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const parameter)
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The most that one of the children that were waited for has held in memory at a time, and what it was

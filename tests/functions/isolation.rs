@@ -62,6 +62,7 @@ def handler(event, context):
         "its own child": outcome(own),
         "rename": outcome(rename),
         "large file": outcome(large),
+        "gives way": os.sched_getscheduler(0) == os.SCHED_BATCH,
     })
 "#;
 
@@ -223,6 +224,7 @@ fn what_it_may(user: &str) -> (Gateway, serde_json::Value) {
         assert_eq!(told["signal to another"], "refused", "{told:#}");
     }
     assert_eq!(told["its own child"], "done", "{told:#}");
+    assert_eq!(told["gives way"], true, "its wake-ups interrupt nobody: {told:#}");
     (gateway, told)
 }
 

@@ -281,6 +281,9 @@ fn limit(exec: &WorkerExec) -> Result<(), String> {
             change_user(exec.user)?;
         }
     }
+    // A function that gets its event need not interrupt a shard or another function in the middle of what it
+    // does; where that is refused it works all the same.
+    let _ = crate::ring::process::be_batch();
     super::domain::enter()?;
     // The last: what comes before it may make calls that it refuses.
     if exec.is_filtered { super::filter::enter() } else { Ok(()) }
