@@ -180,21 +180,20 @@ fn has_any<const N: usize>(block: &[u8; N], is_one: impl Fn(u8) -> bool) -> bool
     block.iter().fold(false, |found, byte| found | is_one(*byte))
 }
 
+/// RFC 8259 section 7: controls, the quotation mark and the backslash.
 #[inline]
-fn needs_escape(byte: u8) -> bool {
+const fn needs_escape(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
-/// RFC 8259 section 7: controls, the quotation mark and the backslash.
+/// The same by table, for bytes that are looked at one by one.
 static NEEDS_ESCAPE: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
-    while byte < 0x20 {
-        table[byte] = true;
+    while byte < table.len() {
+        table[byte] = needs_escape(byte as u8);
         byte += 1;
     }
-    table[b'"' as usize] = true;
-    table[b'\\' as usize] = true;
     table
 };
 
