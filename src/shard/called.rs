@@ -6,13 +6,11 @@
 //! that nobody works at, so that it has its patience and its end like any other. How many such events a shard
 //! has given away is bounded.
 
+use super::Shard;
 use super::asked::refusal_of;
 use super::functions::NewInvocation;
-use super::functions::worker::{Caller, Invocation as Row};
+use super::functions::worker::Caller;
 use super::phases::binary_types;
-use super::remote::nobody;
-use super::timers::Deadline;
-use super::{Kind, Shard};
 use crate::control::invocation::{Completion, NotDone, QueuedEvent};
 use crate::control::mailbox::FromShard;
 use crate::exchange::execution_log::FunctionCall;
@@ -168,22 +166,7 @@ impl<E: Env> Shard<E> {
         }
         self.events.count += 1;
         self.events.bytes += bytes;
-        let id = self.invocations.insert(Row {
-            function: nobody(),
-            request_id: event.request_id,
-            event: Bytes::new(),
-            trace: Box::default(),
-            client_context: None,
-            caller,
-            worker: None,
-            remote: None,
-            began: None,
-            deadline: Deadline::default(),
-        });
-        if let Some(row) = self.invocations.get_mut(id) {
-            let due = self.now + patience;
-            self.timers.set(&mut row.deadline, due, Kind::Invocation.token(id));
-        }
+        let id = self.await_elsewhere(event.request_id, Box::default(), caller, patience);
         event.invocation = id.bits();
         self.send_report(FromShard::Event(Box::new(event)));
         Ok(id)

@@ -15,7 +15,7 @@
 use super::asked::Asked;
 use super::exchanges::{Proxied, ServedBy, Stage};
 use super::functions::NewInvocation;
-use super::functions::worker::{Caller, Invocation};
+use super::functions::worker::Caller;
 use super::kept::KeptAnswer;
 use super::remote_stream::RemoteStream;
 use super::timers::Deadline;
@@ -114,18 +114,7 @@ impl<E: Env> Shard<E> {
             }
         };
         self.pools.get_mut(pool_id).ok_or(NotDone::NotStarted)?.begin();
-        let invocation_id = self.invocations.insert(Invocation {
-            function: nobody(),
-            request_id: new.request_id,
-            event: Bytes::new(),
-            trace,
-            client_context: None,
-            caller: new.caller,
-            worker: None,
-            remote: None,
-            began: None,
-            deadline: Deadline::default(),
-        });
+        let invocation_id = self.await_elsewhere(new.request_id, trace, new.caller, new.patience);
         let answer = KeptAnswer::awaited(Overrides::default());
         let stream = streams.then(Box::default);
         let call = RemoteCall { invocation: invocation_id, answer, retries: 0, stream };
@@ -173,9 +162,6 @@ impl<E: Env> Shard<E> {
         self.pause(exchange_id, Duration::ZERO);
         if let Some(invocation) = self.invocations.get_mut(invocation_id) {
             invocation.remote = Some(exchange_id);
-            let due = self.now + new.patience;
-            let token = Kind::Invocation.token(invocation_id);
-            self.timers.set(&mut invocation.deadline, due, token);
         }
         Ok(invocation_id)
     }

@@ -17,13 +17,14 @@ pub(super) mod runtime_api;
 mod start;
 pub(super) mod worker;
 
+use super::remote::nobody;
 use super::{Kind, Shard};
 use crate::control::invocation::{
     Completion, Invoke, Invoked, NotDone, Note, Noted, PAYLOAD_BYTES_MAX, Status, StopWorker,
 };
 use crate::control::mailbox::FromShard;
 use crate::ring::{Close, Env, SlotId};
-use crate::telemetry::ids;
+use crate::telemetry::ids::{self, Uuid};
 use bytes::Bytes;
 use runtime_api::RuntimeState;
 use std::time::{Duration, Instant};
@@ -139,6 +140,34 @@ impl<E: Env> Shard<E> {
         row.waiting.push_back(id);
         self.serve_queue(function_id);
         Ok(id)
+    }
+
+    /// Puts an invocation on the table that no worker of this shard gets: its function is elsewhere, or it is
+    /// an event on its way to the disk.
+    pub(super) fn await_elsewhere(
+        &mut self,
+        request_id: Uuid,
+        trace: Box<str>,
+        caller: Caller,
+        patience: Duration,
+    ) -> SlotId {
+        let id = self.invocations.insert(Invocation {
+            function: nobody(),
+            request_id,
+            event: Bytes::new(),
+            trace,
+            client_context: None,
+            caller,
+            worker: None,
+            remote: None,
+            began: None,
+            deadline: Default::default(),
+        });
+        if let Some(invocation) = self.invocations.get_mut(id) {
+            let due = self.now + patience;
+            self.timers.set(&mut invocation.deadline, due, Kind::Invocation.token(id));
+        }
+        id
     }
 
     /// Gives waiting invocations to idle workers, and starts more workers where they are wanted.
