@@ -244,11 +244,12 @@ fn write_node(out: &mut Vec<u8>, address: IpAddr) {
 pub fn write_address(out: &mut Vec<u8>, address: IpAddr) {
     match address {
         IpAddr::V4(address) => {
-            for (position, octet) in address.octets().into_iter().enumerate() {
-                if position > 0 {
-                    out.push(b'.');
-                }
-                write::decimal(out, u64::from(octet));
+            let [first, rest @ ..] = address.octets();
+            out.reserve(15);
+            write::octet(out, first);
+            for octet in rest {
+                out.push(b'.');
+                write::octet(out, octet);
             }
         }
         // Where to put the `::` is not worth writing again; a vector takes every byte.

@@ -151,19 +151,41 @@ pub fn content_length(out: &mut Vec<u8>, length: u64) {
 
 /// A number in decimal digits.
 pub fn decimal(out: &mut Vec<u8>, number: u64) {
-    // 20 digits hold any 64 bits; filled from the right.
-    let mut digits = [b'0'; 20];
+    // 20 digits hold any 64 bits; filled from the right, two at a time.
+    let mut digits = [0; 20];
     let mut left = number;
     let mut used = 0;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
-        left /= 10;
-        used += 1;
+    let (pairs, _) = digits.as_chunks_mut::<2>();
+    for pair in pairs.iter_mut().rev() {
+        *pair = two_digits((left % 100) as u8);
+        left /= 100;
+        used += 2;
         if left == 0 {
             break;
         }
     }
-    out.extend_from_slice(digits.get(20 - used..).unwrap_or_default());
+    let written = digits.get(20 - used..).unwrap_or_default();
+    // An odd number of digits has a zero in front, and zero itself a second one.
+    out.extend_from_slice(written.strip_prefix(b"0").unwrap_or(written));
+}
+
+/// A number below 256 in decimal digits: a part of an address.
+#[inline]
+pub fn octet(out: &mut Vec<u8>, number: u8) {
+    if number >= 100 {
+        out.push(b'0' + number / 100);
+    }
+    let [tens, ones] = two_digits(number % 100);
+    if number >= 10 {
+        out.push(tens);
+    }
+    out.push(ones);
+}
+
+/// A number below a hundred.
+#[inline]
+fn two_digits(number: u8) -> [u8; 2] {
+    [b'0' + number / 10, b'0' + number % 10]
 }
 
 /// The line before a chunk's data. After the data comes [`CHUNK_END`]. Never call it with 0: that
@@ -198,6 +220,13 @@ mod tests {
         numbers.extend((0..20).map(|power| 10_u64.pow(power)));
         for number in numbers {
             assert_eq!(written(|out| decimal(out, number)), number.to_string());
+        }
+    }
+
+    #[test]
+    fn parts_of_addresses_are_written_as_all_numbers_are() {
+        for number in 0..=u8::MAX {
+            assert_eq!(written(|out| octet(out, number)), number.to_string());
         }
     }
 

@@ -28,17 +28,26 @@ pub type ExtendedId = Id<16>;
 /// An X-Ray root, e.g. `Root=1-5759e988-bd862e3fe1be46a994272793`.
 pub type TraceRoot = Id<40>;
 
-/// Two hexadecimal digits for each byte, so that a byte is one look-up.
-const HEX: [[u8; 2]; 256] = {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut table = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
-        byte += 1;
-    }
-    table
-};
+/// The hexadecimal digits of a word, all eight at once: each of its nibbles becomes a byte of a word of
+/// twice the size.
+#[inline]
+const fn hex(word: u32) -> [u8; 8] {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let mut nibbles = word as u64;
+    nibbles = (nibbles | nibbles << 16) & 0x0000_ffff_0000_ffff;
+    nibbles = (nibbles | nibbles << 8) & 0x00ff_00ff_00ff_00ff;
+    nibbles = (nibbles | nibbles << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // With six more a letter's nibble is sixteen or above.
+    let letters = (nibbles + 6 * EACH) >> 4 & EACH;
+    let digits = nibbles + b'0' as u64 * EACH + (b'a' - b'0' - 10) as u64 * letters;
+    digits.to_be_bytes()
+}
+
+/// The upper and the lower half of a word.
+#[inline]
+const fn halves(word: u64) -> [u32; 2] {
+    [(word >> 32) as u32, word as u32]
+}
 
 /// RFC 4648 section 5.
 const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -46,17 +55,17 @@ const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 /// A version 4 UUID (RFC 9562 section 5.4): the value of `x-amzn-RequestId`.
 #[inline]
 pub fn uuid(random: [u64; 2]) -> Uuid {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&random[0].to_be_bytes());
-    bytes[8..].copy_from_slice(&random[1].to_be_bytes());
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let high = random[0] & !0xf000 | 0x4000;
+    let low = random[1] & !(0b11 << 62) | 0b10 << 62;
+    let [first, second] = halves(high).map(hex);
+    let [third, fourth] = halves(low).map(hex);
     let mut text = [b'-'; 36];
-    // Where each byte's two digits stand between the hyphens.
-    const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-    for (byte, place) in bytes.into_iter().zip(PLACES) {
-        text[place..place + 2].copy_from_slice(&HEX[usize::from(byte)]);
-    }
+    text[..8].copy_from_slice(&first);
+    text[9..13].copy_from_slice(&second[..4]);
+    text[14..18].copy_from_slice(&second[4..]);
+    text[19..23].copy_from_slice(&third[..4]);
+    text[24..28].copy_from_slice(&third[4..]);
+    text[28..].copy_from_slice(&fourth);
     Id(text)
 }
 
@@ -89,14 +98,11 @@ pub fn extended_id(random: [u64; 2]) -> ExtendedId {
 #[inline]
 pub fn trace_root(epoch_seconds: u32, random: [u64; 2]) -> TraceRoot {
     let mut text = *b"Root=1-00000000-000000000000000000000000";
-    for (index, byte) in epoch_seconds.to_be_bytes().into_iter().enumerate() {
-        text[7 + 2 * index..9 + 2 * index].copy_from_slice(&HEX[usize::from(byte)]);
-    }
-    let low = random[1].to_be_bytes();
-    let bytes = random[0].to_be_bytes().into_iter().chain(low).take(12);
-    for (index, byte) in bytes.enumerate() {
-        text[16 + 2 * index..18 + 2 * index].copy_from_slice(&HEX[usize::from(byte)]);
-    }
+    text[7..15].copy_from_slice(&hex(epoch_seconds));
+    let [first, second] = halves(random[0]).map(hex);
+    text[16..24].copy_from_slice(&first);
+    text[24..32].copy_from_slice(&second);
+    text[32..].copy_from_slice(&hex(halves(random[1])[0]));
     Id(text)
 }
 
