@@ -66,9 +66,9 @@ pub struct EventFacts<'x> {
     /// The client's address behind trusted proxies.
     pub source_ip: IpAddr,
     /// `x-amzn-RequestId`: a UUID.
-    pub request_id: &'x str,
+    pub request_id: &'x [u8],
     /// `x-amz-apigw-id` or `apigw-requestid`.
-    pub extended_request_id: &'x str,
+    pub extended_request_id: &'x [u8],
     /// When the request began, since 1970-01-01T00:00:00Z.
     pub since_epoch: Duration,
     /// Who the client has shown to be.
@@ -100,8 +100,8 @@ impl<'x> EventFacts<'x> {
             forwarded: Forwarded::of(exchange),
             trace_id,
             source_ip: exchange.source_address(),
-            request_id: exchange.ids.request.as_str(),
-            extended_request_id: exchange.ids.extended.as_str(),
+            request_id: exchange.ids.request.as_bytes(),
+            extended_request_id: exchange.ids.extended.as_bytes(),
             since_epoch,
             identity: Identity::default(),
             authorizer: Authorized::Silent,

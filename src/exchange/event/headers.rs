@@ -1,7 +1,7 @@
 //! The header fields that a function sees: the client's without those that concern the connection,
 //! and the gateway's own.
 
-use super::json::{Object, text_inside};
+use super::json::{Object, text};
 use super::query::{write_joined, write_list};
 use super::{EventFacts, Format};
 use crate::http::{FIELDS_MAX, Field, Known};
@@ -16,6 +16,8 @@ struct Line<'x> {
     known: Known,
     /// The first line with this name; capitals do not matter.
     first: usize,
+    /// Whether another one follows.
+    is_repeated: bool,
 }
 
 /// Field lines, each with the first one of its name.
@@ -51,21 +53,18 @@ impl<'f> Headers<'f> {
 
     /// `{"a":"2"}`: the last line of each name.
     pub(crate) fn write_last(&self, out: &mut Vec<u8>) {
-        self.write(out, |out, values| {
-            out.push(b'"');
-            text_inside(out, values.last().unwrap_or_default());
-            out.push(b'"');
-        });
+        self.write(out, text, |out, values| text(out, values.last().unwrap_or_default()));
     }
 
     /// `{"a":["1","2"]}`.
     pub(crate) fn write_all(&self, out: &mut Vec<u8>) {
-        self.write(out, |out, values| write_list(out, values));
+        let list = |out: &mut Vec<u8>, value| write_list(out, std::iter::once(value));
+        self.write(out, list, |out, values| write_list(out, values));
     }
 
     /// `{"a":"1,2"}`.
     pub(crate) fn write_joined(&self, out: &mut Vec<u8>) {
-        self.write(out, |out, values| write_joined(out, values));
+        self.write(out, text, |out, values| write_joined(out, values));
     }
 
     fn push(&mut self, name: &'f [u8], value: &'f [u8], known: Known) {
@@ -74,13 +73,17 @@ impl<'f> Headers<'f> {
             known => line.known == known,
         };
         let first = self.lines.iter().position(is_same).unwrap_or(self.lines.len());
+        if let Some(line) = self.lines.get_mut(first) {
+            line.is_repeated = true;
+        }
         // A head has at most `FIELDS_MAX` lines, so there is always room.
-        let _ = self.lines.try_push(Line { name, value, known, first });
+        let _ = self.lines.try_push(Line { name, value, known, first, is_repeated: false });
     }
 
     fn write(
         &self,
         out: &mut Vec<u8>,
+        write_one: impl Fn(&mut Vec<u8>, &'f [u8]),
         write_values: impl Fn(&mut Vec<u8>, &mut dyn Iterator<Item = &'f [u8]>),
     ) {
         let mut object = Object::begin(out);
@@ -88,13 +91,17 @@ impl<'f> Headers<'f> {
             if line.first != position {
                 continue;
             }
-            let lines = self.lines.iter().skip(position);
-            let mut values = lines.filter(|it| it.first == position).map(|it| it.value);
             let out = match self.format {
                 Format::Rest => object.entry(line.name),
                 Format::Http1 | Format::Http2 => object.lower_case_entry(line.name),
             };
-            write_values(out, &mut values);
+            if line.is_repeated {
+                let lines = self.lines.iter().skip(position);
+                let mut values = lines.filter(|it| it.first == position).map(|it| it.value);
+                write_values(out, &mut values);
+            } else {
+                write_one(out, line.value);
+            }
         }
         object.end();
     }

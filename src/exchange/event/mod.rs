@@ -36,7 +36,7 @@ pub use facts::{
     Prefix, RouteFacts,
 };
 pub(crate) use headers::Headers;
-pub(crate) use json::{Object, text, text_inside};
+pub(crate) use json::{Object, first_special, text, text_inside};
 pub use proxy::write_proxy_event;
 pub(crate) use proxy::{
     Empty, write_parameters, write_request_1, write_request_2, write_stage_variables,

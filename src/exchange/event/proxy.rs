@@ -23,7 +23,7 @@ pub fn write_proxy_event(facts: &EventFacts<'_>, format: Format, out: &mut Vec<u
 fn write_1(facts: &EventFacts<'_>, format: Format, out: &mut Vec<u8>) {
     let mut event = Object::begin(out);
     if format == Format::Http1 {
-        event.text("version", "1.0");
+        event.own("version", b"1.0");
     }
     write_request_1(facts, format, Empty::Null, &mut event);
     let context = event.member("requestContext");
@@ -93,7 +93,7 @@ pub(crate) fn write_request_1(
 
 fn write_2(facts: &EventFacts<'_>, out: &mut Vec<u8>) {
     let mut event = Object::begin(out);
-    event.text("version", "2.0");
+    event.own("version", b"2.0");
     write_request_2(facts, Tells::Authorizer, &mut event);
     body::write(&mut event, facts, Format::Http2);
     event.end();

@@ -29,15 +29,15 @@ pub(crate) fn write_rest(facts: &EventFacts<'_>, tells: Tells, out: &mut Vec<u8>
         context.text("operationName", name);
     }
     context.text("httpMethod", facts.method);
-    context.text("extendedRequestId", facts.extended_request_id);
+    context.own("extendedRequestId", facts.extended_request_id);
     write_time(facts, context.member("requestTime"));
     write_path(facts, facts.path, context.member("path"));
     context.text("accountId", route.account_id);
-    context.text("protocol", "HTTP/1.1");
+    context.own("protocol", b"HTTP/1.1");
     context.text("stage", route.stage);
     context.bytes("domainPrefix", domain_prefix(facts.host));
     context.number("requestTimeEpoch", milliseconds(facts));
-    context.text("requestId", facts.request_id);
+    context.own("requestId", facts.request_id);
     write_identity(facts, Format::Rest, context.member("identity"));
     context.bytes("domainName", facts.host);
     context.text("deploymentId", route.deployment_id);
@@ -56,12 +56,12 @@ pub(crate) fn write_http_1(facts: &EventFacts<'_>, tells: Tells, out: &mut Vec<u
     }
     context.bytes("domainName", facts.host);
     context.bytes("domainPrefix", domain_prefix(facts.host));
-    context.text("extendedRequestId", facts.extended_request_id);
+    context.own("extendedRequestId", facts.extended_request_id);
     context.text("httpMethod", facts.method);
     write_identity(facts, Format::Http1, context.member("identity"));
     write_path(facts, &super::query::decoded(facts.path), context.member("path"));
-    context.text("protocol", "HTTP/1.1");
-    context.text("requestId", facts.extended_request_id);
+    context.own("protocol", b"HTTP/1.1");
+    context.own("requestId", facts.extended_request_id);
     write_time(facts, context.member("requestTime"));
     context.number("requestTimeEpoch", milliseconds(facts));
     context.text("resourceId", route.route_key);
@@ -95,11 +95,11 @@ pub(crate) fn write_http_2(
     let mut http = Object::begin(context.member("http"));
     http.text("method", facts.method);
     http.member("path").extend_from_within(raw_path);
-    http.text("protocol", "HTTP/1.1");
+    http.own("protocol", b"HTTP/1.1");
     write_source_ip(facts, &mut http);
     http.bytes("userAgent", user_agent(facts).unwrap_or_default());
     http.end();
-    context.text("requestId", facts.extended_request_id);
+    context.own("requestId", facts.extended_request_id);
     context.text("routeKey", route.route_key);
     context.text("stage", route.stage);
     write_time(facts, context.member("time"));

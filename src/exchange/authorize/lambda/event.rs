@@ -29,7 +29,7 @@ pub fn write_event(
             write_rest_context(facts, Tells::NoAuthorizer, event.member("requestContext"));
         }
         AuthorizerKind::Http1 => {
-            event.text("version", "1.0");
+            event.own("version", b"1.0");
             event.text("type", "REQUEST");
             event.text("methodArn", method_arn);
             write_joined(identities, event.member("identitySource"));
@@ -40,7 +40,7 @@ pub fn write_event(
             write_http_1_context(facts, Tells::NoAuthorizer, event.member("requestContext"));
         }
         AuthorizerKind::Http2Policy | AuthorizerKind::Http2Simple => {
-            event.text("version", "2.0");
+            event.own("version", b"2.0");
             event.text("type", "REQUEST");
             event.text("routeArn", method_arn);
             write_list(identities, event.member("identitySource"));

@@ -107,16 +107,16 @@ fn context<'f>(name: &str, facts: &'f EventFacts<'_>) -> Option<Cow<'f, [u8]>> {
         "accountId" => route.account_id,
         "apiId" => route.api_id,
         "deploymentId" => route.deployment_id,
-        "extendedRequestId" => facts.extended_request_id,
         "httpMethod" | "http.method" => facts.method,
         "identity.apiKey" => facts.identity.api_key?,
         "identity.apiKeyId" => facts.identity.api_key_id?,
         "protocol" | "http.protocol" => "HTTP/1.1",
-        "requestId" => facts.request_id,
         "resourceId" => route.resource_id,
         "resourcePath" => route.resource_path,
         "routeKey" => route.route_key,
         "stage" => route.stage,
+        "extendedRequestId" => return Some(Cow::Borrowed(facts.extended_request_id)),
+        "requestId" => return Some(Cow::Borrowed(facts.request_id)),
         "domainName" => return Some(Cow::Borrowed(facts.host)),
         "domainPrefix" => {
             return facts.host.split(|byte| *byte == b'.').next().map(Cow::Borrowed);

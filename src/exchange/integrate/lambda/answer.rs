@@ -181,7 +181,9 @@ pub(super) fn fields<'r>(
     if single.len() + several + cookies.len() > FIELDS_MAX {
         return Err(Fault::Malformed("the result has more than 1000 headers"));
     }
-    let mut fields: Vec<Field<'r>> = Vec::with_capacity(single.len() + several + 1);
+    // One more for the type of the content.
+    let count = single.len() + several + cookies.len() + 1;
+    let mut fields: Vec<Field<'r>> = Vec::with_capacity(count);
     for (name, values) in multi {
         for value in values.into_iter().flatten() {
             fields.push((name.clone(), value));

@@ -5,6 +5,7 @@
 //! and plain texts are therefore read here, many bytes at a time; every other value is serde_json's.
 
 use super::result::Text;
+use crate::exchange::event::first_special;
 use serde::de::{DeserializeSeed, IgnoredAny};
 use std::borrow::Cow;
 
@@ -26,11 +27,14 @@ impl<'r> Members<'r> {
     }
 
     /// The name of the next member, whose value is to be read before the one behind it. `None`: there is
-    /// none, and nothing stands behind the object.
+    /// none.
     pub(super) fn next_name(&mut self) -> Result<Option<Cow<'r, [u8]>>, NoJson> {
         let is_first = std::mem::replace(&mut self.is_first, false);
         self.rest = match without_space(self.rest) {
-            [b'}', behind @ ..] if without_space(behind).is_empty() => return Ok(None),
+            [b'}', behind @ ..] => {
+                self.rest = behind;
+                return Ok(None);
+            }
             [b',', behind @ ..] if !is_first => without_space(behind),
             rest if is_first => rest,
             _ => return Err(NoJson),
@@ -39,6 +43,38 @@ impl<'r> Members<'r> {
         let behind = without_space(self.rest).strip_prefix(b":").ok_or(NoJson)?;
         self.rest = without_space(behind);
         Ok(Some(name))
+    }
+
+    /// That nothing stands behind the object, all of whose members have been read.
+    pub(super) fn end(&self) -> Result<(), NoJson> {
+        if without_space(self.rest).is_empty() { Ok(()) } else { Err(NoJson) }
+    }
+
+    /// Enters the value of the member whose name was read last, where it is an object: the next names are of
+    /// its members, until there is none.
+    pub(super) fn enters(&mut self) -> bool {
+        let Some(inside) = self.rest.strip_prefix(b"{") else { return false };
+        self.rest = inside;
+        self.is_first = true;
+        true
+    }
+
+    /// The same member's value where it is a whole number of three digits, as statuses are.
+    pub(super) fn three_digits(&mut self) -> Option<u16> {
+        let [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', behind @ ..] = self.rest else {
+            return None;
+        };
+        if !matches!(behind.first()?, b',' | b'}') {
+            return None;
+        }
+        self.rest = behind;
+        let digit = |byte: &u8| u16::from(byte - b'0');
+        Some(digit(a) * 100 + digit(b) * 10 + digit(c))
+    }
+
+    /// Whether the same member's value is text.
+    pub(super) fn is_text(&self) -> bool {
+        self.rest.first() == Some(&b'"')
     }
 
     /// The value of the member whose name was read last.
@@ -59,7 +95,8 @@ impl<'r> Members<'r> {
         self.text().map(Some)
     }
 
-    fn text(&mut self) -> Result<Cow<'r, [u8]>, NoJson> {
+    /// The same of a member that is text, as UTF-8.
+    pub(super) fn text(&mut self) -> Result<Cow<'r, [u8]>, NoJson> {
         if let Some(plain) = self.plain_text() {
             return Ok(Cow::Borrowed(plain));
         }
@@ -72,11 +109,8 @@ impl<'r> Members<'r> {
     /// A text that stands for itself.
     fn plain_text(&mut self) -> Option<&'r [u8]> {
         let inside = self.rest.strip_prefix(b"\"")?;
-        let (text, ends) = inside.split_at(memchr::memchr2(b'"', b'\\', inside)?);
+        let (text, ends) = inside.split_at(first_special(inside)?);
         let behind = ends.strip_prefix(b"\"")?;
-        if !is_printable(text) {
-            return None;
-        }
         self.rest = behind;
         Some(text)
     }
@@ -84,17 +118,11 @@ impl<'r> Members<'r> {
 
 /// RFC 8259 section 2.
 fn without_space(json: &[u8]) -> &[u8] {
+    if json.first().is_some_and(|byte| *byte > b' ') {
+        return json;
+    }
     let space = json.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
     json.get(space..).unwrap_or_default()
-}
-
-/// Whether text is ASCII without controls. Blocks of a fixed size compile to vector instructions.
-fn is_printable(text: &[u8]) -> bool {
-    // As signed numbers, bytes beyond ASCII are below zero.
-    let is_one = |byte: &u8| byte.cast_signed() >= 0x20;
-    let (blocks, rest) = text.as_chunks::<64>();
-    let all = |block: &[u8; 64]| block.iter().fold(true, |all, byte| all & is_one(byte));
-    blocks.iter().all(all) && rest.iter().all(is_one)
 }
 
 #[cfg(test)]
@@ -119,6 +147,7 @@ mod tests {
             };
             read.insert(name, value);
         }
+        members.end()?;
         Ok(read)
     }
 

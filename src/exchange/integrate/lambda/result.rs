@@ -37,8 +37,13 @@ impl<'r> ProxyResult<'r> {
         let mut read = Self::default();
         while let Some(name) = members.next_name()? {
             match &*name {
-                b"statusCode" => read.status = members.value(Status)?,
-                b"headers" => read.headers = members.value(Map(Scalar))?,
+                b"statusCode" => {
+                    read.status = match members.three_digits() {
+                        Some(status) => Some(status.into()),
+                        None => members.value(Status)?,
+                    }
+                }
+                b"headers" => read.headers = headers(&mut members)?,
                 b"multiValueHeaders" => {
                     read.multi_value_headers = members.value(Map(List(Scalar)))?;
                 }
@@ -51,6 +56,7 @@ impl<'r> ProxyResult<'r> {
                 }
             }
         }
+        members.end()?;
         Ok(read)
     }
 
@@ -65,6 +71,7 @@ impl<'r> ProxyResult<'r> {
                     has_status = value.is_some();
                 }
             }
+            members.end()?;
             Ok(has_status)
         };
         read().unwrap_or(false)
@@ -83,6 +90,30 @@ impl<'r> ProxyResult<'r> {
         std::str::from_utf8(result).map_err(|_| NO_JSON)?;
         serde_json::from_slice::<IgnoredAny>(result).map_err(|_| NO_JSON)?;
         Ok(None)
+    }
+}
+
+/// Fields with one value each; `null` is none.
+fn headers<'r>(members: &mut Members<'r>) -> Result<Vec<(Cow<'r, str>, HeaderValue<'r>)>, NoJson> {
+    if !members.enters() {
+        return members.value(Map(Scalar));
+    }
+    let mut headers = Vec::with_capacity(4);
+    while let Some(name) = members.next_name()? {
+        let value = match members.is_text() {
+            true => Some(into_str(members.text()?)?),
+            false => members.value(Scalar)?,
+        };
+        headers.push((into_str(name)?, value));
+    }
+    Ok(headers)
+}
+
+/// What has been read as UTF-8.
+fn into_str(text: Cow<'_, [u8]>) -> Result<Cow<'_, str>, NoJson> {
+    match text {
+        Cow::Borrowed(text) => std::str::from_utf8(text).map(Cow::Borrowed).map_err(|_| NoJson),
+        Cow::Owned(text) => String::from_utf8(text).map(Cow::Owned).map_err(|_| NoJson),
     }
 }
 
@@ -308,5 +339,77 @@ impl<'r, S: DeserializeSeed<'r> + Copy> Visitor<'r> for List<S> {
             items.push(item);
         }
         Ok(items)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As serde_json reads them, which has no part in texts here.
+    fn expected<'r>(headers: &'r [u8]) -> Option<Vec<(Cow<'r, str>, HeaderValue<'r>)>> {
+        let mut reader = serde_json::Deserializer::from_slice(headers);
+        let read = Map(Scalar).deserialize(&mut reader).ok()?;
+        reader.end().ok().map(|()| read)
+    }
+
+    #[test]
+    fn headers_are_read_as_by_serde_json() {
+        let texts = [
+            "{}",
+            " { } ",
+            "null",
+            r#"{"a":"b"}"#,
+            "{ \"a\" : \"b\" ,\n\t\"c\":1,\"d\":null,\"e\":true,\"f\":-1.50}",
+            r#"{"a\n":"\u00e9\"","a":"1","a":"2","":""}"#,
+            "{\"é\":\"ü\"}",
+            r#"{"a":{}}"#,
+            r#"{"a":["b"]}"#,
+            r#"{"a":"b",}"#,
+            r#"{,"a":"b"}"#,
+            r#"{"a" "b"}"#,
+            r#"{"a":}"#,
+            r#"{"a":"b"}}"#,
+            r#"{"a":"b""#,
+            r#"{"a":"b"#,
+            "{\"a\":\"\n\"}",
+            "[]",
+            "7",
+            "\"a\"",
+            "",
+        ];
+        let invalid: [&[u8]; 2] = [b"{\"a\":\"\xff\"}", b"{\"\xff\":\"a\"}"];
+        for headers in texts.iter().map(|it| it.as_bytes()).chain(invalid) {
+            let result =
+                [b"{\"statusCode\":201,\"headers\":", headers, b",\"body\":\"x\"}"].concat();
+            let read = ProxyResult::read(&result).ok();
+            assert_eq!(read.as_ref().map(|it| &it.headers), expected(headers).as_ref());
+            assert!(
+                read.is_none_or(|it| it.status == Some(201) && it.body.as_deref() == Some(b"x"))
+            );
+        }
+    }
+
+    #[test]
+    fn a_status_is_read_whatever_stands_behind_it() {
+        for (status, expected) in [
+            ("200", Ok(Some(200))),
+            ("200 ", Ok(Some(200))),
+            ("200.0", Ok(Some(200))),
+            ("2e2", Ok(Some(200))),
+            ("2000", Ok(Some(2000))),
+            ("20", Ok(Some(20))),
+            ("\"404\"", Ok(Some(404))),
+            ("null", Ok(None)),
+            ("020", Err(MALFORMED)),
+            ("200x", Err(MALFORMED)),
+            ("-200", Ok(Some(-200))),
+        ] {
+            for behind in ["}", ",\"body\":\"\"}"] {
+                let result = format!("{{\"statusCode\":{status}{behind}");
+                let read = ProxyResult::read(result.as_bytes()).map(|it| it.status);
+                assert_eq!(read, expected, "{result}");
+            }
+        }
     }
 }
