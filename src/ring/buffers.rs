@@ -166,6 +166,15 @@ impl Lease {
         slice
     }
 
+    /// A part of these bytes, as a lease of its own.
+    ///
+    /// # Panics
+    /// When `part` is not in this lease.
+    pub fn slice_ref(&self, part: &[u8]) -> Lease {
+        let begin = part.as_ptr().addr().wrapping_sub(self.as_ptr().addr());
+        self.slice(begin..begin.wrapping_add(part.len()))
+    }
+
     /// Whether more than half of its pool's buffers would be kept, this one included. Whoever would keep
     /// the lease until a peer does something copies the bytes instead and gives the buffer back: slow
     /// peers can then hold half of the buffers at most, and the others go on receiving.
@@ -259,11 +268,22 @@ mod tests {
         let lease = pool.lend_copy(b"hello world").unwrap();
         let world = lease.slice(6..11);
         assert_eq!(pool.lent(), 1);
+        let middle = world.slice_ref(&lease[7..9]);
         drop(lease);
         assert_eq!(&*world, b"world");
         assert_eq!(pool.lent(), 1);
         drop(world);
+        assert_eq!(&*middle, b"or");
+        drop(middle);
         assert_eq!(pool.lent(), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "slice inside the lease")]
+    fn a_part_of_something_else_is_no_part_of_a_lease() {
+        let pool = Pool::new(2, 16);
+        let (one, other) = (pool.lend_copy(b"a").unwrap(), pool.lend_copy(b"b").unwrap());
+        one.slice_ref(&other);
     }
 
     #[test]

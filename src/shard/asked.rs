@@ -13,8 +13,8 @@ use super::called::Templated;
 use super::client::{ClientState, Input};
 use super::exchanges::ServedBy;
 use super::execution::Execution;
-use super::functions::NewInvocation;
 use super::functions::worker::Caller;
+use super::functions::{Ending, NewInvocation};
 use super::kept::Kept;
 use super::noted::{Noted, Request};
 use super::record::{Outcome, is_logged};
@@ -398,32 +398,35 @@ impl<E: Env> Shard<E> {
     }
 
     /// What came of the invocation that a request asked for.
-    pub(super) fn asked_answered(&mut self, id: SlotId, completion: Completion) {
+    pub(super) fn asked_answered(&mut self, id: SlotId, ending: Ending) {
         let Some(asked) = self.asked.get(id) else { return };
         if asked.streamed.is_some() {
-            return self.stream_over(id, &completion);
+            return self.stream_over(id, &ending.told());
         }
         if asked.templated.is_some() {
-            return self.templated_answered(id, completion);
+            return self.templated_answered(id, ending);
         }
-        self.tell_completion(id, &completion);
+        self.tell_ending(id, &ending);
         let Some(asked) = self.asked.get(id) else { return };
-        let result = match completion {
-            Completion::NotDone(why) => return self.refuse_asked(id, refusal_of(why)),
-            Completion::Failure(error) => {
+        let result: &[u8] = match &ending {
+            Ending::Told(Completion::NotDone(why)) => {
+                return self.refuse_asked(id, refusal_of(*why));
+            }
+            Ending::Told(Completion::Failure(error)) => {
                 let refusal = asked.failed();
                 let id_of_invocation = asked.invocation_id.as_ref().map_or("-", Uuid::as_str);
-                let failure = function_failed_as(&error, id_of_invocation);
+                let failure = function_failed_as(error, id_of_invocation);
                 let failure = Failure { refusal, ..failure };
                 return self.fail_asked(id, &failure);
             }
-            Completion::Result(result) => result,
+            Ending::Told(Completion::Result(result)) => result,
+            Ending::Leased(result) => result,
         };
         let Some(declared) = asked.function() else {
             return self.refuse_asked(id, Refusal::Internal);
         };
         let mut answer =
-            match lambda::answer(asked.protocol, declared, asked.accept.as_deref(), &result) {
+            match lambda::answer(asked.protocol, declared, asked.accept.as_deref(), result) {
                 Ok(answer) => answer,
                 Err(fault) => {
                     tracing::debug!(shard = self.id, ?fault, "a function's result is no answer");
@@ -458,7 +461,14 @@ impl<E: Env> Shard<E> {
             // Large content goes on in the memory in which it came.
             match std::mem::take(&mut answer.body) {
                 content if content.len() <= COPY_BYTES_MAX => out.copy(&content),
-                Cow::Borrowed(content) => out.share(&result.slice_ref(content)),
+                Cow::Borrowed(content) => match &ending {
+                    Ending::Told(Completion::Result(whole)) => out.share(&whole.slice_ref(content)),
+                    Ending::Leased(whole) if !whole.is_scarce() => {
+                        out.lease(whole.slice_ref(content));
+                    }
+                    // A client that takes nothing would keep a buffer that others wait for.
+                    _ => out.copy(content),
+                },
                 Cow::Owned(content) => out.share(&Bytes::from(content)),
             }
             (status, count as u64)
@@ -466,22 +476,14 @@ impl<E: Env> Shard<E> {
     }
 
     /// Tells what a function returned, where a request tells of its way.
-    pub(super) fn tell_completion(&mut self, id: SlotId, completion: &Completion) {
+    pub(super) fn tell_ending(&mut self, id: SlotId, ending: &Ending) {
+        let Some((payload, has_failed)) = ending.payload() else { return };
         let Some(asked) = self.asked.get_mut(id) else { return };
         let since = asked.handed_over.unwrap_or(asked.started);
         let latency = self.now.saturating_duration_since(since);
-        if !matches!(completion, Completion::NotDone(_)) {
-            asked.note_answer(latency);
-        }
-        let Some(execution) = &mut asked.execution else { return };
-        match completion {
-            Completion::Result(payload) => {
-                execution.function_answers(self.since_epoch, latency, false, payload);
-            }
-            Completion::Failure(error) => {
-                execution.function_answers(self.since_epoch, latency, true, error);
-            }
-            Completion::NotDone(_) => {}
+        asked.note_answer(latency);
+        if let Some(execution) = &mut asked.execution {
+            execution.function_answers(self.since_epoch, latency, has_failed, payload);
         }
     }
 

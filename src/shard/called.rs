@@ -8,8 +8,8 @@
 
 use super::Shard;
 use super::asked::refusal_of;
-use super::functions::NewInvocation;
 use super::functions::worker::Caller;
+use super::functions::{Ending, NewInvocation};
 use super::phases::binary_types;
 use crate::control::invocation::{Completion, NotDone, QueuedEvent};
 use crate::control::mailbox::FromShard;
@@ -236,18 +236,18 @@ impl<E: Env> Shard<E> {
     }
 
     /// What came of the invocation of a function behind templates.
-    pub(super) fn templated_answered(&mut self, id: SlotId, completion: Completion) {
+    pub(super) fn templated_answered(&mut self, id: SlotId, ending: Ending) {
         let is_event = self
             .asked
             .get(id)
             .and_then(|asked| asked.templated.as_ref())
             .is_some_and(|templated| templated.invocation == Invocation::Event);
         if !is_event {
-            self.tell_completion(id, &completion);
+            self.tell_ending(id, &ending);
         }
         let Some(asked) = self.asked.get_mut(id) else { return };
         let Some(templated) = asked.templated.take() else { return };
-        let (result, is_failure) = match completion {
+        let (result, is_failure) = match ending.told() {
             Completion::NotDone(why) => return self.refuse_asked(id, refusal_of(why)),
             Completion::Failure(payload) => (payload, true),
             Completion::Result(result) => (result, false),

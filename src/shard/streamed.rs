@@ -11,7 +11,7 @@
 use super::asked::{Asked, AskedStage};
 use super::client::{ClientState, Input};
 use super::content::send_content;
-use super::functions::runtime_api::RuntimeState;
+use super::functions::runtime_api::{RuntimeState, response_mode};
 use super::functions::worker::Caller;
 use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::control::invocation::{Completion, NotDone};
@@ -66,9 +66,7 @@ pub(super) struct Stream {
 impl<E: Env> Shard<E> {
     /// To whom a worker's answer goes as it comes, if it is to.
     pub(super) fn stream_of(&self, invocation: SlotId, fields: &Fields<'_>) -> Option<Stream> {
-        let is_mode =
-            |name: &[u8]| name.eq_ignore_ascii_case(b"lambda-runtime-function-response-mode");
-        fields.iter().find(|field| is_mode(field.name))?;
+        response_mode(fields)?;
         let id = match self.invocations.get(invocation)?.caller {
             Caller::Asked(id) => id,
             Caller::Control(call) if self.relays.contains_key(&call) => {

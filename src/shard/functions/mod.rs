@@ -13,6 +13,7 @@
 //! An invocation that finds no idle worker waits in its function's queue, which is bounded, and one
 //! more worker is started while there are fewer starting than waiting and fewer than the maximum.
 
+mod repeated;
 pub(super) mod runtime_api;
 mod start;
 pub(super) mod worker;
@@ -23,7 +24,7 @@ use crate::control::invocation::{
     Completion, Invoke, Invoked, NotDone, Note, Noted, PAYLOAD_BYTES_MAX, Status, StopWorker,
 };
 use crate::control::mailbox::FromShard;
-use crate::ring::{Close, Env, SlotId};
+use crate::ring::{Close, Env, Lease, SlotId};
 use crate::telemetry::ids::{self, Uuid};
 use bytes::Bytes;
 use runtime_api::RuntimeState;
@@ -48,6 +49,41 @@ pub(super) struct NewInvocation {
     pub(super) caller: Caller,
     /// How long the caller waits.
     pub(super) patience: Duration,
+}
+
+/// What came of an invocation.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// As the control thread is told too.
+    Told(Completion),
+    /// A result that is still in the buffer that it came in.
+    Leased(Lease),
+}
+
+impl From<Completion> for Ending {
+    fn from(completion: Completion) -> Self {
+        Self::Told(completion)
+    }
+}
+
+impl Ending {
+    /// What the function returned, and whether it failed; nothing where it did not run.
+    pub(super) fn payload(&self) -> Option<(&[u8], bool)> {
+        match self {
+            Self::Told(Completion::Result(result)) => Some((result, false)),
+            Self::Told(Completion::Failure(error)) => Some((error, true)),
+            Self::Told(Completion::NotDone(_)) => None,
+            Self::Leased(result) => Some((result, false)),
+        }
+    }
+
+    /// The same without the buffer.
+    pub(super) fn told(self) -> Completion {
+        match self {
+            Self::Told(completion) => completion,
+            Self::Leased(result) => Completion::Result(Bytes::copy_from_slice(&result)),
+        }
+    }
 }
 
 impl<E: Env> Shard<E> {
@@ -80,13 +116,16 @@ impl<E: Env> Shard<E> {
 
     /// As [`Shard::invoke_version`], of the version that an alias with weights leads to this time.
     pub(super) fn invoke(&mut self, arn: &str, new: NewInvocation) -> Result<SlotId, NotDone> {
-        let row = self.function_of_arn.get(arn).and_then(|id| self.functions.get(*id));
-        match row.and_then(|row| row.function.other.as_ref()) {
+        let Some(&id) = self.function_of_arn.get(arn) else {
+            return self.invoke_remote(arn, new);
+        };
+        let other = self.functions.get(id).and_then(|row| row.function.other.as_ref());
+        match other {
             Some(other) if self.env.random() < other.share => {
                 let other = other.arn.clone();
                 self.invoke_version(&other, new)
             }
-            _ => self.invoke_version(arn, new),
+            _ => self.invoke_row(id, new),
         }
     }
 
@@ -100,9 +139,13 @@ impl<E: Env> Shard<E> {
         arn: &str,
         new: NewInvocation,
     ) -> Result<SlotId, NotDone> {
-        let Some(&function_id) = self.function_of_arn.get(arn) else {
-            return self.invoke_remote(arn, new);
-        };
+        match self.function_of_arn.get(arn) {
+            Some(&id) => self.invoke_row(id, new),
+            None => self.invoke_remote(arn, new),
+        }
+    }
+
+    fn invoke_row(&mut self, function_id: SlotId, new: NewInvocation) -> Result<SlotId, NotDone> {
         let row = self.functions.get_mut(function_id).ok_or(NotDone::NoFunction)?;
         if new.event.len() > PAYLOAD_BYTES_MAX {
             return Err(NotDone::EventTooLarge);
@@ -206,7 +249,7 @@ impl<E: Env> Shard<E> {
     }
 
     /// A worker has answered.
-    pub(super) fn worker_answered(&mut self, worker_slot: SlotId, completion: Completion) {
+    pub(super) fn worker_answered(&mut self, worker_slot: SlotId, ending: impl Into<Ending>) {
         let Some(worker) = self.workers.get_mut(worker_slot) else { return };
         let WorkerState::Busy { invocation } = worker.state else { return };
         worker.state = WorkerState::Between;
@@ -217,11 +260,11 @@ impl<E: Env> Shard<E> {
         let due = self.now + NEXT_PATIENCE;
         self.timers.set(&mut worker.deadline, due, Kind::Worker.token(worker_slot));
         self.note(worker_slot, invocation, Some(Status::Answered));
-        self.end_invocation(invocation, completion);
+        self.end_invocation(invocation, ending);
     }
 
     /// An invocation is over: takes it off the table and tells who waits.
-    pub(super) fn end_invocation(&mut self, id: SlotId, completion: Completion) {
+    pub(super) fn end_invocation(&mut self, id: SlotId, ending: impl Into<Ending>) {
         let Some(invocation) = self.invocations.remove(id) else { return };
         self.timers.leave(invocation.deadline, Kind::Invocation.token(id));
         if let Some(request) = invocation.remote {
@@ -232,20 +275,20 @@ impl<E: Env> Shard<E> {
         {
             row.waiting.retain(|waiting| *waiting != id);
         }
-        self.tell(invocation.caller, &invocation.request_id, completion);
+        self.tell(invocation.caller, &invocation.request_id, ending.into());
         self.free_function_if_over(invocation.function);
     }
 
-    fn tell(&mut self, caller: Caller, request_id: &ids::Uuid, completion: Completion) {
+    fn tell(&mut self, caller: Caller, request_id: &ids::Uuid, ending: Ending) {
         match caller {
-            Caller::Asked(asked) => self.asked_answered(asked, completion),
+            Caller::Asked(asked) => self.asked_answered(asked, ending),
             Caller::Authorizer(flight) => {
-                self.authorizer_answered(flight, *request_id, completion);
+                self.authorizer_answered(flight, *request_id, ending.told());
             }
             Caller::Control(call) => {
                 self.end_relay(call);
                 let request_id = request_id.as_str().into();
-                let told = Invoked { call, request_id, completion };
+                let told = Invoked { call, request_id, completion: ending.told() };
                 self.send_report(FromShard::Invoked(Box::new(told)));
             }
             Caller::Nobody => {}
@@ -271,7 +314,7 @@ impl<E: Env> Shard<E> {
         }
         let caller = std::mem::replace(&mut invocation.caller, Caller::Nobody);
         let request_id = invocation.request_id;
-        self.tell(caller, &request_id, late);
+        self.tell(caller, &request_id, late.into());
     }
 
     /// A worker that was expected to ask for an event has done so, or will not soon.

@@ -11,14 +11,15 @@
 
 use super::super::client::Input;
 use super::super::stream::Stream;
-use super::super::streamed::StreamsTo;
+use super::super::streamed::{Stream as Streaming, StreamsTo};
 use super::super::timers::Deadline;
 use super::super::{Kind, Shard, is_cancelled};
+use super::Ending;
+use super::repeated::Repeated;
 use super::worker::{Invocation, StartFault, WorkerState, failure_behind, too_large};
 use crate::control::invocation::{Completion, PAYLOAD_BYTES_MAX, StopWorker};
-use crate::http::{self, BodyReader, Fields, Framing, HeadLimits, RequestHead, Target};
+use crate::http::{self, BodyReader, Fields, Framing, HeadLimits, Known, RequestHead, Target};
 use crate::ring::{BufferGroup, Close, Env, Lease, Outgoing, Received, Ring, SlotId, Socket};
-use crate::telemetry::ids::Uuid;
 use bytes::Bytes;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -30,9 +31,6 @@ const HEAD_LIMITS: HeadLimits =
 
 /// A worker has two or three; one that opens more must not use up the shard's descriptors.
 const CONNECTIONS_PER_WORKER: usize = 16;
-
-/// Longest question for an event that is remembered; those of the official clients have some 200 bytes.
-const QUESTION_BYTES_MAX: usize = 1024;
 
 /// Events up to this size, which are nearly all, are copied behind their head: one piece is sent by
 /// `send`, two by `sendmsg`, which costs more.
@@ -57,9 +55,7 @@ pub(in crate::shard) struct RuntimeConnection {
     persistent: bool,
     /// A head of which only a part has arrived.
     partial: Vec<u8>,
-    /// The head with which it asked for an event last. Runtimes ask with the same bytes each time, which
-    /// then need not be taken apart again.
-    question: Vec<u8>,
+    repeated: Repeated,
     pub(in crate::shard) deadline: Deadline,
 }
 
@@ -82,6 +78,10 @@ pub(in crate::shard) struct Posted {
     what: Post,
     body: BodyReader,
     pub(in crate::shard) content: Vec<u8>,
+    /// All of a result, where it came in one piece: it can be sent on from the buffer that it came in.
+    whole: Option<Lease>,
+    /// Bytes that memory is put aside for once a piece has come that is not all of it.
+    declared_bytes: usize,
     /// Behind streamed content: whether the function has failed in the middle of it.
     trailers: Vec<u8>,
     /// Who gets the content as it comes.
@@ -188,6 +188,21 @@ pub(super) fn write_event(
     }
 }
 
+/// The id and the call of `invocation/ID/CALL`.
+fn invocation_call(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = rest.strip_prefix(b"invocation/").unwrap_or_default();
+    let slash = memchr::memchr(b'/', rest)?;
+    Some((&rest[..slash], &rest[slash + 1..]))
+}
+
+/// How a runtime says that the content will come.
+pub(in crate::shard) fn response_mode<'b>(fields: &Fields<'b>) -> Option<&'b [u8]> {
+    let mode = fields
+        .iter()
+        .find(|it| it.name.eq_ignore_ascii_case(b"lambda-runtime-function-response-mode"));
+    mode.map(|mode| mode.value)
+}
+
 impl<E: Env> Shard<E> {
     /// A worker's runtime has connected, or a stranger.
     pub(in crate::shard) fn open_runtime_connection(&mut self, socket: Socket) {
@@ -203,7 +218,7 @@ impl<E: Env> Shard<E> {
             worker,
             persistent: true,
             partial: Vec::new(),
-            question: Vec::new(),
+            repeated: Repeated::default(),
             deadline: Deadline::default(),
         });
         if !is_heard {
@@ -347,7 +362,14 @@ impl<E: Env> Shard<E> {
                         posted.content = Vec::new();
                     } else if posted.dropped_bytes > 0 {
                         posted.dropped_bytes += data.len();
+                    } else if let (Post::Response(_), true, true, Input::Leased(lease)) =
+                        (posted.what, posted.content.is_empty(), piece.done, &input)
+                    {
+                        posted.whole = Some(lease.slice(piece.data.clone()));
                     } else {
+                        if posted.content.is_empty() {
+                            posted.content.reserve(posted.declared_bytes);
+                        }
                         posted.content.extend_from_slice(data);
                     }
                     if posted.dropped_bytes > DROPPED_BYTES_MAX {
@@ -371,13 +393,9 @@ impl<E: Env> Shard<E> {
         let connection = self.runtime_connections.get_mut(id)?;
         let looked_at = connection.partial.len().saturating_sub(3);
         if connection.partial.is_empty() {
-            let question = &connection.question;
-            if !question.is_empty() && input.starts_with(question) {
+            if let Some(consumed) = self.read_repeated_head(id, &input) {
                 let mut input = input;
-                input.advance(question.len());
-                let worker_slot = connection.worker?;
-                connection.persistent = true;
-                self.runtime_next(id, worker_slot);
+                input.advance(consumed);
                 return Some(input);
             }
             if let Some(consumed) = self.read_runtime_head(id, &input)? {
@@ -397,6 +415,23 @@ impl<E: Env> Shard<E> {
             }
         }
         None
+    }
+
+    /// Reads a head that differs from one before in nothing that matters. `None`: it is to be read in full.
+    fn read_repeated_head(&mut self, id: SlotId, input: &[u8]) -> Option<usize> {
+        let connection = self.runtime_connections.get_mut(id)?;
+        // As it was of the head before.
+        connection.persistent = true;
+        let worker_slot = connection.worker?;
+        if let Some(head_bytes) = connection.repeated.question(input) {
+            self.runtime_next(id, worker_slot);
+            return Some(head_bytes);
+        }
+        let answered = connection.repeated.answer(input)?;
+        let running = self.running_on(worker_slot, answered.id)?;
+        let framing = Framing::Length(answered.content_bytes);
+        self.begin_post(id, Post::Response(running), None, framing, false);
+        Some(answered.head_bytes)
     }
 
     /// `None`: the connection is closed; `Some(None)`: the head is not there in full.
@@ -435,9 +470,8 @@ impl<E: Env> Shard<E> {
         connection.persistent = head.persistent;
         let rest = path.strip_prefix(b"/2018-06-01/runtime/").unwrap_or_default();
         if (head.method, rest) == ("GET", b"invocation/next") {
-            if head.persistent && raw.len() <= QUESTION_BYTES_MAX {
-                connection.question.clear();
-                connection.question.extend_from_slice(raw);
+            if head.persistent {
+                connection.repeated.remember_question(raw);
             }
             return self.runtime_next(id, worker_slot);
         }
@@ -450,16 +484,50 @@ impl<E: Env> Shard<E> {
             Post::Response(invocation) => self.stream_of(invocation, fields),
             _ => None,
         };
+        let is_plain = matches!(what, Post::Response(_)) && response_mode(fields).is_none();
+        if is_plain && head.persistent && !head.expects_continue {
+            self.remember_answer(id, rest, fields, raw);
+        }
+        self.begin_post(id, what, stream, head.framing, head.expects_continue);
+    }
+
+    /// An answer came in the form that most have. `call` is its path behind the API's.
+    fn remember_answer(&mut self, id: SlotId, call: &[u8], fields: &Fields<'_>, raw: &[u8]) {
+        let mut lengths = fields.iter().filter(|field| field.known == Known::ContentLength);
+        if let (Some(length), None) = (lengths.next(), lengths.next())
+            && let Some((invocation, _)) = invocation_call(call)
+            && let Some(connection) = self.runtime_connections.get_mut(id)
+        {
+            connection.repeated.remember_answer(raw, invocation, length.value);
+        }
+    }
+
+    /// Content is to come, or has come already where there is none.
+    fn begin_post(
+        &mut self,
+        id: SlotId,
+        what: Post,
+        stream: Option<Streaming>,
+        framing: Framing,
+        expects_continue: bool,
+    ) {
         let Some(connection) = self.runtime_connections.get_mut(id) else { return };
-        let body = BodyReader::new(head.framing);
+        let body = BodyReader::new(framing);
         let is_done = body.is_done();
-        let declared = match head.framing {
+        let declared_bytes = match framing {
             Framing::Length(bytes) => bytes.min(RESERVED_BYTES_MAX) as usize,
             _ => 0,
         };
-        let (content, trailers) = (Vec::with_capacity(declared), Vec::new());
-        let streams_to = stream.as_ref().map(|stream| stream.to);
-        let posted = Posted { what, body, content, trailers, streams_to, dropped_bytes: 0 };
+        let posted = Posted {
+            what,
+            body,
+            content: Vec::new(),
+            whole: None,
+            declared_bytes,
+            trailers: Vec::new(),
+            streams_to: stream.as_ref().map(|stream| stream.to),
+            dropped_bytes: 0,
+        };
         connection.state = RuntimeState::Content(Box::new(posted));
         if let Some(stream) = stream {
             self.begin_bare_stream(id, stream);
@@ -467,7 +535,7 @@ impl<E: Env> Shard<E> {
         let Some(connection) = self.runtime_connections.get_mut(id) else { return };
         if is_done {
             self.posted(id);
-        } else if head.expects_continue {
+        } else if expects_continue {
             let ring = self.env.ring();
             connection.stream.out(ring).copy(b"HTTP/1.1 100 Continue\r\n\r\n");
             connection.stream.flush(ring);
@@ -475,31 +543,28 @@ impl<E: Env> Shard<E> {
     }
 
     fn post_of(&self, worker: SlotId, rest: &[u8], fields: &Fields<'_>) -> Post {
-        let rest = rest.strip_prefix(b"invocation/").unwrap_or_default();
-        let (request_id, call) = match rest.iter().position(|byte| *byte == b'/') {
-            Some(slash) => (&rest[..slash], &rest[slash + 1..]),
-            None => return Post::Refused(Refused::NotFound),
+        let Some((request_id, call)) = invocation_call(rest) else {
+            return Post::Refused(Refused::NotFound);
         };
-        let running = match self.workers.get(worker).map(|worker| worker.state) {
-            Some(WorkerState::Busy { invocation }) => Some(invocation),
-            _ => None,
-        };
-        let is_its = |id: &Uuid| id.as_bytes().as_slice() == request_id;
-        let running =
-            running.filter(|id| self.invocations.get(*id).is_some_and(|it| is_its(&it.request_id)));
-        let mode = fields.iter().find(|field| {
-            field.name.eq_ignore_ascii_case(b"lambda-runtime-function-response-mode")
-        });
+        let running = self.running_on(worker, request_id);
+        let mode = response_mode(fields);
         let is_known = |value: &[u8]| value.eq_ignore_ascii_case(b"streaming");
         match (call, running) {
             (b"response" | b"error", None) => Post::Refused(Refused::InvalidRequestId),
-            (b"response", Some(_)) if mode.is_some_and(|mode| !is_known(mode.value)) => {
+            (b"response", Some(_)) if mode.is_some_and(|mode| !is_known(mode)) => {
                 Post::Refused(Refused::InvalidResponseMode)
             }
             (b"response", Some(invocation)) => Post::Response(invocation),
             (b"error", Some(invocation)) => Post::Error(invocation),
             _ => Post::Refused(Refused::NotFound),
         }
+    }
+
+    /// The invocation of that id, if the worker has it.
+    fn running_on(&self, worker: SlotId, request_id: &[u8]) -> Option<SlotId> {
+        let WorkerState::Busy { invocation } = self.workers.get(worker)?.state else { return None };
+        let running = self.invocations.get(invocation)?;
+        (running.request_id.as_bytes().as_slice() == request_id).then_some(invocation)
     }
 
     fn runtime_next(&mut self, id: SlotId, worker_slot: SlotId) {
@@ -532,21 +597,22 @@ impl<E: Env> Shard<E> {
             _ => (202, OK),
         };
         connection.answer(status, text, self.env.ring());
-        let Posted { what, content, trailers, .. } = *posted;
+        let Posted { what, content, whole, trailers, .. } = *posted;
         let content = Bytes::from(content);
         match what {
             Post::Response(invocation) | Post::Error(invocation) if is_too_large => {
-                self.post_completion(worker_slot, invocation, Completion::Failure(too_large()));
+                self.post_ending(worker_slot, invocation, Completion::Failure(too_large()));
             }
             Post::Response(invocation) => {
-                let completion = match failure_behind(&trailers) {
-                    Some(failure) => Completion::Failure(failure),
-                    None => Completion::Result(content),
+                let ending = match (failure_behind(&trailers), whole) {
+                    (Some(failure), _) => Completion::Failure(failure).into(),
+                    (None, Some(whole)) => Ending::Leased(whole),
+                    (None, None) => Completion::Result(content).into(),
                 };
-                self.post_completion(worker_slot, invocation, completion);
+                self.post_ending(worker_slot, invocation, ending);
             }
             Post::Error(invocation) => {
-                self.post_completion(worker_slot, invocation, Completion::Failure(content));
+                self.post_ending(worker_slot, invocation, Completion::Failure(content));
             }
             Post::InitError => self.init_failed(worker_slot, content),
             Post::Refused(_) => {}
@@ -555,10 +621,10 @@ impl<E: Env> Shard<E> {
     }
 
     /// Ends an invocation, unless it was over before its result had arrived.
-    fn post_completion(&mut self, worker: SlotId, invocation: SlotId, completion: Completion) {
+    fn post_ending(&mut self, worker: SlotId, invocation: SlotId, ending: impl Into<Ending>) {
         let state = self.workers.get(worker).map(|worker| worker.state);
         if state == Some(WorkerState::Busy { invocation }) {
-            self.worker_answered(worker, completion);
+            self.worker_answered(worker, ending);
         }
     }
 
@@ -569,7 +635,7 @@ impl<E: Env> Shard<E> {
             (&connection.state, connection.worker)
             && let Post::Response(invocation) | Post::Error(invocation) = posted.what
         {
-            self.post_completion(worker, invocation, Completion::Failure(too_large()));
+            self.post_ending(worker, invocation, Completion::Failure(too_large()));
         }
     }
 
