@@ -11,7 +11,8 @@
 use super::asked::{Asked, AskedStage};
 use super::client::{ClientState, Input};
 use super::content::send_content;
-use super::functions::runtime_api::{RuntimeState, response_mode};
+use super::functions::posted::response_mode;
+use super::functions::runtime_api::RuntimeState;
 use super::functions::worker::Caller;
 use super::{Kind, PENDING_BYTES_MAX, Shard};
 use crate::control::invocation::{Completion, NotDone};

@@ -13,6 +13,7 @@
 //! An invocation that finds no idle worker waits in its function's queue, which is bounded, and one
 //! more worker is started while there are fewer starting than waiting and fewer than the maximum.
 
+pub(super) mod posted;
 mod repeated;
 pub(super) mod runtime_api;
 mod start;
