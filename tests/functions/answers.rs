@@ -22,6 +22,48 @@ fn a_function_answers_with_what_it_is_sent() {
 }
 
 #[test]
+fn results_of_all_sizes_arrive_as_they_were_written() {
+    let gateway = gateway("workers = { max = 1 }");
+    let mut client = gateway.client();
+    // Below and above what is copied, and what one receive buffer holds.
+    for bytes in [0, 1, 7, 63, 64, 1000, 1024, 1025, 16_384, 40_000, 65_536, 200_000, 1_000_000] {
+        let plain: String =
+            ('!'..='~').filter(|it| !"\"\\".contains(*it)).cycle().take(bytes).collect();
+        let last_is_special = [&plain, "\u{e9}"].concat();
+        let first_is_special = ["\"\\\n", &plain].concat();
+        for text in [plain, last_is_special, first_is_special] {
+            let reply = client.ask(format!(
+                "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{text}",
+                text.len()
+            ));
+            assert_eq!(reply.status, 200);
+            assert!(reply.text() == text, "{bytes} bytes");
+        }
+    }
+}
+
+#[test]
+fn clients_that_take_nothing_do_not_keep_others_from_their_results() {
+    const REQUESTS: usize = 64;
+    let gateway = gateway("workers = { max = 4 }");
+    let request = "GET /raw/30000 HTTP/1.1\r\nHost: a\r\n\r\n";
+    let text = gateway.get("/raw/30000").text();
+    assert!(text.len() > 29_000);
+    let mut idle: Vec<_> = (0..24).map(|_| gateway.client()).collect();
+    for client in &mut idle {
+        client.send(request.repeat(REQUESTS));
+    }
+    for _ in 0..20 {
+        assert!(gateway.get("/raw/30000").text() == text);
+    }
+    for client in &mut idle {
+        for _ in 0..REQUESTS {
+            assert!(client.reply().text() == text);
+        }
+    }
+}
+
+#[test]
 fn content_that_comes_in_pieces_is_one_event() {
     let gateway = gateway("");
     let mut client = gateway.client();
