@@ -11,10 +11,6 @@ use std::time::Instant;
 use anyhow::Context as _;
 use ringgate::template::{ContextVariables, Inputs, Limits, Scratch, Template, Variable};
 
-/// As the gateway has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 struct Context;
 
 impl ContextVariables for Context {
