@@ -107,9 +107,11 @@ impl<'o> Object<'o> {
     }
 }
 
+/// A one in each byte of a word.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
 /// Eight letters at a time, as names are short.
 fn make_lower_case(name: &mut [u8]) {
-    const EACH: u64 = 0x0101_0101_0101_0101;
     let (words, rest) = name.as_chunks_mut::<8>();
     for bytes in words {
         let word = u64::from_le_bytes(*bytes);
@@ -257,7 +259,6 @@ fn is_printable_byte(byte: u8) -> bool {
 /// its top bit; a borrow may reach the bytes behind, but the first found is one.
 #[inline]
 fn special_of_word(bytes: [u8; 8]) -> Option<usize> {
-    const EACH: u64 = 0x0101_0101_0101_0101;
     let word = u64::from_le_bytes(bytes);
     let below = |word: u64, bound: u64| word.wrapping_sub(EACH * bound) & !word;
     let is_quote = below(word ^ (EACH * u64::from(b'"')), 1);

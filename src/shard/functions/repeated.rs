@@ -85,6 +85,8 @@ fn place(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::{self, Fields, Framing, HeadLimits, Known};
+    use proptest::prelude::*;
 
     const ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
 
@@ -165,5 +167,34 @@ mod tests {
         assert_eq!(repeated.answer(known.as_bytes()), None);
         repeated.remember_answer(known.as_bytes(), at(&known, ID), b"");
         assert_eq!(repeated.answer(known.as_bytes()), None);
+    }
+
+    proptest! {
+        /// What is known without being taken apart means the same when it is.
+        #[test]
+        fn a_known_answer_is_what_a_parser_reads(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 0..3),
+            length in 1..9_999_999_u64,
+        ) {
+            let mut input = head(ID, &length.to_string()).into_bytes();
+            for (at, byte, change) in changes {
+                let at = at.index(input.len());
+                match change {
+                    0 => input[at] = byte,
+                    1 => input.insert(at, byte),
+                    _ => _ = input.remove(at),
+                }
+            }
+            let Some(known) = remembered().answer(&input) else { return Ok(()) };
+            prop_assume!(known.id == ID.as_bytes());
+            let mut fields = Fields::new();
+            let limits = HeadLimits { request_line_bytes: 1024, head_bytes: 1024, fields: 64 };
+            let read = http::request_head(&input, &mut fields, &limits).unwrap().unwrap();
+            prop_assert_eq!(read.head_bytes, known.head_bytes);
+            prop_assert!(read.framing == Framing::Length(known.content_bytes) || known.content_bytes == 0);
+            prop_assert_eq!(fields.iter().filter(|it| it.known == Known::ContentLength).count(), 1);
+            let path = format!("/i/{ID}/response");
+            prop_assert_eq!((read.method, read.target.path()), ("POST", path.as_bytes()));
+        }
     }
 }
